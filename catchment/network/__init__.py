@@ -1,0 +1,1 @@
+"""First floor: roads, snapping, shortest paths and door-to-door travel times."""

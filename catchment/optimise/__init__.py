@@ -1,0 +1,1 @@
+"""Kernel: who goes where and what stays open, on plain arrays."""

@@ -1,0 +1,1 @@
+"""Ground floor: everything known about one county, read, checked and written."""

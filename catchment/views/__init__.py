@@ -1,0 +1,1 @@
+"""Story: maps, documents and workbooks made from one run."""

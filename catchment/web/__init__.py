@@ -1,0 +1,1 @@
+"""Door: the planning workbench in the browser."""
