@@ -1,0 +1,25 @@
+"""Places: class formation, school places, large classes and their ledger."""
+
+from catchment.places.classes import (
+    ClassTable,
+    class_sizes,
+    class_table,
+    classes_for_plan,
+    form_classes,
+    needed_classes,
+)
+from catchment.places.limits import CATEGORIES, ClassLimits
+from catchment.places.seats import places, seats
+
+__all__ = [
+    "CATEGORIES",
+    "ClassLimits",
+    "ClassTable",
+    "class_sizes",
+    "class_table",
+    "classes_for_plan",
+    "form_classes",
+    "needed_classes",
+    "places",
+    "seats",
+]
