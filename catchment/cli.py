@@ -1,0 +1,368 @@
+"""Doors on the command line: one command a verb.
+
+Every command ends by saying what it wrote and what to look at; every error names the layer, row,
+value and remedy and shows no traceback (``--debug`` shows it).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from catchment.errors import CatchmentError, NotFoundError
+
+app = typer.Typer(
+    name="catchment",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="学区与学校布局规划 / School catchment and consolidation planning.",
+)
+
+Lang = Annotated[str, typer.Option("--lang", help="zh 或 / or en")]
+Out = Annotated[Path | None, typer.Option("--out", help="输出文件夹 / output folder")]
+SetAside = Annotated[
+    bool,
+    typer.Option(
+        "--set-aside", help="有错误的行放在一边并计为“剔除” / set rows in error aside, count them"
+    ),
+]
+
+
+def _console(*, error: bool = False) -> Console:
+    return Console(stderr=error, highlight=False, soft_wrap=True)
+
+
+def _say(lang: str, zh: str, en: str) -> None:
+    _console().print(escape(zh if lang == "zh" else en))
+
+
+def _check_lang(lang: str) -> str:
+    if lang not in ("zh", "en"):
+        raise CatchmentError(f"--lang {lang}: 只能是 zh 或 en / must be zh or en")
+    return lang
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    console = _console(error=True)
+    with console.status("…") as status:
+
+        def tell(text: str) -> None:
+            status.update(escape(text))
+            if not console.is_terminal:
+                console.print(escape(f"· {text}"))
+
+        yield tell
+
+
+@app.command()
+def demo(out: Out = None, lang: Lang = "zh") -> None:
+    """把随附的虚构县走完主流程 / run the shipped, invented county through the whole main job."""
+    folder = _demo_folder()
+    target = out or Path("runs") / "demo"
+    _run(folder / "scenarios" / "merge-2028.toml", target, lang, set_aside=False)
+
+
+def _demo_folder() -> Path:
+    places = [Path.cwd() / "data" / "demo", Path(__file__).resolve().parents[1] / "data" / "demo"]
+    for place in places:
+        if (place / "region.toml").is_file():
+            return place
+    raise NotFoundError(
+        "找不到随附的示范县 data/demo；请在项目文件夹中运行 / the shipped county data/demo was not found; "
+        "run this in the project's folder"
+    )
+
+
+@app.command()
+def init(folder: Path, lang: Lang = "zh") -> None:
+    """写出空模板（中文表头的 XLSX 和 scenario.toml）/ write empty templates."""
+    from catchment.region.write import write_templates
+
+    lang = _check_lang(lang)
+    written = write_templates(folder, lang)
+    _say(lang, f"已写入 {len(list(written))} 个模板：", f"wrote {len(list(written))} templates:")
+    for path in written:
+        _console().print(escape(f"  {path}"))
+    _say(
+        lang,
+        f"填好后运行：catchment check {folder}",
+        f"fill them in, then run: catchment check {folder}",
+    )
+
+
+@app.command()
+def check(region: Path, out: Out = None, lang: Lang = "zh") -> None:
+    """列出数据中的全部问题（表格和地图）/ all problems in the layers, as a table and as a map."""
+    from catchment.region.check import check_region
+    from catchment.views.files import write_text
+    from catchment.views.problem_map import write_problem_map
+    from catchment.views.tables import problems_csv
+
+    lang = _check_lang(lang)
+    with _progress() as tell:
+        tell("检查 / checking")
+        found = check_region(region)
+    table = found.table
+    target = out or Path("runs") / f"check-{region.resolve().stem}"
+    target.mkdir(parents=True, exist_ok=True)
+    written = [target / "problems.csv"]
+    write_text(written[0], problems_csv(table))
+    if table["x"].notna().any():
+        written.append(write_problem_map(table, target / "problems.html", lang))
+    _print_problems(table, lang)
+    counts = table["severity"].value_counts()
+    errors, warned = int(counts.get("error", 0)), int(counts.get("warning", 0))
+    _say(
+        lang,
+        f"错误 {errors} 个，警告 {warned} 个，提示 {len(table) - errors - warned} 个。请看："
+        + "、".join(str(p) for p in written),
+        f"{errors} errors, {warned} warnings, {len(table) - errors - warned} notes. Look at: "
+        + ", ".join(str(p) for p in written),
+    )
+    if errors:
+        raise typer.Exit(1)
+
+
+def _print_problems(table: Any, lang: str, most: int = 40) -> None:
+    shown = Table(show_lines=False)
+    heads = ("严重性", "图层", "行", "列", "值", "问题", "处理办法")
+    if lang == "en":
+        heads = ("severity", "layer", "row", "column", "value", "problem", "remedy")
+    for head in heads:
+        shown.add_column(head, overflow="fold")
+    for row in table.head(most).itertuples(index=False):
+        cells = [row.severity, row.layer, row.row, row.column, row.value]
+        cells += [row.what_zh, row.remedy_zh] if lang == "zh" else [row.what_en, row.remedy_en]
+        shown.add_row(*(escape("" if c is None or c != c else str(c)) for c in cells))
+    console = Console(highlight=False)
+    if len(table):
+        console.print(shown)
+    if len(table) > most:
+        _say(
+            lang,
+            f"另有 {len(table) - most} 条，见 problems.csv",
+            f"{len(table) - most} more in problems.csv",
+        )
+
+
+@app.command()
+def times(region: Path, out: Out = None, lang: Lang = "zh", set_aside: SetAside = False) -> None:
+    """计算各村到各校的时间和距离 / travel minutes and metres from every village to every school."""
+    from catchment.network.load import load_network
+    from catchment.network.travel import travel_times
+    from catchment.region.read import read_region
+    from catchment.views.files import write_text
+    from catchment.views.tables import times_csv
+
+    lang = _check_lang(lang)
+    with _progress() as tell:
+        tell("读取县域数据 / reading the county")
+        county = read_region(region, set_aside=set_aside)
+        tell("道路网络 / road network")
+        network = load_network(county)
+        tell("出行时间 / travel times")
+        result = travel_times(county, network)
+    target = out or Path("runs") / f"times-{region.resolve().stem}"
+    target.mkdir(parents=True, exist_ok=True)
+    write_text(target / "times.csv", times_csv(result))
+    write_text(target / "snaps.csv", "\ufeff" + result.snaps.to_csv(index=False))
+    write_text(target / "components.csv", "\ufeff" + result.components.to_csv(index=False))
+    for note in result.notes:
+        _console().print(escape(f"· {note}"))
+    _say(
+        lang,
+        f"{len(result.villages)} 个村 × {len(result.sites)} 个校点，写入 {target}：times.csv、snaps.csv、components.csv",
+        f"{len(result.villages)} villages x {len(result.sites)} sites written to {target}: times.csv, snaps.csv, components.csv",
+    )
+
+
+@app.command()
+def run(
+    scenario: Path,
+    out: Out = None,
+    lang: Lang = "zh",
+    set_aside: SetAside = False,
+    tiles: Annotated[
+        str | None, typer.Option(help="在线底图：osm 或 tianditu（默认不用）/ online base map")
+    ] = None,
+) -> None:
+    """按方案计算并写出全部结果 / carry out a recipe and write everything."""
+    _run(scenario, out or Path("runs") / scenario.stem, lang, set_aside=set_aside, tiles=tiles)
+
+
+def _run(
+    scenario: Path, target: Path, lang: str, *, set_aside: bool, tiles: str | None = None
+) -> None:
+    from catchment.run import execute
+    from catchment.views.folder import write_run
+
+    lang = _check_lang(lang)
+    key = _tianditu_key(tiles)
+    with _progress() as tell:
+        result = execute(scenario, set_aside=set_aside, progress=tell)
+        tell("写出结果 / writing")
+        written = write_run(
+            result, target, lang=lang, recipe=scenario, tiles=tiles, tianditu_key=key
+        )
+    _summary(result, lang)
+    _say(
+        lang,
+        f"已写入 {target}（{len(written)} 个文件）。先打开 {target / 'map.html'}",
+        f"wrote {len(written)} files to {target}. Open {target / 'map.html'} first",
+    )
+
+
+def _tianditu_key(tiles: str | None) -> str | None:
+    if tiles not in (None, "osm", "tianditu"):
+        raise CatchmentError(f"--tiles {tiles}: 只能是 osm 或 tianditu / must be osm or tianditu")
+    key = os.environ.get("TIANDITU_KEY")
+    if tiles == "tianditu" and not key:
+        raise CatchmentError(
+            "天地图需要您自己的密钥：请设置环境变量 TIANDITU_KEY / set TIANDITU_KEY to your own key"
+        )
+    return key
+
+
+def _summary(result: Any, lang: str) -> None:
+    console = Console(highlight=False)
+    table = Table(title="学生数守恒" if lang == "zh" else "Students accounted for")
+    heads = ("年份", "学生", "= 已安排", "+ 未安排", "+ 剔除")
+    if lang == "en":
+        heads = ("year", "students in", "= served", "+ unserved", "+ rejected")
+    for head in heads:
+        table.add_column(head, justify="right")
+    for row in result.conservation.itertuples(index=False):
+        table.add_row(*(str(v) for v in row))
+    console.print(table)
+    counts = result.findings["result"].value_counts() if len(result.findings) else {}
+    _say(
+        lang,
+        f"核查：不符合 {counts.get('fail', 0)} 条，无法判定 {counts.get('unknown', 0)} 条，"
+        f"待补证据 {counts.get('evidence', 0)} 条；大班额台账 {len(result.ledger)} 行",
+        f"findings: {counts.get('fail', 0)} fail, {counts.get('unknown', 0)} cannot be decided, "
+        f"{counts.get('evidence', 0)} await evidence; ledger of large classes: {len(result.ledger)} rows",
+    )
+    for note in result.plan.notes:
+        console.print(escape(f"· {note}"))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="运行文件夹 / run folders")],
+    out: Out = None,
+    lang: Lang = "zh",
+) -> None:
+    """并排比较几次运行 / before and after, several plans side by side."""
+    from catchment.views.comparison import compare_table, write_comparison
+
+    lang = _check_lang(lang)
+    if len(runs) < 2:
+        raise CatchmentError("请给出至少两个运行文件夹 / name at least two run folders")
+    table = compare_table(runs, lang)
+    shown = Table()
+    for head in table.columns:
+        shown.add_column(escape(str(head)), overflow="fold")
+    for row in table.itertuples(index=False):
+        shown.add_row(*(escape(str(v)) for v in row))
+    Console(highlight=False).print(shown)
+    written = write_comparison(runs, out or Path("runs") / "compare", lang)
+    _say(
+        lang,
+        "已写入 " + "、".join(str(p) for p in written),
+        "wrote " + ", ".join(str(p) for p in written),
+    )
+
+
+@app.command("map")
+def map_(
+    run: Path,
+    lang: Lang = "zh",
+    tiles: Annotated[str | None, typer.Option(help="osm 或 / or tianditu")] = None,
+) -> None:
+    """重画一次运行的地图 / draw the maps of a run again."""
+    from catchment.views.folder import reload_run
+    from catchment.views.maps import write_map
+    from catchment.views.parents import write_parents
+
+    lang = _check_lang(lang)
+    key = _tianditu_key(tiles)
+    with _progress() as tell:
+        result = reload_run(run, progress=tell)
+        tell("地图 / map")
+        written = [
+            write_map(result, run / "map.html", lang=lang, tiles=tiles, tianditu_key=key),
+            write_parents(result, run / "parents.html", lang=lang),
+        ]
+    _say(
+        lang,
+        "已写入 " + "、".join(str(p) for p in written),
+        "wrote " + ", ".join(str(p) for p in written),
+    )
+
+
+@app.command()
+def report(run: Path, lang: Lang = "zh") -> None:
+    """重写一次运行的报告 / write the report of a run again."""
+    from catchment.views.folder import reload_run
+    from catchment.views.report import write_report
+
+    lang = _check_lang(lang)
+    with _progress() as tell:
+        result = reload_run(run, progress=tell)
+        tell("报告 / report")
+        written = write_report(result, run, lang=lang)
+    _say(
+        lang,
+        "已写入 " + "、".join(str(p) for p in written),
+        "wrote " + ", ".join(str(p) for p in written),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; errors are shown to people, never as a traceback.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words after ``catchment``; those of the process when left out.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [w for w in words if w != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        # A Windows console may not speak UTF-8; an unknown sign must not stop a run.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    if not debug:
+        warnings.simplefilter("ignore")
+    try:
+        app(words, standalone_mode=True)
+    except CatchmentError as fault:
+        if debug:
+            raise
+        _console(error=True).print(f"[bold red]错误 / error[/]: {escape(str(fault))}")
+        raise SystemExit(2) from fault
+    except KeyboardInterrupt as stop:
+        _console(error=True).print("已停止 / stopped")
+        raise SystemExit(130) from stop
+    except Exception as fault:
+        if debug:
+            raise
+        _console(error=True).print(
+            f"[bold red]程序内部错误 / internal error[/]: {escape(f'{type(fault).__name__}: {fault}')}\n"
+            "这是程序的缺陷，没有写出结果；加 --debug 重新运行可得到完整记录 / "
+            "this is a fault of the program; nothing was written; run again with --debug for the record"
+        )
+        raise SystemExit(70) from fault

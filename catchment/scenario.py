@@ -1,0 +1,614 @@
+"""Scenario: a TOML recipe of named actions, and the county as it would be in a year.
+
+Unknown keys are refused. Every action is checked against the county before anything is computed:
+a merger into a school that is closed by then, a ring of mergers, an expansion of nothing are
+errors that name the action, the school, the year and the remedy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import geopandas as gpd
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from catchment.errors import InputError, NotFoundError
+from catchment.region.bands import Band
+from catchment.region.model import Region
+
+
+class _Strict(BaseModel):
+    """A part of the recipe; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class _Action(_Strict):
+    year: int | None = None
+    reason: str = ""
+
+
+class Keep(_Action):
+    """Keep a school as it is (保留), whatever the method would like."""
+
+    do: Literal["keep"]
+    school: str
+
+
+class Downgrade(_Action):
+    """Make a school a teaching point of the lowest band (改教学点)."""
+
+    do: Literal["downgrade"]
+    school: str
+    into: str | None = None
+
+
+class Merge(_Action):
+    """Close a school and send its villages to another (撤并)."""
+
+    do: Literal["merge"]
+    school: str
+    into: str | None = None
+
+
+class Expand(_Action):
+    """Add classrooms, beds and dining seats to a school (扩建)."""
+
+    do: Literal["expand"]
+    school: str
+    rooms: int = Field(default=0, ge=0, le=200)
+    beds: int = Field(default=0, ge=0, le=10_000)
+    dining_seats: int = Field(default=0, ge=0, le=20_000)
+
+
+class Build(_Action):
+    """Build a school on a candidate site (新建)."""
+
+    do: Literal["build"]
+    site: str
+    rooms: int = Field(ge=1, le=300)
+    beds: int = Field(default=0, ge=0, le=10_000)
+    dining_seats: int = Field(default=0, ge=0, le=20_000)
+
+
+class Reopen(_Action):
+    """Reopen a closed school (恢复)."""
+
+    do: Literal["reopen"]
+    school: str
+    rooms: int | None = Field(default=None, ge=1, le=300)
+
+
+class Road(_Action):
+    """Build a road between two places, or close the road nearest to a place (修路)."""
+
+    do: Literal["road"]
+    road: Literal["new", "closed"] = "new"
+    start: tuple[float, float] = Field(alias="from")
+    end: tuple[float, float] | None = Field(default=None, alias="to")
+    road_class: str = Field(default="tertiary", alias="class")
+
+
+Action = Annotated[
+    Keep | Downgrade | Merge | Expand | Build | Reopen | Road, Field(discriminator="do")
+]
+
+
+class Method(_Strict):
+    """How students are assigned to the schools that are open."""
+
+    assignment: Literal["today", "nearest", "capacity"] = "today"
+    connected: bool = True
+    stages: tuple[Literal["primary", "junior"], ...] = ("primary", "junior")
+
+
+class RuleBooks(_Strict):
+    """Which rule books judge the plan."""
+
+    books: tuple[str, ...] = ("national",)
+
+
+class Scenario(_Strict):
+    """A recipe (方案): which county, which years, which actions, which method.
+
+    Attributes
+    ----------
+    name : str
+        Name shown on every output.
+    region : str
+        Folder or GeoPackage of the county, relative to the recipe.
+    years : tuple of int
+        School years in order; the first is today.
+    actions : tuple of Action
+        Named actions, in the order of the recipe (key ``action`` in TOML).
+    method : Method
+        Assignment method and stages.
+    rules : RuleBooks
+        Rule books.
+    seed : int
+        Seed of the method.
+    time_limit : float
+        Seconds the method may take.
+    """
+
+    name: str = Field(min_length=1, max_length=200)
+    region: str = "."
+    years: tuple[int, ...] = Field(min_length=1, max_length=30)
+    actions: tuple[Action, ...] = Field(default=(), alias="action")
+    method: Method = Method()
+    rules: RuleBooks = RuleBooks()
+    seed: int = Field(default=0, ge=0)
+    time_limit: float = Field(default=20.0, gt=0, le=86_400)
+
+    def replace(self, **changes: Any) -> Scenario:
+        """Return a copy with some fields replaced; the original is untouched.
+
+        Parameters
+        ----------
+        **changes
+            Fields and their new values.
+
+        Returns
+        -------
+        Scenario
+            The changed copy.
+        """
+        return self.model_copy(update=changes)
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    path : Path
+        TOML file in UTF-8.
+
+    Returns
+    -------
+    Scenario
+        The recipe, its own form checked (not yet against a county).
+
+    Raises
+    ------
+    NotFoundError
+        When the file does not exist.
+    InputError
+        When it is not TOML, a key is unknown or a value is out of range.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"找不到方案文件 {path.name} / recipe not found: {path.name}")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise InputError(
+            f"{path.name} 不是有效的 UTF-8 TOML：{fault}。请对照模板修改 / not valid TOML: {fault}"
+        ) from fault
+    return parse_scenario(data, path.name)
+
+
+def parse_scenario(data: dict[str, Any], where: str = "scenario") -> Scenario:
+    """Turn the plain values of a recipe into a Scenario.
+
+    Parameters
+    ----------
+    data : dict
+        Values as TOML gives them.
+    where : str
+        Name used in errors.
+
+    Returns
+    -------
+    Scenario
+        The recipe.
+
+    Raises
+    ------
+    InputError
+        Naming the key, the value and the remedy.
+
+    Examples
+    --------
+    >>> parse_scenario({"name": "现状", "years": [2026]}).method.assignment
+    'today'
+    """
+    try:
+        scenario = Scenario.model_validate(data)
+    except ValidationError as fault:
+        raise InputError(_explain(fault, where)) from fault
+    years = scenario.years
+    if list(years) != sorted(set(years)) or not all(1990 <= y <= 2100 for y in years):
+        raise InputError(
+            f"{where}: years = {list(years)} 应为 1990–2100 间递增且不重复的年份 / "
+            "must be distinct years in order"
+        )
+    if not scenario.method.stages:
+        raise InputError(
+            f"{where}: method.stages 为空；至少写 primary 或 junior / name at least one stage"
+        )
+    for number, action in enumerate(scenario.actions, start=1):
+        if action.year is not None and not years[0] <= action.year <= years[-1]:
+            raise InputError(
+                f"{where}: 第 {number} 个行动（{action.do}）year = {action.year} 不在 "
+                f"{years[0]}–{years[-1]} 内；改年份或扩展 years / action year lies outside the years"
+            )
+    return scenario
+
+
+_KEYS_ZH = {
+    "extra_forbidden": "未知的键，请删除或改正拼写 / unknown key",
+    "missing": "缺少必填的键 / required key is missing",
+    "union_tag_invalid": "未知的行动 / unknown action",
+    "union_tag_not_found": "行动缺少 do / action lacks `do`",
+}
+
+
+def _explain(fault: ValidationError, where: str) -> str:
+    models: list[type[BaseModel]] = [Scenario, Method, RuleBooks, *_ACTIONS]
+    known = {
+        name
+        for model in models
+        for field_name, info in model.model_fields.items()
+        for name in (info.alias or field_name,)
+    }
+    lines = []
+    for error in fault.errors():
+        path = ".".join(str(p + 1) if isinstance(p, int) else str(p) for p in error["loc"])
+        what = _KEYS_ZH.get(error["type"], error["msg"])
+        line = f"{where}: {path}: {what}"
+        if error["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(str(error["loc"][-1]), sorted(known), n=1)
+            if near:
+                line += f"（是否为 {near[0]}？/ did you mean {near[0]}?）"
+        elif error["type"] != "missing":
+            line += f"（值 / value: {str(error.get('input'))[:80]!r}）"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+_ACTIONS: tuple[type[_Strict], ...] = (Keep, Downgrade, Merge, Expand, Build, Reopen, Road)
+
+
+def resolve(scenario: Scenario, region: Region) -> Scenario:
+    """Check a recipe against a county and replace names by ids and absent years by the first year.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The recipe.
+    region : Region
+        The county.
+
+    Returns
+    -------
+    Scenario
+        The same recipe with ids and years everywhere, actions in order of year.
+
+    Raises
+    ------
+    NotFoundError
+        When a school or site does not exist.
+    InputError
+        When an action cannot be carried out: merging into a closed school, a ring of mergers, two
+        contradictory actions, downgrading a school without higher grades and so on.
+    """
+    resolved: list[Any] = []
+    for number, action in enumerate(scenario.actions, start=1):
+        year = scenario.years[0] if action.year is None else action.year
+        changes: dict[str, Any] = {"year": year}
+        where = f"第 {number} 个行动 {action.do}（{year}）/ action {number}"
+        if isinstance(action, Build):
+            changes["site"] = _find(action.site, region.sites, "site_id", where, "备选校址", "site")
+        elif not isinstance(action, Road):
+            changes["school"] = _find(
+                action.school, region.schools, "school_id", where, "学校", "school"
+            )
+        if isinstance(action, Merge | Downgrade) and action.into is not None:
+            changes["into"] = _find_target(action.into, region, where)
+        resolved.append(action.model_copy(update=changes))
+    resolved.sort(key=lambda a: a.year)
+    _refuse_rings(resolved)
+    final = scenario.model_copy(update={"actions": tuple(resolved)})
+    # Walking through the years is the check itself: every action meets the county of its year.
+    for year in sorted({a.year for a in resolved}):
+        apply(final, region, year)
+    return final
+
+
+def _find(wanted: str, table: pd.DataFrame, key: str, where: str, zh: str, en: str) -> str:
+    ids = table[key].astype(str)
+    if (ids == wanted).any():
+        return wanted
+    named = ids[table["name"].astype(str) == wanted]
+    if len(named) == 1:
+        return str(named.iloc[0])
+    if len(named) > 1:
+        raise InputError(
+            f"{where}: 名称“{wanted}”对应 {len(named)} 个{zh}（{', '.join(named)}），请改用代码 / "
+            f"{len(named)} {en}s bear this name; use the code"
+        )
+    near = difflib.get_close_matches(wanted, [*ids, *table["name"].astype(str)], n=3, cutoff=0.5)
+    hint = f"；相近的有 / close: {', '.join(near)}" if near else ""
+    raise NotFoundError(f"{where}: 没有{zh}“{wanted}” / no such {en}{hint}")
+
+
+def _find_target(wanted: str, region: Region, where: str) -> str:
+    try:
+        return _find(wanted, region.schools, "school_id", where, "学校", "school")
+    except NotFoundError:
+        if not len(region.sites):
+            raise
+        return _find(wanted, region.sites, "site_id", where, "学校或备选校址", "school or site")
+
+
+def _refuse_rings(actions: Iterable[Any]) -> None:
+    into = {a.school: a.into for a in actions if isinstance(a, Merge) and a.into is not None}
+    for start in into:
+        seen = [start]
+        while seen[-1] in into:
+            following = into[seen[-1]]
+            if following in seen:
+                ring = " → ".join([*seen[seen.index(following) :], following])
+                raise InputError(
+                    f"撤并成环：{ring}；请保留其中一所 / mergers form a ring: {ring}; keep one of them"
+                )
+            seen.append(following)
+
+
+def _grades_of(bands: Sequence[Band], grade_from: int, grade_to: int) -> tuple[str, ...]:
+    return tuple(b.band for b in bands if grade_from <= b.grade_from and b.grade_to <= grade_to)
+
+
+def apply(scenario: Scenario, region: Region, year: int) -> Region:
+    """Return the county as it would be in a year, all actions up to that year carried out.
+
+    Roads are left to the network: see :func:`roads_of`.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A resolved recipe (see :func:`resolve`).
+    region : Region
+        The county of today.
+    year : int
+        School year.
+
+    Returns
+    -------
+    Region
+        With ``schools`` (status, role, grades, rooms, beds, dining seats) and the villages'
+        schools as they would be. A built site is a school with the site's id.
+
+    Raises
+    ------
+    InputError
+        When an action meets a county in which it cannot be carried out.
+    """
+    schools = region.schools.copy()
+    schools["status"] = schools["status"].fillna("existing")
+    schools = schools.set_index("school_id", drop=False)
+    villages = region.villages.copy()
+    due = [
+        a
+        for a in scenario.actions
+        if a.year is not None and a.year <= year and not isinstance(a, Road)
+    ]
+    for step in sorted({a.year for a in due if a.year is not None}):
+        actions = [a for a in due if a.year == step]
+        _refuse_contradictions(actions, schools)
+        # Targets are judged after all actions of the year: a school may be built in the year that
+        # it receives, but may not close in it.
+        opening = (Build, Reopen)
+        for action in sorted(actions, key=lambda a: not isinstance(a, opening)):
+            schools = _carry_out(schools, region, action)
+        for action in actions:
+            if isinstance(action, Merge | Downgrade):
+                villages = _redirect(villages, schools, action, region.bands, region.schools)
+    return region.replace(schools=schools.reset_index(drop=True), villages=villages)
+
+
+def _refuse_contradictions(actions: Sequence[Any], schools: pd.DataFrame) -> None:
+    decided: dict[str, str] = {}
+    for action in actions:
+        if isinstance(action, Expand):
+            continue
+        subject = action.site if isinstance(action, Build) else action.school
+        if subject in decided:
+            raise InputError(
+                f"{_label(schools, subject)} 在 {action.year} 年有两个互相矛盾的行动："
+                f"{decided[subject]} 与 {action.do}；请删去一个 / two contradictory actions in a year"
+            )
+        decided[subject] = action.do
+
+
+def _carry_out(schools: gpd.GeoDataFrame, region: Region, action: Any) -> gpd.GeoDataFrame:
+    if isinstance(action, Build):
+        return _build(schools, region, action)
+    if isinstance(action, Reopen):
+        return _reopen(schools, action)
+    _require_open(schools, action.school, action.year, action.do)
+    if isinstance(action, Expand):
+        return _expand(schools, action)
+    if isinstance(action, Downgrade):
+        return _downgrade(schools, action, region.bands)
+    if isinstance(action, Merge):
+        schools = schools.copy()
+        schools.loc[action.school, "status"] = "closed"
+    return schools
+
+
+def roads_of(scenario: Scenario, year: int) -> tuple[Road, ...]:
+    """Road actions carried out by a year.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A resolved recipe.
+    year : int
+        School year.
+
+    Returns
+    -------
+    tuple of Road
+        In order.
+    """
+    return tuple(
+        a for a in scenario.actions if isinstance(a, Road) and a.year is not None and a.year <= year
+    )
+
+
+def _label(schools: pd.DataFrame, school: str) -> str:
+    name = schools["name"].get(school)
+    return f"“{name}”（{school}）" if name is not None else f"“{school}”"
+
+
+def _require_open(schools: pd.DataFrame, school: str, year: int | None, do: str) -> None:
+    if schools.loc[school, "status"] != "existing":
+        raise InputError(
+            f"{_label(schools, school)} 在 {year} 年已不办学，不能 {do}；先写 reopen 或删去该行动 / "
+            f"school is closed in {year}, cannot {do}; reopen it first"
+        )
+
+
+def _build(schools: gpd.GeoDataFrame, region: Region, action: Build) -> gpd.GeoDataFrame:
+    site = region.sites.set_index("site_id").loc[action.site]
+    if action.site in schools.index:
+        raise InputError(
+            f"备选校址“{site['name']}”（{action.site}）已经建成；扩建请用 expand / site is built already"
+        )
+    most = site.get("rooms_max")
+    if most is not None and not pd.isna(most) and action.rooms > int(most):
+        raise InputError(
+            f"备选校址“{site['name']}”最多建 {int(most)} 间教室，方案要求 {action.rooms} 间；请减少 rooms / "
+            f"site holds at most {int(most)} classrooms"
+        )
+    first, last = int(site["grade_from"]), int(site["grade_to"])
+    role = "nine_year" if first <= 6 < last else "junior" if first > 6 else "complete"
+    row = gpd.GeoDataFrame(
+        {
+            "school_id": [action.site],
+            "name": [site["name"]],
+            "township": [site["township"]],
+            "role": [role],
+            "grade_from": [first],
+            "grade_to": [last],
+            "rooms": [action.rooms],
+            "beds": [action.beds],
+            "dining_seats": [action.dining_seats],
+            "boarding": [action.beds > 0],
+            "status": ["existing"],
+            "geometry": [site["geometry"]],
+        },
+        geometry="geometry",
+        crs=region.crs,
+        index=[action.site],
+    )
+    for column in schools.columns.difference(row.columns):
+        row[column] = pd.Series([pd.NA], index=row.index, dtype="object")
+    return gpd.GeoDataFrame(
+        pd.concat([schools.astype(object), row[schools.columns].astype(object)]),
+        geometry="geometry",
+        crs=region.crs,
+    )
+
+
+def _reopen(schools: gpd.GeoDataFrame, action: Reopen) -> gpd.GeoDataFrame:
+    if schools.loc[action.school, "status"] == "existing":
+        raise InputError(
+            f"{_label(schools, action.school)} 在 {action.year} 年仍在办学，不必恢复 / "
+            "school is open; nothing to reopen"
+        )
+    schools = schools.copy()
+    schools.loc[action.school, "status"] = "existing"
+    if action.rooms is not None:
+        schools.loc[action.school, "rooms"] = action.rooms
+    return schools
+
+
+def _expand(schools: gpd.GeoDataFrame, action: Expand) -> gpd.GeoDataFrame:
+    added = {"rooms": action.rooms, "beds": action.beds, "dining_seats": action.dining_seats}
+    if not any(added.values()):
+        raise InputError(
+            f"扩建 {_label(schools, action.school)} 未写 rooms、beds 或 dining_seats / "
+            "expand adds nothing; give rooms, beds or dining_seats"
+        )
+    schools = schools.copy()
+    for column, more in added.items():
+        if more:
+            now = schools.loc[action.school, column]
+            schools.loc[action.school, column] = (0 if pd.isna(now) else int(now)) + more
+    return schools
+
+
+def _downgrade(
+    schools: gpd.GeoDataFrame, action: Downgrade, bands: Sequence[Band]
+) -> gpd.GeoDataFrame:
+    row = schools.loc[action.school]
+    taught = _grades_of(bands, int(row["grade_from"]), int(row["grade_to"]))
+    lowest = bands[0]
+    if lowest.band not in taught or len(taught) < 2:
+        raise InputError(
+            f"{_label(schools, action.school)} 现办 {row['grade_from']}–{row['grade_to']} 年级，"
+            f"不能改为教学点（须同时办 {lowest.zh} 及更高年级）/ cannot become a teaching point: it must "
+            f"teach {lowest.en} and higher grades today"
+        )
+    schools = schools.copy()
+    schools.loc[action.school, "role"] = "teaching_point"
+    schools.loc[action.school, "grade_to"] = lowest.grade_to
+    return schools
+
+
+def _redirect(
+    villages: gpd.GeoDataFrame,
+    schools: gpd.GeoDataFrame,
+    action: Merge | Downgrade,
+    bands: Sequence[Band],
+    before: gpd.GeoDataFrame,
+) -> gpd.GeoDataFrame:
+    """Villages of a school that gives up a band go where the action says (blank: to be found)."""
+    given_up = [b for b in bands if isinstance(action, Merge) or b is not bands[0]]
+    if action.into is not None:
+        _check_target(schools, action, given_up, before)
+    villages = villages.copy()
+    for band in given_up:
+        column = f"school_{band.band}"
+        if column in villages.columns:
+            leaving = villages[column].astype("object") == action.school
+            villages.loc[leaving, column] = action.into
+    return villages
+
+
+def _check_target(
+    schools: gpd.GeoDataFrame,
+    action: Merge | Downgrade,
+    given_up: Sequence[Band],
+    before: gpd.GeoDataFrame,
+) -> None:
+    target, year = action.into, action.year
+    if target == action.school:
+        raise InputError(
+            f"{_label(schools, action.school)} 不能并入自身 / a school cannot be merged into itself"
+        )
+    if target not in schools.index or schools.loc[target, "status"] != "existing":
+        raise InputError(
+            f"{_label(schools, action.school)} 在 {year} 年并入 {_label(schools, str(target))}，"
+            "而后者当年不办学；请换接收学校、先 build/reopen，或提前其时间 / merged into a school that is "
+            f"closed in {year}; choose another receiver or open it first"
+        )
+    own = before.set_index("school_id")
+    first, last = int(own.loc[action.school, "grade_from"]), int(own.loc[action.school, "grade_to"])
+    moved = set(_grades_of(given_up, first, last))
+    row = schools.loc[target]
+    taught = set(_grades_of(given_up, int(row["grade_from"]), int(row["grade_to"])))
+    missing = [b for b in given_up if b.band in moved - taught]
+    if missing:
+        names = "、".join(b.zh for b in missing)
+        raise InputError(
+            f"{_label(schools, str(target))} 不办 {names}，不能接收 {_label(schools, action.school)} 的学生 / "
+            f"receiver does not teach {', '.join(b.en for b in missing)}"
+        )
