@@ -1,0 +1,485 @@
+"""What a run says about villages, schools, classes and changes, as tables with names.
+
+Every document reads these tables, so that a village has the same number in all of them.
+Nothing is decided here: figures come from the plan, the problem and the indicators of the run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from catchment.indicators import registry
+from catchment.plan import Plan
+from catchment.problem import Problem
+from catchment.run import Run
+from catchment.views.plain import plain
+
+WORSE_MINUTES = 10.0
+"""A village gets worse where its trip grows by more than this (minutes, one way)."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Tables of one run that documents show.
+
+    Attributes
+    ----------
+    sites : DataFrame
+        One row a site in the order of the problem: ``site_id, name, township, kind, role, rooms,
+        beds, dining_seats, teachers, estimated, x, y``; ``kind`` is ``existing``, ``closed`` or
+        ``candidate``.
+    villages : DataFrame
+        One row a village in the order of the problem: ``village_id, name, township, x, y``.
+    trips : DataFrame
+        One row a plan, village, band and year: ``plan, village_id, village, township, band, year,
+        students, site_id, site, minutes, metres, mode, over_limit, estimated``; an empty
+        ``site_id`` is unserved.
+    classes : DataFrame
+        One row a plan, site, grade and year with students or classes: ``plan, site_id, site,
+        township, grade, year, students, classes, class_size``.
+    changes : DataFrame
+        What the plan changes: ``year, site_id, site, township, kind, bands_before, bands_after,
+        rooms_before, rooms_after, beds_added, seats_added, students, receivers, note``; in order
+        of year. ``kind`` is ``close``, ``downgrade``, ``extend``, ``expand``, ``build``,
+        ``reopen`` or, where the recipe says so, ``keep``.
+    first, last : int
+        First and last year.
+    """
+
+    sites: pd.DataFrame
+    villages: pd.DataFrame
+    trips: pd.DataFrame
+    classes: pd.DataFrame
+    changes: pd.DataFrame
+    first: int
+    last: int
+
+
+def read_facts(run: Run) -> Facts:
+    """Collect the tables that documents show.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+
+    Returns
+    -------
+    Facts
+        New tables; the run is untouched.
+    """
+    sites = _sites(run)
+    villages = _villages(run)
+    parts = [
+        _trips(run.problem, plan, name, villages, sites)
+        for name, plan in (("today", run.today), ("plan", run.plan))
+    ]
+    trips = pd.concat(parts, ignore_index=True)
+    classes = pd.concat(
+        [
+            _classes(run.problem, plan, name, sites)
+            for name, plan in (("today", run.today), ("plan", run.plan))
+        ],
+        ignore_index=True,
+    )
+    years = run.problem.years
+    return Facts(
+        sites=sites,
+        villages=villages,
+        trips=trips,
+        classes=classes,
+        changes=_changes(run, sites, trips),
+        first=years[0],
+        last=years[-1],
+    )
+
+
+def figure(
+    run: Run, indicator: str, year: int, plan: str, *, scope: str = "county", key: str | None = None
+) -> float | None:
+    """Look one figure up in the run's indicators.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    indicator : str
+        Name of the measure.
+    year : int
+        School year.
+    plan : {"today", "plan"}
+        Which arrangement.
+    scope : str
+        ``county``, ``band``, ``mode``, ``township``, ``village`` or ``site``.
+    key : str, optional
+        Id within the scope; left out for the county.
+
+    Returns
+    -------
+    float or None
+        The value; None where the run has no such figure.
+    """
+    table = run.indicators
+    if table.empty or not {"indicator", "scope", "year", "plan", "value"} <= set(table.columns):
+        return None
+    chosen = (
+        (table["indicator"] == indicator)
+        & (table["scope"] == scope)
+        & (table["year"] == year)
+        & (table["plan"] == plan)
+    )
+    if key is not None:
+        chosen &= table["id"].astype(str) == key
+    values = table.loc[chosen, "value"]
+    if len(values) == 0 or pd.isna(values.iloc[0]):
+        return None
+    return float(values.iloc[0])
+
+
+def indicator_name(indicator: str, lang: str) -> str:
+    """Name of a measure, as its register gives it.
+
+    Parameters
+    ----------
+    indicator : str
+        Code of the measure.
+    lang : {"zh", "en"}
+        Language.
+
+    Returns
+    -------
+    str
+        The code itself where the register does not know it.
+    """
+    known = registry().get(indicator)
+    if known is None:
+        return indicator
+    return known.zh if lang == "zh" else known.en
+
+
+def indicator_unit(indicator: str) -> str:
+    """Unit of a measure, as its register gives it.
+
+    Parameters
+    ----------
+    indicator : str
+        Code of the measure.
+
+    Returns
+    -------
+    str
+        Empty where the register does not know the measure.
+    """
+    known = registry().get(indicator)
+    return "" if known is None else known.unit
+
+
+def text_column(table: pd.DataFrame, *names: str) -> pd.Series:
+    """First of several columns that a table has, as text.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Any table.
+    *names : str
+        Names tried in order.
+
+    Returns
+    -------
+    Series
+        Plain text; empty text where the table has none of them.
+    """
+    for name in names:
+        if name in table.columns:
+            return table[name].map(plain).astype(object)
+    return pd.Series([""] * len(table), index=table.index, dtype=object)
+
+
+def worse(run: Run) -> pd.DataFrame:
+    """Villages whose trip grows by more than ten minutes.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+
+    Returns
+    -------
+    DataFrame
+        Rows of the explanations, the largest growth first; ``growth`` in minutes.
+    """
+    table = run.explanations
+    if table.empty or not {"minutes_before", "minutes_after"} <= set(table.columns):
+        return table.iloc[0:0].assign(growth=pd.Series(dtype=float))
+    growth = pd.to_numeric(table["minutes_after"], errors="coerce") - pd.to_numeric(
+        table["minutes_before"], errors="coerce"
+    )
+    result = table.assign(growth=growth)
+    result = result[result["growth"] > WORSE_MINUTES]
+    keys = [k for k in ("village_id", "band", "year") if k in result.columns]
+    return result.sort_values(
+        ["growth", *keys], ascending=[False] + [True] * len(keys), kind="stable"
+    ).reset_index(drop=True)
+
+
+def _sites(run: Run) -> pd.DataFrame:
+    known: dict[str, dict[str, Any]] = {}
+    for row in _records(run.region.sites):
+        known[str(row["site_id"])] = {**row, "kind": "candidate"}
+    for row in _records(run.region.schools):
+        status = row.get("status")
+        kind = "closed" if status == "closed" else "existing"
+        known[str(row["school_id"])] = {**row, "kind": kind}
+    rows = []
+    for j, code in enumerate(run.problem.site_ids):
+        row = known.get(code, {})
+        kind = row.get("kind", "candidate")
+        rows.append(
+            {
+                "site_id": code,
+                "name": plain(row.get("name")) or code,
+                "township": plain(row.get("township")),
+                "kind": kind,
+                "role": plain(row.get("role")),
+                "rooms": int(run.problem.rooms[j, 0]),
+                "beds": int(run.problem.beds[j, 0]),
+                "dining_seats": int(run.problem.dining_seats[j, 0]),
+                "teachers": row.get("teachers"),
+                "estimated": row.get("capacity_estimated") in (True, 1, "true", "True"),
+                "x": row.get("x", np.nan),
+                "y": row.get("y", np.nan),
+            }
+        )
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "site_id", "name", "township", "kind", "role", "rooms", "beds", "dining_seats",
+            "teachers", "estimated", "x", "y",
+        ],
+    )  # fmt: skip
+
+
+def _villages(run: Run) -> pd.DataFrame:
+    known = {str(row["village_id"]): row for row in _records(run.region.villages)}
+    rows = []
+    for code in run.problem.village_ids:
+        row = known.get(code, {})
+        rows.append(
+            {
+                "village_id": code,
+                "name": plain(row.get("name")) or code,
+                "township": plain(row.get("township")),
+                "x": row.get("x", np.nan),
+                "y": row.get("y", np.nan),
+            }
+        )
+    return pd.DataFrame(rows, columns=["village_id", "name", "township", "x", "y"])
+
+
+def _records(table: Any) -> list[dict[str, Any]]:
+    """Rows of a layer as plain values, with the position of the point as ``x`` and ``y``."""
+    if len(table) == 0:
+        return []
+    frame = pd.DataFrame(table.drop(columns="geometry", errors="ignore"))
+    rows = frame.to_dict("records")
+    if "geometry" in table.columns:
+        for row, shape in zip(rows, table["geometry"], strict=True):
+            if shape is not None and not shape.is_empty:
+                spot = shape.representative_point() if shape.geom_type != "Point" else shape
+                row["x"], row["y"] = float(spot.x), float(spot.y)
+    return [{str(k): v for k, v in row.items()} for row in rows]
+
+
+def _trips(
+    problem: Problem, plan: Plan, name: str, villages: pd.DataFrame, sites: pd.DataFrame
+) -> pd.DataFrame:
+    groups, years = plan.site_of.shape
+    site = plan.site_of.astype(np.int64)
+    served = site >= 0
+    safe = np.where(served, site, 0)
+    layer = np.broadcast_to(problem.network.astype(np.int64), (groups, years))
+    rows = np.broadcast_to(np.arange(groups)[:, None], (groups, years))
+    if len(sites):
+        minutes = np.where(served, problem.minutes[layer, rows, safe], np.nan).astype(float)
+        metres = np.where(served, problem.metres[layer, rows, safe], np.nan).astype(float)
+        codes = np.where(served, sites["site_id"].to_numpy(object)[safe], "")
+        names = np.where(served, sites["name"].to_numpy(object)[safe], "")
+    else:
+        minutes = metres = np.full((groups, years), np.nan)
+        codes = names = np.full((groups, years), "", dtype=object)
+    mode_names = np.array([*problem.modes, ""], dtype=object)
+    village = problem.group_village.astype(np.int64)
+    limit = problem.trip_limit[problem.group_band.astype(np.int64)].astype(float)[:, None]
+    flat: dict[str, Any] = {
+        "plan": name,
+        "village_id": np.repeat(villages["village_id"].to_numpy(object)[village], years),
+        "village": np.repeat(villages["name"].to_numpy(object)[village], years),
+        "township": np.repeat(villages["township"].to_numpy(object)[village], years),
+        "band": np.repeat(np.array(problem.bands, dtype=object)[problem.group_band], years),
+        "year": np.tile(np.array(problem.years, dtype=np.int64), groups),
+        "students": problem.demand().astype(np.int64).ravel(),
+        "site_id": codes.ravel(),
+        "site": names.ravel(),
+        "minutes": minutes.ravel(),
+        "metres": metres.ravel(),
+        "mode": mode_names[plan.mode_of.astype(np.int64)].ravel(),
+        "over_limit": (served & np.isfinite(minutes) & (minutes > limit)).ravel(),
+        "estimated": problem.estimated[village].ravel(),
+    }
+    return pd.DataFrame(flat)
+
+
+def _classes(problem: Problem, plan: Plan, name: str, sites: pd.DataFrame) -> pd.DataFrame:
+    m, g, t = plan.classes.shape
+    students = students_by_site(problem, plan)
+    j, k, y = np.nonzero((students > 0) | (plan.classes > 0))
+    columns: dict[str, Any] = {
+        "plan": name,
+        "site_id": sites["site_id"].to_numpy(object)[j] if m else [],
+        "site": sites["name"].to_numpy(object)[j] if m else [],
+        "township": sites["township"].to_numpy(object)[j] if m else [],
+        "grade": np.array(problem.grades, dtype=np.int64)[k] if g else [],
+        "year": np.array(problem.years, dtype=np.int64)[y] if t else [],
+        "students": students[j, k, y],
+        "classes": plan.classes[j, k, y].astype(np.int64),
+        "class_size": problem.class_size[j, k].astype(np.int64),
+    }
+    return pd.DataFrame(columns)
+
+
+def students_by_site(problem: Problem, plan: Plan) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Students of each site, grade and year under a plan.
+
+    Parameters
+    ----------
+    problem : Problem
+        The question.
+    plan : Plan
+        The answer.
+
+    Returns
+    -------
+    (m, g, t) int64
+        Unserved students are in none.
+    """
+    total = np.zeros(
+        (len(problem.site_ids), len(problem.grades), len(problem.years)), dtype=np.int64
+    )
+    for t in range(len(problem.years)):
+        served = np.flatnonzero(plan.site_of[:, t] >= 0)
+        np.add.at(total[:, :, t], plan.site_of[served, t], problem.students[served, :, t])
+    return total
+
+
+def _changes(run: Run, sites: pd.DataFrame, trips: pd.DataFrame) -> pd.DataFrame:
+    problem, plan = run.problem, run.plan
+    wishes = _wishes(run)
+    rows: list[dict[str, Any]] = []
+    for j, row in enumerate(sites.to_dict("records")):
+        before, rooms = problem.today_open[j], int(problem.rooms[j, 0])
+        for t, year in enumerate(problem.years):
+            now, rooms_now = plan.open[j, :, t], int(problem.rooms[j, t])
+            beds = int(problem.beds[j, t] - problem.beds[j, max(t - 1, 0)])
+            seats = int(problem.dining_seats[j, t] - problem.dining_seats[j, max(t - 1, 0)])
+            more = rooms_now > rooms or beds > 0 or seats > 0
+            kind = _kind(before, now, bool(problem.existing[j]), more, row["kind"])
+            if kind:
+                pupils, receivers = _moved(
+                    trips, row["site_id"], year, problem.years[max(t - 1, 0)]
+                )
+                rows.append(
+                    {
+                        "year": year,
+                        "site_id": row["site_id"],
+                        "site": row["name"],
+                        "township": row["township"],
+                        "kind": kind,
+                        "bands_before": "+".join(np.array(problem.bands)[before]),
+                        "bands_after": "+".join(np.array(problem.bands)[now]),
+                        "rooms_before": rooms,
+                        "rooms_after": rooms_now,
+                        "beds_added": max(beds, 0),
+                        "seats_added": max(seats, 0),
+                        "students": pupils,
+                        "receivers": receivers,
+                        "note": wishes.get((row["site_id"], kind), ""),
+                    }
+                )
+            before, rooms = now, rooms_now
+    columns = ["year", "site_id", "site", "township", "kind", "bands_before", "bands_after",
+               "rooms_before", "rooms_after", "beds_added", "seats_added", "students", "receivers",
+               "note"]  # fmt: skip
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values(["year", "township", "site_id"], kind="stable").reset_index(drop=True)
+
+
+def _kind(
+    before: np.ndarray[Any, Any],
+    now: np.ndarray[Any, Any],
+    existing: bool,
+    more: bool,
+    status: str,
+) -> str:
+    if before.any() and not now.any():
+        return "close"
+    if not before.any() and now.any():
+        if existing or status == "closed":
+            return "reopen"
+        return "build"
+    if before.any() and (before & ~now).any():
+        return "downgrade"
+    if (now & ~before).any():
+        return "extend"
+    return "expand" if more and now.any() else ""
+
+
+def _moved(trips: pd.DataFrame, site: str, year: int, earlier: int) -> tuple[int, str]:
+    """Students who leave a site in a year, and the sites that receive them, most students first."""
+    plan = trips[trips["plan"] == "plan"]
+    old = plan[(plan["year"] == earlier) & (plan["site_id"] == site)]
+    if earlier == year:
+        today = trips[trips["plan"] == "today"]
+        old = today[(today["year"] == year) & (today["site_id"] == site)]
+    new = plan[plan["year"] == year].merge(old[["village_id", "band"]], on=["village_id", "band"])
+    new = new[(new["site_id"] != site) & (new["students"] > 0)]
+    if new.empty:
+        return 0, ""
+    sums = (
+        new.groupby("site", sort=True)["students"].sum().sort_values(ascending=False, kind="stable")
+    )
+    return int(sums.sum()), "、".join(str(name) for name in sums.index if name)
+
+
+def _wishes(run: Run) -> dict[tuple[str, str], str]:
+    """Reasons that the recipe itself gives for its actions, by site and kind of change."""
+    kinds = {"merge": "close"}
+    found: dict[tuple[str, str], str] = {}
+    for action in recipe_actions(run):
+        kind = str(action.get("do") or action.get("action") or "")
+        place = action.get("school") or action.get("site")
+        if kind and place:
+            found[(str(place), kinds.get(kind, kind))] = plain(action.get("reason"))
+    return found
+
+
+def recipe_actions(run: Run) -> list[dict[str, Any]]:
+    """Actions as the recipe names them.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+
+    Returns
+    -------
+    list of dict
+        Empty where the recipe has none.
+    """
+    listed = run.scenario.get("actions") or run.scenario.get("action") or ()
+    if not isinstance(listed, list | tuple):
+        return []
+    return [action for action in listed if isinstance(action, dict)]
