@@ -1,0 +1,118 @@
+"""The demo county's scenario recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from demo_county.schooling import School, Schooling
+from demo_county.settlements import County
+
+_HEAD = """# {note}
+name = "{name}"
+region = ".."
+years = [{years}]
+seed = 1
+time_limit = 20
+
+[method]
+assignment = "{method}"
+connected = true
+stages = ["primary", "junior"]
+
+[rules]
+books = ["national"]
+"""
+_PLANNED = 2  # township whose village schools the example merges
+
+
+def write(folder: Path, county: County, schooling: Schooling, names: Mapping[str, Any]) -> None:
+    """Write the recipes.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the recipes; made when absent.
+    county : County
+        Villages and townships.
+    schooling : Schooling
+        Schools.
+    names : mapping
+        Content of ``names.toml``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    years = "2026, 2028, 2031, 2035"
+    plans = {
+        "today.toml": _head(names, "现状", "today", years),
+        "capacity.toml": _head(names, "按学位就近划片", "capacity", years),
+        "merge-2028.toml": _merge(county, schooling, names),
+    }
+    for name, text in plans.items():
+        temporary = folder / f".writing-{name}"
+        temporary.write_bytes(text.encode("utf-8"))
+        temporary.replace(folder / name)
+
+
+def _head(names: Mapping[str, Any], name: str, method: str, years: str) -> str:
+    return _HEAD.format(note=names["note"], name=name, method=method, years=years)
+
+
+def _action(**values: object) -> str:
+    lines = ["", "[[action]]"]
+    for key, value in values.items():
+        lines.append(f"{key} = " + (f'"{value}"' if isinstance(value, str) else str(value)))
+    return "\n".join(lines) + "\n"
+
+
+def _merge(county: County, schooling: Schooling, names: Mapping[str, Any]) -> str:
+    """Keep Lijia, downgrade the far complete school, merge the rest, expand first, build in town."""
+    own = [s for s in schooling.schools if s.township == _PLANNED and not s.closed]
+    centre = next(s for s in own if s.role == "中心校")
+    kept = next(s for s in own if s.name.startswith("李家坝"))
+    complete = [s for s in own if s.role == "完全小学"]
+    lower = max(complete, key=lambda s: _apart(s, centre))
+    rest = [s for s in own if s.role in {"完全小学", "教学点"} and s not in {kept, lower}]
+    text = _head(
+        names,
+        f"{county.townships[_PLANNED]}2028年片区化：保留李家坝教学点，其余并入中心小学",
+        "nearest",
+        "2026, 2027, 2028, 2031, 2035",
+    )
+    text += _action(
+        do="expand",
+        year=2027,
+        school=centre.code,
+        rooms=6,
+        beds=80,
+        reason="先建后撤：中心小学先扩建",
+    )
+    text += _action(do="keep", year=2028, school=kept.code, reason="山高路远，保留低年级就近上学")
+    text += _action(
+        do="downgrade",
+        year=2028,
+        school=lower.code,
+        into=centre.code,
+        reason="高年级并入中心小学，低年级留在村里",
+    )
+    for school in sorted(rest, key=lambda s: s.code):
+        text += _action(
+            do="merge",
+            year=2028,
+            school=school.code,
+            into=centre.code,
+            reason="生源极少，并入片区中心校",
+        )
+    text += _action(
+        do="build",
+        year=2028,
+        site="BX01",
+        rooms=30,
+        beds=0,
+        reason="县城学位不足，新建小学消除大班额",
+    )
+    return text
+
+
+def _apart(a: School, b: School) -> float:
+    return float(((a.x - b.x) ** 2 + (a.y - b.y) ** 2) ** 0.5)
