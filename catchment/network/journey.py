@@ -1,0 +1,209 @@
+"""Costs between points on segments: partial segments at both ends, shortest paths between."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.sparse import csgraph
+
+from catchment.network.graph import RoadNetwork, directed_arcs, lengths
+from catchment.network.shortest import travel_matrix
+from catchment.network.snap import Attachments
+
+_BLOCK = 16
+
+
+def door_to_door(
+    network: RoadNetwork,
+    forward: npt.NDArray[np.float64],
+    backward: npt.NDArray[np.float64],
+    at: Attachments,
+    homes: slice,
+    places: slice,
+    metres: bool,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Cost from every home to every place along the roads, and the metres of that path.
+
+    The cost between two points is the least over the ends of their segments that may be used, plus
+    the parts of the segments travelled, and over the direct way where both lie on one segment.
+
+    Parameters
+    ----------
+    network : RoadNetwork
+        Roads with e segments.
+    forward, backward : (e,) float64
+        Cost of each segment from tail to head and back, > 0; inf = not usable.
+    at : Attachments
+        Where all points meet the roads.
+    homes, places : slice
+        Which of them are n origins and m destinations.
+    metres : bool
+        True = search in double precision and follow every path; False = the many-to-many kernel
+        alone, metres all nan.
+
+    Returns
+    -------
+    cost, metres : (n, m) float64
+        In the unit of the costs, and metres; inf = unreachable. Straight walks are not included.
+    """
+    length = lengths(network)
+    indptr, indices, weight, segment = directed_arcs(network, forward, backward)
+    origin = _Ends.of(network, at, homes, backward, forward, length)
+    target = _Ends.of(network, at, places, forward, backward, length)
+    sources, targets = target.nodes(), origin.nodes()
+    if metres:
+        cost, path = _trees(indptr, indices, weight, length[segment], sources, targets)
+    else:
+        cost = travel_matrix(indptr, indices, weight, sources, targets, reverse=True).astype(
+            np.float64
+        )
+        path = np.full_like(cost, np.nan)
+    best = np.full((len(origin.segment), len(target.segment)), np.inf)
+    walked = np.full(best.shape, np.inf if metres else np.nan)
+    for q in (0, 1):
+        column = np.flatnonzero(np.isfinite(target.cost[q]))
+        to = np.searchsorted(sources, target.node[q][column])
+        for p in (0, 1):
+            row = np.flatnonzero(np.isfinite(origin.cost[p]))
+            out = np.searchsorted(targets, origin.node[p][row])
+            through = (
+                cost.T[np.ix_(out, to)] + origin.cost[p][row, None] + target.cost[q][None, column]
+            )
+            window = np.ix_(row, column)
+            better = through < best[window]
+            best[window] = np.where(better, through, best[window])
+            if metres:
+                along = (
+                    path.T[np.ix_(out, to)]
+                    + origin.metres[p][row, None]
+                    + target.metres[q][None, column]
+                )
+                walked[window] = np.where(better, along, walked[window])
+    _direct(origin, target, forward, backward, length, best, walked, metres)
+    return best, walked
+
+
+class _Ends:
+    """The two ends of the segments that points lie on, and what it costs to get there or back."""
+
+    def __init__(
+        self,
+        segment: npt.NDArray[np.int64],
+        fraction: npt.NDArray[np.float64],
+        node: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+        cost: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+        metres: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    ) -> None:
+        self.segment, self.fraction = segment, fraction
+        self.node, self.cost, self.metres = node, cost, metres
+
+    @staticmethod
+    def of(
+        network: RoadNetwork,
+        at: Attachments,
+        which: slice,
+        tail_cost: npt.NDArray[np.float64],
+        head_cost: npt.NDArray[np.float64],
+        length: npt.NDArray[np.float64],
+    ) -> _Ends:
+        segment, fraction = at.segment[which], at.fraction[which]
+        on = segment >= 0
+        safe = np.where(on, segment, 0)
+        part = np.where(on, fraction, np.nan)
+        if not len(length):
+            nothing = np.full(len(segment), np.inf)
+            none = np.zeros(len(segment), dtype=np.int64)
+            return _Ends(segment, part, (none, none), (nothing, nothing), (nothing, nothing))
+        return _Ends(
+            segment,
+            part,
+            (network.tail[safe].astype(np.int64), network.head[safe].astype(np.int64)),
+            (_partial(part, tail_cost[safe]), _partial(1.0 - part, head_cost[safe])),
+            (part * length[safe], (1.0 - part) * length[safe]),
+        )
+
+    def nodes(self) -> npt.NDArray[np.int64]:
+        usable = [node[np.isfinite(cost)] for node, cost in zip(self.node, self.cost, strict=True)]
+        return np.unique(np.concatenate(usable))
+
+
+def _partial(
+    share: npt.NDArray[np.float64], cost: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Cost of a share of a segment: at a junction nothing, even of one that may not be used."""
+    with np.errstate(invalid="ignore"):
+        part = np.where(share == 0.0, 0.0, share * cost)
+    return np.where(np.isnan(part), np.inf, part)
+
+
+def _direct(
+    origin: _Ends,
+    target: _Ends,
+    forward: npt.NDArray[np.float64],
+    backward: npt.NDArray[np.float64],
+    length: npt.NDArray[np.float64],
+    best: npt.NDArray[np.float64],
+    walked: npt.NDArray[np.float64],
+    metres: bool,
+) -> None:
+    """Lower ``best`` and ``walked`` (the caller's own arrays) where both lie on one segment."""
+    for j in np.flatnonzero(target.segment >= 0):
+        s = target.segment[j]
+        rows = np.flatnonzero(origin.segment == s)
+        if not len(rows):
+            continue
+        ahead = target.fraction[j] - origin.fraction[rows]
+        cost = _partial(np.abs(ahead), np.where(ahead >= 0, forward[s], backward[s]))
+        better = cost < best[rows, j]
+        best[rows[better], j] = cost[better]
+        if metres:
+            walked[rows[better], j] = (np.abs(ahead) * length[s])[better]
+
+
+def _trees(
+    indptr: npt.NDArray[np.int64],
+    indices: npt.NDArray[np.int32],
+    weight: npt.NDArray[np.float64],
+    metres: npt.NDArray[np.float64],
+    sources: npt.NDArray[np.int64],
+    targets: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Costs from targets to sources, and metres along the tree of shortest paths of each source."""
+    k = len(indptr) - 1
+    cost = np.full((len(sources), len(targets)), np.inf)
+    path = np.full((len(sources), len(targets)), np.inf)
+    if not len(sources) or not len(targets):
+        return cost, path
+    graph = sp.csr_matrix((weight, indices, indptr), shape=(k, k))
+    turned = graph.T.tocsr()
+    # Arcs are ordered by (from, to), so that a pair of nodes finds its arc by bisection.
+    pair = np.repeat(np.arange(k, dtype=np.int64), np.diff(indptr)) * k + indices
+    for start in range(0, len(sources), _BLOCK):
+        block = sources[start : start + _BLOCK]
+        distance, onward = csgraph.dijkstra(turned, indices=block, return_predecessors=True)
+        cost[start : start + len(block)] = distance[:, targets]
+        path[start : start + len(block)] = _along(onward, pair, metres, k)[:, targets]
+    path[~np.isfinite(cost)] = np.inf
+    return cost, path
+
+
+def _along(
+    onward: npt.NDArray[np.int32],
+    pair: npt.NDArray[np.int64],
+    metres: npt.NDArray[np.float64],
+    k: int,
+) -> npt.NDArray[np.float64]:
+    """Metres from every node to the root of each tree, by doubling the steps taken at a time."""
+    rows = len(onward)
+    place = np.tile(np.arange(k, dtype=np.int64), (rows, 1))
+    moving = onward >= 0
+    ahead = np.where(moving, onward, place).astype(np.int64)
+    total = np.zeros((rows, k))
+    total[moving] = metres[np.searchsorted(pair, place[moving] * k + ahead[moving])]
+    while True:
+        further = np.take_along_axis(ahead, ahead, axis=1)
+        if np.array_equal(further, ahead):
+            return total
+        total += np.take_along_axis(total, ahead, axis=1)
+        ahead = further

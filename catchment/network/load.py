@@ -1,0 +1,123 @@
+"""The road network of a region: from its road file or its road layer, with heights."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from pyproj import CRS, Transformer
+
+from catchment.errors import InputError
+from catchment.network.graph import RoadNetwork, from_lines, lengths
+from catchment.network.modes import Modes, modes_of
+from catchment.network.osm import read_graphml, read_pbf
+from catchment.network.roads import RoadClass, road_classes_of
+from catchment.network.slope import walk_factors
+from catchment.region.elevation import Elevation
+from catchment.region.model import Region
+
+_MARGIN_M = 20_000.0
+_LAYERS = ("villages", "schools", "sites", "boundaries")
+
+
+def load_network(
+    region: Region,
+    *,
+    modes: Modes | None = None,
+    classes: tuple[RoadClass, ...] | None = None,
+) -> RoadNetwork:
+    """Read the roads of a region, for walking and driving, with heights where they are known.
+
+    A road file goes before a layer of lines. Of a file that covers more than the county, ways
+    within 20 km around its places and boundaries are kept.
+
+    Parameters
+    ----------
+    region : Region
+        County with ``road_file`` (``.osm.pbf``, ``.osm``, ``.graphml``) or a layer ``roads``.
+    modes : Modes, optional
+        Settings; the shipped or the county's own when left out.
+    classes : tuple of RoadClass, optional
+        Table of classes; the shipped or the county's own when left out.
+
+    Returns
+    -------
+    RoadNetwork
+        The network in the region's CRS.
+
+    Raises
+    ------
+    InputError
+        When the region has neither a road file nor a layer of roads, or it cannot be used.
+    """
+    table = classes if classes is not None else road_classes_of(region)
+    settings = modes if modes is not None else modes_of(region)
+    file = region.road_file
+    if file is not None:
+        if file.suffix.lower() == ".graphml":
+            network = read_graphml(file, region.crs, classes=table)
+        else:
+            network = read_pbf(file, region.crs, bounds=_bounds(region), classes=table)
+    elif len(region.roads):
+        network = from_lines(region.roads.to_crs(region.crs), classes=table)
+    else:
+        raise InputError(
+            "roads：没有道路。请在县域文件夹放入道路图层（道路.gpkg 等）或 .osm.pbf 文件 / the region "
+            "has no roads; add a road layer or an .osm.pbf file to its folder"
+        )
+    if region.elevation is None:
+        return network
+    return with_heights(network, region.elevation, region.crs, settings)
+
+
+def with_heights(network: RoadNetwork, elevation: Elevation, crs: CRS, modes: Modes) -> RoadNetwork:
+    """Give a network the climb of its segments and what it does to walking.
+
+    Parameters
+    ----------
+    network : RoadNetwork
+        Roads.
+    elevation : Elevation
+        Raster of heights; where it has a void or ends, roads count as flat.
+    crs : pyproj.CRS
+        CRS of the network.
+    modes : Modes
+        Spacing of heights and steepest slope believed.
+
+    Returns
+    -------
+    RoadNetwork
+        A copy with ``climb`` and walking factors.
+    """
+    climb, forward, backward, void_m = walk_factors(network, elevation, crs, modes)
+    notes = network.notes
+    if void_m.any():
+        count, km = int((void_m > 0).sum()), float(void_m.sum()) / 1000.0
+        whole = float(lengths(network).sum()) / 1000.0
+        said = (
+            f"{count} 段道路共 {km:.1f} 公里（全部 {whole:.1f} 公里）没有高程，按平路计 / {km:.1f} of "
+            f"{whole:.1f} km of road in {count} segments have no known height and count as flat"
+        )
+        notes = (*notes, said)
+    return dataclasses.replace(
+        network,
+        climb=climb,
+        walk_factor_forward=forward,
+        walk_factor_backward=backward,
+        notes=notes,
+    )
+
+
+def _bounds(region: Region) -> tuple[float, float, float, float] | None:
+    """Degrees around everything the county has, with a margin for roads that lead round it."""
+    boxes = [
+        getattr(region, layer).total_bounds for layer in _LAYERS if len(getattr(region, layer))
+    ]
+    boxes = [box for box in boxes if np.isfinite(box).all()]
+    if not boxes:
+        return None
+    low = np.min([box[:2] for box in boxes], axis=0) - _MARGIN_M
+    high = np.max([box[2:] for box in boxes], axis=0) + _MARGIN_M
+    to_degrees = Transformer.from_crs(region.crs, 4326, always_xy=True)
+    west, south, east, north = to_degrees.transform_bounds(*low, *high)
+    return float(west), float(south), float(east), float(north)

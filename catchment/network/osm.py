@@ -1,0 +1,462 @@
+"""Roads from OpenStreetMap: local ``.osm.pbf`` and GraphML files, and the web through osmnx.
+
+The only importer of osmium and osmnx. Every request to the web goes through ``download``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from array import array
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+import networkx as nx
+import numpy as np
+import numpy.typing as npt
+import osmium
+import osmnx
+import shapely
+from pyproj import CRS, Transformer
+from shapely.geometry.base import BaseGeometry
+
+from catchment.errors import InputError, NotFoundError
+from catchment.network.graph import Lines, RoadNetwork, build, require_metric
+from catchment.network.roads import (
+    RoadClass,
+    RoadUse,
+    class_index,
+    read_road_classes,
+    road_use,
+)
+
+_KEYS = (
+    "highway", "oneway", "oneway:bus", "oneway:psv", "junction", "access", "foot", "vehicle",
+    "motor_vehicle", "bus", "psv", "maxspeed", "hazard", "bridge", "tunnel", "name", "ref",
+)  # fmt: skip
+_NAMES = ("name", "name:zh", "name:zh-Hans")
+_UNBUILT = frozenset(
+    {
+        "construction", "proposed", "planned", "abandoned", "razed", "disused", "demolished",
+        "platform", "raceway", "bus_stop", "elevator", "corridor", "rest_area", "services",
+        "no", "emergency_bay", "escape", "via_ferrata", "crossing",
+    }
+)  # fmt: skip
+
+
+def read_pbf(
+    path: Path,
+    crs: CRS,
+    *,
+    drop: Collection[str] = (),
+    keep_all: bool = False,
+    respect_access: bool = True,
+    bounds: tuple[float, float, float, float] | None = None,
+    classes: tuple[RoadClass, ...] | None = None,
+) -> RoadNetwork:
+    """Read the roads of an OpenStreetMap file.
+
+    Every vertex shared by two ways, or the end of one, is a node. One-way roads (``-1``,
+    roundabouts and motorways among them), access, limits, hazard links, bridges and names are read
+    from the tags.
+
+    Parameters
+    ----------
+    path : Path
+        File in ``.osm.pbf`` (or plain ``.osm`` without a document type).
+    crs : pyproj.CRS
+        Metric CRS of the network.
+    drop : collection of str, default ()
+        Values of ``highway`` to leave out.
+    keep_all : bool, default False
+        True = every vertex is a node.
+    respect_access : bool, default True
+        False = use by class of road alone, whatever the access tags say.
+    bounds : (west, south, east, north), optional
+        Degrees; ways without a vertex inside are left out.
+    classes : tuple of RoadClass, optional
+        Table of classes; the shipped one when left out.
+
+    Returns
+    -------
+    RoadNetwork
+        Roads for walking and driving; what was left out stands in ``notes``.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such file.
+    InputError
+        When the file cannot be read, holds no road, or ``crs`` is not metric.
+    """
+    metric = require_metric(crs, path.name)
+    if not path.is_file():
+        raise NotFoundError(f"找不到道路文件 {path.name} / no such road file: {path.name}")
+    if path.suffix.lower() in (".osm", ".xml"):
+        _refuse_doctype(path)
+    table = classes if classes is not None else read_road_classes()
+    reader = _Ways(table, frozenset(drop), respect_access, bounds)
+    try:
+        reader.read(path)
+    except RuntimeError as fault:
+        raise InputError(
+            f"{path.name}：无法作为 OpenStreetMap 文件读取（{fault}），请重新下载 / cannot be read "
+            f"as an OpenStreetMap file ({fault}); fetch it again"
+        ) from fault
+    if not reader.uses:
+        raise InputError(f"{path.name}：没有可用的道路（highway） / holds no usable road (highway)")
+    lon, lat = np.frombuffer(reader.lon, dtype=np.float64), np.frombuffer(reader.lat)
+    x, y = Transformer.from_crs(4326, metric, always_xy=True).transform(lon, lat)
+    lines = Lines(
+        x=np.asarray(x),
+        y=np.asarray(y),
+        keys=np.frombuffer(reader.refs, dtype=np.int64),
+        starts=np.array([*reader.starts, len(lon)], dtype=np.int64),
+        uses=tuple(reader.uses),
+    )
+    return build(lines, table, keep_all=keep_all, notes=reader.notes())
+
+
+def read_graphml(
+    path: Path, crs: CRS, *, classes: tuple[RoadClass, ...] | None = None
+) -> RoadNetwork:
+    """Read a road graph saved by osmnx.
+
+    Parameters
+    ----------
+    path : Path
+        GraphML file.
+    crs : pyproj.CRS
+        Metric CRS of the network.
+    classes : tuple of RoadClass, optional
+        Table of classes; the shipped one when left out.
+
+    Returns
+    -------
+    RoadNetwork
+        The network; pairs of opposite arcs became one segment.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such file.
+    InputError
+        When it declares a document type, or is no road graph.
+    """
+    metric = require_metric(crs, path.name)
+    if not path.is_file():
+        raise NotFoundError(f"找不到道路文件 {path.name} / no such road file: {path.name}")
+    _refuse_doctype(path)
+    try:
+        graph = osmnx.load_graphml(path)
+        return _from_graph(graph, metric, classes)
+    except (KeyError, ValueError, TypeError, AttributeError, SyntaxError, nx.NetworkXError) as bad:
+        if isinstance(bad, InputError):
+            raise
+        raise InputError(
+            f"{path.name}：不是可用的路网 GraphML（{bad!r}） / not a usable road graph in GraphML"
+        ) from bad
+
+
+def download(
+    place: str | BaseGeometry,
+    crs: CRS,
+    *,
+    overpass_url: str | None = None,
+    nominatim_url: str | None = None,
+    cache: Path | None = None,
+    timeout: float = 180.0,
+    classes: tuple[RoadClass, ...] | None = None,
+) -> RoadNetwork:
+    """Fetch the roads of a place from OpenStreetMap over the web.
+
+    Parameters
+    ----------
+    place : str or polygon
+        Name of a county, or a polygon in longitude and latitude.
+    crs : pyproj.CRS
+        Metric CRS of the network.
+    overpass_url : str, optional
+        Address of the Overpass service; osmnx's own when left out.
+    nominatim_url : str, optional
+        Address of the service that finds places by name.
+    cache : Path, optional
+        Folder for answers; none are kept when left out.
+    timeout : float, default 180
+        Seconds to wait for an answer.
+    classes : tuple of RoadClass, optional
+        Table of classes; the shipped one when left out.
+
+    Returns
+    -------
+    RoadNetwork
+        The network.
+
+    Raises
+    ------
+    InputError
+        When the service cannot be reached, refuses, or has no road there.
+    """
+    metric = require_metric(crs, "roads")
+    try:
+        with _web(overpass_url, nominatim_url, cache, timeout):
+            if isinstance(place, str):
+                outline = osmnx.geocode_to_gdf(place).geometry.union_all()
+            else:
+                outline = place
+            graph = osmnx.graph_from_polygon(
+                outline,
+                network_type="all",
+                simplify=False,
+                retain_all=True,
+                truncate_by_edge=True,
+            )
+    except (OSError, ValueError, TypeError, KeyError) as fault:
+        # requests' and osmnx's own errors are kinds of these.
+        raise InputError(
+            f"无法从网上取得道路（{type(fault).__name__}：{fault}），可改用本地 .osm.pbf 文件 / "
+            f"roads could not be fetched; use a local .osm.pbf file instead"
+        ) from fault
+    return _from_graph(osmnx.simplify_graph(graph, edge_attrs_differ=["osmid"]), metric, classes)
+
+
+@contextlib.contextmanager
+def _web(
+    overpass_url: str | None, nominatim_url: str | None, cache: Path | None, timeout: float
+) -> Iterator[None]:
+    """Set osmnx up for one request and put it back: the library keeps its settings globally."""
+    wanted: dict[str, Any] = {
+        "use_cache": cache is not None,
+        "requests_timeout": timeout,
+        "log_console": False,
+        "log_file": False,
+        "doh_url_template": None,
+        "useful_tags_way": list(_KEYS),
+        "all_oneway": False,
+    }
+    if cache is not None:
+        wanted["cache_folder"] = cache
+    if overpass_url is not None:
+        wanted["overpass_url"] = overpass_url
+        wanted["overpass_rate_limit"] = False
+    if nominatim_url is not None:
+        wanted["nominatim_url"] = nominatim_url
+    before = {name: getattr(osmnx.settings, name) for name in wanted}
+    try:
+        for name, value in wanted.items():
+            setattr(osmnx.settings, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(osmnx.settings, name, value)
+
+
+class _Ways:
+    """Collects road ways from a stream into flat arrays."""
+
+    def __init__(
+        self,
+        table: tuple[RoadClass, ...],
+        drop: frozenset[str],
+        respect_access: bool,
+        bounds: tuple[float, float, float, float] | None,
+    ) -> None:
+        self.lon, self.lat, self.refs = array("d"), array("d"), array("q")
+        self.starts: list[int] = []
+        self.uses: list[RoadUse] = []
+        self._table = table
+        self._index = {name: k for name, k in class_index(table).items() if name not in drop}
+        self._dropped = drop
+        self._respect_access = respect_access
+        self._bounds = bounds
+        self._unknown: dict[str, int] = {}
+        self._cut = 0
+        self._ferries = 0
+
+    def read(self, path: Path) -> None:
+        ways = osmium.FileProcessor(str(path)).with_locations()
+        for way in ways.with_filter(osmium.filter.KeyFilter("highway", "route")):
+            if isinstance(way, osmium.osm.Way):
+                self._take(way)
+
+    def notes(self) -> list[str]:
+        said = [
+            f"highway={value}：{count} 条不认识，已略去 / {count} ways of unknown class left out"
+            for value, count in sorted(self._unknown.items())
+        ]
+        if self._cut:
+            said.append(
+                f"{self._cut} 条道路在文件边缘缺点，按断开处理 / {self._cut} ways lack nodes at "
+                "the edge of the file and end there"
+            )
+        if self._ferries:
+            said.append(
+                f"{self._ferries} 条轮渡航线未计入路网 / {self._ferries} ferry routes are not part "
+                "of the network"
+            )
+        return said
+
+    def _take(self, way: Any) -> None:
+        tags = way.tags
+        value = tags.get("highway", "")
+        if not value:
+            self._ferries += tags.get("route", "") == "ferry"
+            return
+        if value in _UNBUILT or value in self._dropped:
+            return
+        position = self._index.get(value.lower(), -1)
+        if position < 0:
+            self._unknown[value] = self._unknown.get(value, 0) + 1
+            return
+        runs = self._runs(way)
+        if not runs:
+            return
+        known = {key: tags[key] for key in _KEYS if key in tags}
+        known["name"] = next((tags[key] for key in _NAMES if key in tags), "")
+        use = road_use(known, position, self._table[position], respect_access=self._respect_access)
+        for run in runs:
+            self.starts.append(len(self.refs))
+            self.uses.append(use)
+            for ref, lon, lat in run:
+                self.refs.append(ref)
+                self.lon.append(lon)
+                self.lat.append(lat)
+
+    def _runs(self, way: Any) -> list[list[tuple[int, float, float]]]:
+        """Stretches of a way whose vertices are all in the file (and which touch the bounds)."""
+        runs: list[list[tuple[int, float, float]]] = [[]]
+        for node in way.nodes:
+            place = node.location
+            if place.valid():
+                runs[-1].append((node.ref, place.lon, place.lat))
+            elif runs[-1]:
+                runs.append([])
+        whole = [run for run in runs if len(run) > 1]
+        self._cut += sum(len(run) for run in runs) < len(way.nodes)
+        if self._bounds is None:
+            return whole
+        west, south, east, north = self._bounds
+        return [
+            run
+            for run in whole
+            if any(west <= lon <= east and south <= lat <= north for _, lon, lat in run)
+        ]
+
+
+def _from_graph(graph: Any, crs: CRS, classes: tuple[RoadClass, ...] | None) -> RoadNetwork:
+    """Turn osmnx's arcs into segments: opposite arcs of one road become one."""
+    table = classes if classes is not None else read_road_classes()
+    index = class_index(table)
+    other = index.get("road", len(table) - 1)
+    nodes = {node: k for k, node in enumerate(sorted(graph.nodes))}
+    transformer = Transformer.from_crs(
+        CRS.from_user_input(graph.graph.get("crs", 4326)), crs, always_xy=True
+    )
+    unknown: dict[str, int] = {}
+    found: dict[tuple[int, int, str, float], int] = {}
+    uses: list[RoadUse] = []
+    shapes: list[npt.NDArray[np.float64]] = []
+    ends: list[tuple[int, int]] = []
+    arcs = sorted(graph.edges(keys=True, data=True), key=lambda a: (nodes[a[0]], nodes[a[1]], a[2]))
+    for u, v, _, data in arcs:
+        tail, head = nodes[u], nodes[v]
+        length = round(float(data.get("length", 0.0)), 3)
+        back = (head, tail, str(data.get("osmid", "")), length)
+        if tail != head and back in found:
+            at = found.pop(back)
+            uses[at] = _both_ways(uses[at])
+            continue
+        if tail == head and back in found:
+            continue
+        said = _first(data.get("highway", ""))
+        position = index.get(said.lower(), -1)
+        if position < 0:
+            unknown[said] = unknown.get(said, 0) + 1
+            position = other
+        found[(tail, head, back[2], length)] = len(uses)
+        uses.append(_use_of_arc(data, position, table[position]))
+        shape = data.get("geometry")
+        shapes.append(
+            shapely.get_coordinates(shape)
+            if shape is not None
+            else np.array([[graph.nodes[n]["x"], graph.nodes[n]["y"]] for n in (u, v)], dtype=float)
+        )
+        ends.append((tail, head))
+    if not uses:
+        raise InputError("路网中没有道路 / the graph holds no road")
+    notes = [
+        f"highway={value}：{count} 条按未定级道路计 / {count} roads of unknown class"
+        for value, count in sorted(unknown.items())
+    ]
+    return _of_shapes(transformer, shapes, ends, uses, table, notes)
+
+
+def _of_shapes(
+    transformer: Transformer,
+    shapes: list[npt.NDArray[np.float64]],
+    ends: list[tuple[int, int]],
+    uses: list[RoadUse],
+    table: tuple[RoadClass, ...],
+    notes: list[str],
+) -> RoadNetwork:
+    """Lines that meet at their ends alone."""
+    xy = np.concatenate(shapes)
+    x, y = transformer.transform(xy[:, 0], xy[:, 1])
+    starts = np.concatenate([[0], np.cumsum([len(s) for s in shapes])]).astype(np.int64)
+    inner = max(max(pair) for pair in ends) + 1
+    keys = inner + np.arange(len(xy), dtype=np.int64)
+    keys[starts[:-1]] = [tail for tail, _ in ends]
+    keys[starts[1:] - 1] = [head for _, head in ends]
+    lines = Lines(np.asarray(x), np.asarray(y), keys, starts, tuple(uses))
+    return build(lines, table, notes=notes)
+
+
+def _use_of_arc(data: dict[str, Any], position: int, road_class: RoadClass) -> RoadUse:
+    """Use of one arc: the graph has already laid out its directions, so tags do not repeat them."""
+    tags = {key: _first(data[key]) for key in _KEYS if data.get(key) is not None}
+    tags.pop("junction", None)
+    tags.pop("oneway:bus", None)
+    tags.pop("oneway:psv", None)
+    tags["oneway"] = "yes"
+    return road_use(tags, position, road_class)
+
+
+def _both_ways(use: RoadUse) -> RoadUse:
+    drive = use.forward or use.backward
+    return RoadUse(
+        use.road_class, use.walk, drive, drive, use.hazard, use.maxspeed, use.bridge, use.name
+    )
+
+
+def _first(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return _first(value[0]) if value else ""
+    return "" if value is None else str(value)
+
+
+def _refuse_doctype(path: Path) -> None:
+    """Refuse XML that declares a document type: entities in it can grow without bound."""
+    parser = expat.ParserCreate()
+
+    def refuse(*_: object) -> None:
+        raise InputError(
+            f"{path.name}：含 DOCTYPE 声明，出于安全拒绝读取 / declares a DOCTYPE; refused, since "
+            "its entities could exhaust memory"
+        )
+
+    class _RootReached(Exception):  # noqa: N818
+        pass
+
+    def stop(*_: object) -> None:
+        raise _RootReached
+
+    parser.StartDoctypeDeclHandler = refuse
+    parser.StartElementHandler = stop
+    try:
+        with path.open("rb") as stream:
+            parser.ParseFile(stream)
+    except _RootReached:
+        return
+    except expat.ExpatError as fault:
+        raise InputError(f"{path.name}：不是有效的 XML（{fault}） / not valid XML") from fault
