@@ -6,6 +6,7 @@ A county edits its own copy of the table; everything that depends on grades read
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -107,9 +108,11 @@ def read_bands(path: Path | None = None) -> tuple[Band, ...]:
                 )
             )
         except (KeyError, TypeError, ValueError) as fault:
-            raise InputError(f"{where} 第 {number} 行无法读取 / row cannot be read: {fault}") from fault
+            raise InputError(
+                f"{where} 第 {number} 行无法读取 / row cannot be read: {fault}"
+            ) from fault
     bands.sort(key=lambda b: b.grade_from)
-    for before, after in zip(bands, bands[1:], strict=False):
+    for before, after in itertools.pairwise(bands):
         if after.grade_from <= before.grade_to:
             raise InputError(
                 f"{where}: 学段 {before.band} 与 {after.band} 年级重叠 / bands overlap in grade"

@@ -1,0 +1,691 @@
+"""Read a county's layers: files to one checked, frozen Region in one metric system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+from pyproj import CRS
+from shapely.geometry.base import BaseGeometry
+
+from catchment.coordinates import SourceCrs, parse_crs, to_lonlat
+from catchment.errors import InputError
+from catchment.region.bands import Band, read_bands
+from catchment.region.clean import Cleaned, clean
+from catchment.region.elevation import Elevation, read_elevation
+from catchment.region.faults import Fault, LayerError, Problems, placed, problems
+from catchment.region.locate import Found, Manifest, digest, locate
+from catchment.region.model import Region, Source
+from catchment.region.positions import (
+    County,
+    Located,
+    county_of,
+    fit_zone,
+    judge_places,
+    locate_points,
+    project,
+    repaired,
+)
+from catchment.region.raw import Place, Raw
+from catchment.region.relations import Table, check_relations
+from catchment.region.schema import PLACE_COLUMNS, Layer, layers
+from catchment.region.tables import read_csv, read_xlsx
+from catchment.region.vector import read_geojson, read_gpkg, read_shapefile
+
+FloatArray = npt.NDArray[np.float64]
+_READERS: Mapping[str, Callable[[Place], Raw]] = {
+    ".csv": read_csv,
+    ".xlsx": read_xlsx,
+    ".gpkg": read_gpkg,
+    ".geojson": read_geojson,
+    ".json": read_geojson,
+    ".shp": read_shapefile,
+}
+_MUST_HAVE_ROWS = frozenset({"villages", "schools", "children"})
+_REJECTED = ("layer", "row", "village_id", "grade", "year", "students", "reason")
+_WGS84 = "EPSG:4326"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Everything read from a region before it is decided what becomes of its faults.
+
+    Attributes
+    ----------
+    found : Found
+        Files and manifest.
+    bands : tuple of Band
+        Table of bands.
+    county : County or None
+        Metric system and outline; None when no place is known.
+    tables : mapping of str to Table
+        Typed and placed tables; absent layers are empty.
+    problems : Problems
+        All faults.
+    sources : tuple of Source
+        Where each layer came from.
+    elevation : Elevation or None
+        Elevation raster.
+    stored : DataFrame
+        Rows that an earlier reading set aside, kept in a GeoPackage of this package.
+    """
+
+    found: Found
+    bands: tuple[Band, ...]
+    county: County | None
+    tables: Mapping[str, Table]
+    problems: Problems
+    sources: tuple[Source, ...]
+    elevation: Elevation | None
+    stored: pd.DataFrame
+
+
+@dataclass
+class _Part:
+    """One layer on its way from file to table."""
+
+    layer: Layer
+    place: Place
+    raw: Raw
+    cleaned: Cleaned
+    source: SourceCrs | None = None
+    located: Located | None = None
+    geometry: npt.NDArray[np.object_] | None = None
+    notes: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read_region(
+    path: str | Path, *, set_aside: bool = False, bands: tuple[Band, ...] | None = None
+) -> Region:
+    """Read one county.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder with one file a layer (``region.toml`` may name them), or one GeoPackage.
+    set_aside : bool, default False
+        False: any error refuses the region. True: rows in error go to ``Region.rejected`` with
+        their students counted; errors of whole layers still refuse.
+    bands : tuple of Band, optional
+        Table of bands; ``bands.csv`` of the folder, else the shipped one, when left out.
+
+    Returns
+    -------
+    Region
+        Frozen tables in one metric system. Text that is missing is ``""``, numbers ``NaN`` or
+        ``NA``; ``lon, lat`` are WGS84 degrees and ``easting, northing`` metres in ``Region.crs``.
+
+    Raises
+    ------
+    InputError
+        With the first ten errors (layer, row, column, value, what, remedy) and their count.
+    NotFoundError
+        When the path or a file of the manifest does not exist.
+    """
+    reading = gather(path, bands=bands)
+    errors = reading.problems.errors
+    if set_aside:
+        errors = tuple(f for f in errors if f.spoils == "refuse")
+    reading.problems.raise_if(errors)
+    if reading.county is None:
+        raise InputError(
+            "没有任何一行有可用的位置；请检查坐标与坐标系 / no row has a usable place; check the "
+            "coordinates and their system"
+        )
+    return _settle(reading, reading.county)
+
+
+def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Reading:
+    """Read every layer and collect every fault; the common ground of reading and checking.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder or one GeoPackage.
+    bands : tuple of Band, optional
+        Table of bands.
+
+    Returns
+    -------
+    Reading
+        Tables with all their rows, and everything wrong with them.
+
+    Raises
+    ------
+    InputError
+        When the manifest or the bands cannot be used.
+    NotFoundError
+        When the path or a file of the manifest does not exist.
+    """
+    found = locate(Path(path))
+    bands = bands if bands is not None else read_bands(found.bands)
+    faults = list(found.faults)
+    parts: dict[str, _Part] = {}
+    for name, layer in layers().items():
+        place = found.places.get(name)
+        if place is None or layer.geometry == "raster":
+            continue
+        try:
+            parts[name] = _read(layer, place, faults)
+        except LayerError as stop:
+            faults.append(stop.fault)
+    for part in parts.values():
+        if part.layer.spatial:
+            _locate(part, found.manifest, faults)
+    outline = _outline(parts.get("boundaries"))
+    near = [
+        to_lonlat(part.located.x, part.located.y, part.source)
+        for name in ("villages", "schools")
+        if (part := parts.get(name)) and part.located is not None and part.source is not None
+    ]
+    county = county_of(outline, near, found.manifest.metric)
+    tables = {
+        name: _table(parts.get(name), layer, county, faults)
+        for name, layer in layers().items()
+        if layer.geometry != "raster"
+    }
+    faults.extend(check_relations(tables, bands))
+    elevation, sources = _elevation(found, faults)
+    sources = [*(_source(part) for part in parts.values()), *sources]
+    if found.road_file is not None:
+        sources.append(
+            Source(
+                "roads",
+                found.road_file.relative_to(found.root).as_posix(),
+                digest(found.road_file),
+                0,
+            )
+        )
+    faults = [placed(f, _place_of(tables, f)) for f in faults]
+    return Reading(
+        found,
+        bands,
+        county,
+        tables,
+        problems(faults, layers()),
+        tuple(sources),
+        elevation,
+        _stored(found),
+    )
+
+
+def _read(layer: Layer, place: Place, faults: list[Fault]) -> _Part:
+    reader = _READERS.get(place.path.suffix.lower())
+    if reader is None:
+        raise LayerError(Fault("file_unsupported", layer.layer, file=place.file, effect="refuse"))
+    raw = reader(place)
+    cleaned = clean(raw, layer, place.file)
+    faults.extend(raw.faults)
+    faults.extend(cleaned.faults)
+    if not len(cleaned.rows):
+        code = "layer_empty" if layer.layer in _MUST_HAVE_ROWS else "layer_empty_optional"
+        faults.append(Fault(code, layer.layer, file=place.file))
+    part = _Part(layer, place, raw, cleaned)
+    part.notes.extend(raw.notes)
+    part.notes.extend(cleaned.notes)
+    return part
+
+
+def _locate(part: _Part, manifest: Manifest, faults: list[Fault]) -> None:
+    """Find the system and the positions of a spatial layer."""
+    layer, raw, file = part.layer.layer, part.raw, part.place.file
+    try:
+        part.source = _declared(part, manifest)
+    except InputError as fault:
+        zh, _, en = str(fault).partition(" / ")
+        details = {"detail_zh": zh, "detail_en": en}
+        faults.append(Fault("crs_unknown", layer, file=file, details=details))
+        return
+    has_columns = any(
+        a in part.cleaned.titles and b in part.cleaned.titles
+        for a, b in (("lon", "lat"), ("easting", "northing"))
+    )
+    if raw.geometry is None and (part.layer.geometry != "point" or not has_columns):
+        faults.append(Fault("place_columns_missing", layer, file=file))
+        return
+    if part.source is None:
+        faults.append(Fault("crs_missing", layer, file=file))
+        return
+    if part.layer.geometry == "point":
+        located = locate_points(raw, part.cleaned, layer, part.source, file)
+        part.located, part.source, notes = fit_zone(located, part.source)
+        part.notes.extend(notes)
+        faults.extend(located.faults)
+        return
+    if raw.geometry is not None:
+        part.geometry = shapely.force_2d(raw.geometry[part.cleaned.source])
+
+
+def _declared(part: _Part, manifest: Manifest) -> SourceCrs | None:
+    """System of a source: its own declaration, the file's, or the region's.
+
+    A file of a map provider says WGS84 whatever its offset, so the region's declaration wins over
+    a geographic system stated by the file, and never over a projected one.
+    """
+    if part.place.crs:
+        return parse_crs(part.place.crs)
+    own = parse_crs(part.raw.crs) if part.raw.crs else None
+    whole = parse_crs(manifest.crs) if manifest.crs else None
+    if own is None:
+        return whole
+    if whole is not None and own.is_geographic and whole.is_geographic:
+        return whole
+    return own
+
+
+def _outline(part: _Part | None) -> BaseGeometry | None:
+    """County boundary in WGS84 degrees, from the county itself or all townships."""
+    if part is None or part.geometry is None or part.source is None:
+        return None
+    kinds = part.cleaned.table["kind"].tolist()
+    for wanted in ("county", "township"):
+        shapes = [
+            g
+            for g, kind in zip(part.geometry, kinds, strict=True)
+            if kind == wanted and g is not None and "Polygon" in g.geom_type and not g.is_empty
+        ]
+        if shapes:
+            whole = shapely.union_all(shapely.make_valid(np.asarray(shapes, dtype=object)))
+            moved = project(whole, part.source, CRS.from_epsg(4326))
+            bounds = np.asarray(moved.bounds)
+            sane = np.isfinite(bounds).all() and np.abs(bounds[[1, 3]]).max() <= 90.0
+            if sane and np.abs(bounds[[0, 2]]).max() <= 180.0 and moved.area > 0.0:
+                return moved
+    return None
+
+
+def _table(part: _Part | None, layer: Layer, county: County | None, faults: list[Fault]) -> Table:
+    """Place the rows of a layer in the county's metric system."""
+    if part is None:
+        return Table.empty(layer)
+    n = len(part.cleaned.rows)
+    x, y = np.full(n, np.nan), np.full(n, np.nan)
+    geometry = np.full(n, None, dtype=object)
+    polygons = np.full(n, None, dtype=object)
+    file = part.place.file
+    if county is not None and part.located is not None and part.source is not None:
+        x, y, found = judge_places(
+            part.located, part.source, county, part.cleaned, layer.layer, file
+        )
+        faults.extend(found)
+        good = np.isfinite(x) & np.isfinite(y)
+        geometry[good] = shapely.points(x[good], y[good])
+        for k, shape in enumerate(part.located.polygons):
+            if shape is not None and good[k]:
+                polygons[k] = project(shape, part.source, county.crs)
+    elif county is not None and part.geometry is not None and part.source is not None:
+        geometry = _shapes(part, county, faults)
+    lon, lat = np.full(n, np.nan), np.full(n, np.nan)
+    if county is not None:
+        lon, lat = to_lonlat(x, y, county.crs)
+    return Table(
+        layer,
+        part.cleaned.table,
+        part.cleaned.rows,
+        geometry,
+        polygons,
+        lon,
+        lat,
+        x,
+        y,
+        part.cleaned.titles,
+        file,
+        part.source.offset if part.source is not None else "none",
+    )
+
+
+def _shapes(part: _Part, county: County, faults: list[Fault]) -> npt.NDArray[np.object_]:
+    """Lines or polygons in the county's metric system; what cannot be used becomes a fault."""
+    wanted = (
+        ("LineString", "MultiLineString")
+        if part.layer.geometry == "line"
+        else ("Polygon", "MultiPolygon")
+    )
+    assert part.geometry is not None
+    assert part.source is not None
+    name, file = part.layer.layer, part.place.file
+    result = np.full(len(part.geometry), None, dtype=object)
+    for k, shape in enumerate(part.geometry):
+        row = int(part.cleaned.rows[k])
+        if shape is None or shape.is_empty:
+            faults.append(Fault("geometry_missing", name, row, file=file))
+        elif shape.geom_type not in wanted:
+            title = "线" if part.layer.geometry == "line" else "面"
+            faults.append(
+                Fault(
+                    "geometry_kind",
+                    name,
+                    row,
+                    value=shape.geom_type,
+                    details={"wanted": title},
+                    file=file,
+                )
+            )
+        elif part.layer.geometry == "polygon":
+            whole, found = repaired(shape, name, row, file)
+            faults.extend(found)
+            result[k] = whole
+        else:
+            result[k] = shape
+    good = np.asarray([g is not None for g in result], dtype=bool)
+    if good.any():
+        moved = project(result[good], part.source, county.crs)
+        bounds = shapely.bounds(moved)
+        middle_x, middle_y = (bounds[:, 0] + bounds[:, 2]) / 2, (bounds[:, 1] + bounds[:, 3]) / 2
+        far = county.excess(middle_x, middle_y)
+        for k, at in enumerate(np.flatnonzero(good)):
+            if far[k] > 0.0 and county.outline is None or not np.isfinite(far[k]):
+                faults.append(
+                    _outside(
+                        part,
+                        int(part.cleaned.rows[at]),
+                        middle_x[k],
+                        middle_y[k],
+                        float(far[k]),
+                        county,
+                    )
+                )
+                moved[k] = None
+        result[good] = moved
+    return result
+
+
+def _outside(part: _Part, row: int, x: float, y: float, far: float, county: County) -> Fault:
+    lon, lat = to_lonlat(x, y, county.crs)
+    km = f"{far / 1000.0:,.0f}" if np.isfinite(far) else "∞"
+    details = {"lon": f"{float(lon):.5f}", "lat": f"{float(lat):.5f}", "km": km}
+    return Fault(
+        "place_outside", part.layer.layer, row, "geometry", details=details, file=part.place.file
+    )
+
+
+def _place_of(tables: Mapping[str, Table], fault: Fault) -> tuple[float, float] | None:
+    table = tables.get(fault.layer)
+    # Home points of students are in no output, not even in the table of faults.
+    if table is None or fault.row is None or fault.layer == "students":
+        return None
+    return table.place_of(fault.row)
+
+
+def _elevation(found: Found, faults: list[Fault]) -> tuple[Elevation | None, list[Source]]:
+    place = found.places.get("elevation")
+    if place is None:
+        return None, []
+    try:
+        heights = read_elevation(place.path, crs=place.crs)
+    except InputError as fault:
+        text = str(fault)
+        faults.append(
+            Fault("file_unreadable", "elevation", file=place.file, details={"detail": text})
+        )
+        return None, []
+    source = Source(
+        "elevation",
+        place.file,
+        digest(place.path),
+        heights.heights.size,
+        heights.crs if len(heights.crs) < 20 else "WKT",
+    )
+    return heights, [source]
+
+
+def _source(part: _Part) -> Source:
+    return Source(
+        layer=part.layer.layer,
+        file=part.place.file,
+        sha256=digest(part.place.path),
+        rows=len(part.cleaned.rows),
+        crs=part.source.name if part.source is not None else "",
+        encoding=part.raw.encoding,
+        notes=tuple(f"{zh} / {en}" for zh, en in part.notes),
+    )
+
+
+def _stored(found: Found) -> pd.DataFrame:
+    """Rows set aside by an earlier reading; only GeoPackages of this package hold them."""
+    empty = finish_rejected([])
+    path = next((p.path for p in found.places.values() if p.path.suffix.lower() == ".gpkg"), None)
+    if path is None or not found.manifest.metric:
+        return empty
+    try:
+        raw = read_gpkg(Place("rejected", path, path.name, sublayer="rejected"))
+    except LayerError:
+        return empty
+    if tuple(raw.headings) != _REJECTED:
+        return empty
+    return finish_rejected([tuple(v if v != "" else None for v in line) for line in raw.cells])
+
+
+def finish_rejected(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    """Make the table of rows set aside.
+
+    Parameters
+    ----------
+    rows : list of tuple
+        ``layer, row, village_id, grade, year, students, reason``; None where it does not apply.
+
+    Returns
+    -------
+    DataFrame
+        Text and nullable whole numbers.
+    """
+    frame = pd.DataFrame(rows, columns=list(_REJECTED), dtype=object)
+    for name in ("layer", "village_id", "reason"):
+        frame[name] = frame[name].fillna("").astype("str")
+    for name in ("row", "grade", "year", "students"):
+        frame[name] = pd.to_numeric(frame[name]).astype("Int64")
+    return frame
+
+
+def _settle(reading: Reading, county: County) -> Region:
+    """Set aside what is in error and freeze the rest."""
+    tables = dict(reading.tables)
+    reasons = _reasons(reading.problems)
+    tables = {name: _blank_cells(table, reading.problems) for name, table in tables.items()}
+    rejected: list[tuple[Any, ...]] = []
+    gone: dict[str, set[str]] = {}
+    for name in ("villages", "schools", "areas"):
+        tables[name], gone[name] = _reject(tables[name], reasons.get(name, {}), rejected)
+    village = "所属村已被搁置 / its village was set aside"
+    school = "所属学校已被搁置 / its school was set aside"
+    for name, column, lost, why in (
+        ("children", "village_id", gone["villages"], village),
+        ("students", "village_id", gone["villages"], village),
+        ("classes", "school_id", gone["schools"], school),
+        ("sites", "", set(), ""),
+        ("roads", "", set(), ""),
+        ("boundaries", "", set(), ""),
+    ):
+        table = tables[name]
+        more = dict(reasons.get(name, {}))
+        if column:
+            for row, value in zip(table.rows.tolist(), table.frame[column].tolist(), strict=True):
+                if value in lost:
+                    more.setdefault(row, why)
+        tables[name], gone[name] = _reject(table, more, rejected)
+    tables = _forget(tables, gone)
+    frames = {name: finish(table, county.crs) for name, table in tables.items()}
+    frames["boundaries"] = _with_village_polygons(frames["boundaries"], tables["villages"], county)
+    frames["roads"] = frames["roads"].explode(ignore_index=True)
+    aside = finish_rejected(rejected)
+    if len(reading.stored):
+        aside = pd.concat([reading.stored, aside], ignore_index=True)
+    manifest = reading.found.manifest
+    return Region(
+        name=manifest.name or reading.found.root.resolve().name,
+        crs=county.crs,
+        bands=reading.bands,
+        villages=frames["villages"],
+        children=frames["children"],
+        schools=frames["schools"],
+        classes=frames["classes"],
+        sites=frames["sites"],
+        students=frames["students"],
+        roads=frames["roads"],
+        boundaries=frames["boundaries"],
+        areas=frames["areas"],
+        road_file=reading.found.road_file,
+        elevation=reading.elevation,
+        rejected=aside,
+        sources=reading.sources,
+        note=manifest.note,
+    )
+
+
+def _reasons(found: Problems) -> dict[str, dict[int, str]]:
+    """First reason for which each row is in error, by layer."""
+    reasons: dict[str, dict[int, str]] = {}
+    for fault in found.errors:
+        if fault.spoils == "row" and fault.row is not None:
+            text = f"{fault.say('what_zh')} / {fault.say('what_en')}"
+            reasons.setdefault(fault.layer, {}).setdefault(fault.row, text)
+    return reasons
+
+
+def _blank_cells(table: Table, found: Problems) -> Table:
+    """Blank the optional cells that are in error."""
+    canonical = {title: name for name, title in table.titles.items()}
+    cells = [
+        (f.row, canonical.get(f.column, f.column))
+        for f in found.errors
+        if f.layer == table.layer.layer and f.spoils == "cell" and f.row is not None
+    ]
+    if not cells:
+        return table
+    frame = table.frame.copy()
+    position = {int(row): k for k, row in enumerate(table.rows)}
+    for row, column in cells:
+        if column in frame and row in position:
+            frame.iat[position[row], frame.columns.get_loc(column)] = None
+    return replace(table, frame=frame)
+
+
+def _reject(
+    table: Table, reasons: Mapping[int, str], rejected: list[tuple[Any, ...]]
+) -> tuple[Table, set[str]]:
+    """Take rows out of a table into the list of rejected ones; ids that no longer exist."""
+    bad = np.asarray([int(r) in reasons for r in table.rows], dtype=bool)
+    if not bad.any():
+        return table, set()
+    layer = table.layer
+    frame = table.frame
+    for k in np.flatnonzero(bad):
+        row = int(table.rows[k])
+        cell = {c: frame[c].iat[k] for c in ("village_id", "grade", "year") if c in frame}
+        # Only the layer of children counts students, so that the column can be summed.
+        count = frame["students"].iat[k] if layer.layer == "children" else None
+        count = count if isinstance(count, (int, np.integer)) and 0 <= count else None
+        rejected.append(
+            (
+                layer.layer,
+                row,
+                cell.get("village_id"),
+                cell.get("grade"),
+                cell.get("year"),
+                count,
+                reasons[row],
+            )
+        )
+    key = layer.key[0] if layer.key else ""
+    gone = {str(v) for v in frame.loc[bad, key] if v is not None} if key else set()
+    return table.keep(~bad), gone
+
+
+def _forget(tables: Mapping[str, Table], gone: Mapping[str, set[str]]) -> dict[str, Table]:
+    """Blank references to schools and areas that were set aside."""
+    result = dict(tables)
+    for name, column, lost in (
+        ("villages", "school_lower", gone["schools"]),
+        ("villages", "school_upper", gone["schools"]),
+        ("villages", "school_junior", gone["schools"]),
+        ("students", "school_id", gone["schools"]),
+        ("villages", "area_id", gone["areas"]),
+        ("schools", "area_id", gone["areas"]),
+    ):
+        frame = result[name].frame
+        hit = frame[column].isin(lost) if lost else pd.Series([], dtype=bool)
+        if lost and hit.any():
+            changed = frame.copy()
+            changed.loc[hit, column] = None
+            result[name] = replace(result[name], frame=changed)
+    return result
+
+
+def finish(table: Table, crs: CRS) -> Any:
+    """Freeze a table: declared columns, one type each, geometry in the metric system.
+
+    Parameters
+    ----------
+    table : Table
+        Rows that are kept.
+    crs : CRS
+        Metric system.
+
+    Returns
+    -------
+    GeoDataFrame or DataFrame
+        Text columns hold ``""`` where blank; whole numbers that may be blank are ``Int64``;
+        true-or-false columns that may be unknown are ``boolean``.
+    """
+    frame = table.frame
+    data: dict[str, Any] = {}
+    for column in table.layer.columns:
+        values = frame[column.column]
+        if column.column in PLACE_COLUMNS and table.layer.geometry == "point":
+            data[column.column] = getattr(
+                table, {"lon": "lon", "lat": "lat", "easting": "x", "northing": "y"}[column.column]
+            )
+        elif column.type in {"id", "text", "choice"}:
+            default = {"status": "existing"}.get(column.column, "")
+            data[column.column] = values.map(lambda v, d=default: d if v is None or v != v else v)
+            data[column.column] = data[column.column].astype("str")
+        elif column.type == "float":
+            data[column.column] = values.astype("float64")
+        elif column.type == "bool":
+            data[column.column] = values.astype("boolean")
+            if column.column in {"capacity_estimated", "hazard"}:
+                data[column.column] = data[column.column].fillna(False).astype(bool)
+        else:
+            whole = pd.to_numeric(values).astype("Int64")
+            data[column.column] = whole.astype("int64") if column.required else whole
+    result = pd.DataFrame(data, columns=[c.column for c in table.layer.columns])
+    if not table.layer.spatial:
+        return result
+    return gpd.GeoDataFrame(result, geometry=gpd.GeoSeries(list(table.geometry), crs=crs), crs=crs)
+
+
+def _with_village_polygons(
+    boundaries: gpd.GeoDataFrame, villages: Table, county: County
+) -> gpd.GeoDataFrame:
+    """Keep the polygons of villages that came as areas, as boundaries of kind village."""
+    has = np.asarray([g is not None for g in villages.polygons], dtype=bool)
+    known = set(boundaries.loc[boundaries["kind"] == "village", "boundary_id"])
+    rows = [
+        (str(code), str(name or ""), "village", shape)
+        for code, name, shape in zip(
+            villages.frame.loc[has, "village_id"],
+            villages.frame.loc[has, "name"],
+            villages.polygons[has],
+            strict=True,
+        )
+        if str(code) not in known
+    ]
+    if not rows:
+        return boundaries
+    more = gpd.GeoDataFrame(
+        pd.DataFrame([r[:3] for r in rows], columns=["boundary_id", "name", "kind"], dtype="str"),
+        geometry=gpd.GeoSeries([r[3] for r in rows], crs=county.crs),
+        crs=county.crs,
+    )
+    if boundaries.empty:
+        return more
+    return gpd.GeoDataFrame(
+        pd.concat([boundaries, more], ignore_index=True), geometry="geometry", crs=county.crs
+    )

@@ -1,0 +1,545 @@
+"""Tables as county offices keep them: CSV and XLSX turned into headings and text cells.
+
+Nothing is guessed silently: encodings are proven by decoding, title and total rows are skipped
+with a note, and a cell that a spreadsheet has spoilt is marked, never turned into a blank.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from itertools import pairwise
+from typing import Any
+
+import openpyxl
+from openpyxl.utils import get_column_letter
+
+from catchment.region.faults import Fault, LayerError
+from catchment.region.raw import Place, Raw
+from catchment.region.schema import (
+    grade_heading,
+    heading_key,
+    headings,
+    ignored_heading,
+    layers,
+    plain,
+    tidy,
+)
+
+MAX_ROWS, MAX_COLUMNS = 1_000_000, 400
+MAX_BYTES, MAX_RATIO = 2_000_000_000, 200
+HEADING_SEARCH = 15
+
+Grid = list[list[str]]
+Marks = dict[tuple[int, int], tuple[str, str, str]]
+
+_TOTALS = {
+    "合计",
+    "小计",
+    "总计",
+    "共计",
+    "累计",
+    "总数",
+    "合計",
+    "小計",
+    "總計",
+    "total",
+    "subtotal",
+    "sum",
+}
+_FOOTERS = re.compile(
+    r"^(注|备注|说明|填表人|制表人|填报人|审核|审核人|单位负责人|负责人|填表单位|填报单位|填表日期|制表日期|"
+    r"note|notes|source)\s*[:\uff1a]",
+    re.IGNORECASE,
+)
+_UNITS = {
+    "人",
+    "间",
+    "个",
+    "米",
+    "元",
+    "万元",
+    "张",
+    "座",
+    "名",
+    "班",
+    "度",
+    "年",
+    "°",
+    "km",
+    "m",
+    "平方米",
+}
+_ZERO_PADDED = re.compile(r'^"?(0{2,})"?(?:;.*)?$')
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """A grid of text cells with its first row number and its spoilt cells."""
+
+    grid: Grid
+    marks: Marks
+    notes: list[tuple[str, str]]
+    encoding: str = ""
+
+
+def read_csv(place: Place) -> Raw:
+    """Read a delimited text file.
+
+    Parameters
+    ----------
+    place : Place
+        Where it is and which encoding is declared, if any.
+
+    Returns
+    -------
+    Raw
+        Headings, cells and row numbers.
+
+    Raises
+    ------
+    LayerError
+        When the encoding or the heading row cannot be found, or the file is no text.
+    """
+    data = place.path.read_bytes()
+    text, encoding, notes = decode(place, data)
+    lines = text.lstrip("\ufeff")
+    try:
+        grid = [
+            list(row)
+            for row in csv.reader(io.StringIO(lines, newline=""), delimiter=_delimiter(lines))
+        ]
+    except csv.Error as fault:
+        raise _fault(place, "file_unreadable", detail=str(fault)) from fault
+    if len(grid) > MAX_ROWS or max((len(r) for r in grid), default=0) > MAX_COLUMNS:
+        raise _fault(place, "file_too_large", detail=f"{len(grid)} rows")
+    cleaned = [[_unquote(cell) for cell in row] for row in grid]
+    return _understand(place, _Sheet(cleaned, {}, notes, encoding))
+
+
+def decode(place: Place, data: bytes) -> tuple[str, str, list[tuple[str, str]]]:
+    """Turn the bytes of a text file into text, proving the encoding by decoding all of it.
+
+    Parameters
+    ----------
+    place : Place
+        Where the file is and which encoding is declared, if any.
+    data : bytes
+        The whole file.
+
+    Returns
+    -------
+    text, encoding, notes
+        The text, the encoding that decoded it, and what to tell people.
+
+    Raises
+    ------
+    LayerError
+        When no encoding fits. Latin-1 is never tried: it accepts anything and means nothing.
+    """
+    marks = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+    marked = next((name for mark, name in marks if data.startswith(mark)), "")
+    declared = place.encoding.strip().lower()
+    if declared in {"gbk", "gb2312", "cp936", "ansi"}:
+        declared = "gb18030"
+    tries = [marked] if marked else [declared] if declared else ["utf-8", "gb18030"]
+    if not marked and b"\x00" in data[:4096] and not declared.startswith("utf-16"):
+        raise _fault(place, "file_disguised")
+    for name in tries:
+        try:
+            text = data.decode(name)
+        except (UnicodeDecodeError, LookupError):
+            continue
+        if name == "gb18030" and not declared and _mojibake(text):
+            continue
+        notes = []
+        if name not in {"utf-8", "utf-8-sig"}:
+            notes.append((f"按 {name} 编码读取", f"read as {name}"))
+        return text, name, notes
+    code = "encoding_wrong" if declared and not marked else "encoding_unknown"
+    raise _fault(place, code, encoding=place.encoding)
+
+
+def _mojibake(text: str) -> bool:
+    """Say whether decoded text is no text: private-use or unassigned characters."""
+    strange = sum(
+        1 for c in text if "\ue000" <= c <= "\uf8ff" or c == "\ufffd" or c >= "\U000f0000"
+    )
+    return strange * 200 > len(text)
+
+
+def _delimiter(text: str) -> str:
+    head = [line for line in text.splitlines()[:HEADING_SEARCH] if line.strip()]
+    counts = {mark: max((line.count(mark) for line in head), default=0) for mark in ",\t;，|"}
+    return max(counts, key=lambda mark: counts[mark]) if any(counts.values()) else ","
+
+
+def _unquote(cell: str) -> str:
+    """Undo the ="0012" and '0012 that keep codes as text when a CSV passes through a spreadsheet."""
+    found = re.fullmatch(r'\s*="([^"]*)"\s*', cell) or re.fullmatch(r"'(\d+)", cell.strip())
+    return found.group(1) if found else cell
+
+
+def read_xlsx(place: Place) -> Raw:
+    """Read one sheet of an Excel workbook.
+
+    Parameters
+    ----------
+    place : Place
+        Where it is; ``sublayer`` names the sheet, otherwise the sheet named after the layer is
+        taken, or the only one that has its headings.
+
+    Returns
+    -------
+    Raw
+        Headings, cells, row numbers and spoilt cells by name.
+
+    Raises
+    ------
+    LayerError
+        When the workbook is unsafe or unreadable, or the sheet or its heading row is missing.
+    """
+    name = choose_sheet(place)
+    return _understand(place, _sheet(place, name))
+
+
+def sheet_names(place: Place) -> list[str]:
+    """List the sheets of a workbook.
+
+    Parameters
+    ----------
+    place : Place
+        Where it is.
+
+    Returns
+    -------
+    list of str
+        Names in order.
+    """
+    guard_zip(place)
+    book = _open(place, values=True)
+    try:
+        return [str(name) for name in book.sheetnames]
+    finally:
+        book.close()
+
+
+def choose_sheet(place: Place) -> str:
+    """Find the sheet of a workbook that holds a layer.
+
+    Parameters
+    ----------
+    place : Place
+        Where the workbook is and which layer is wanted.
+
+    Returns
+    -------
+    str
+        Name of the sheet.
+    """
+    names = sheet_names(place)
+    if place.sublayer:
+        wanted = [n for n in names if plain(n) == plain(place.sublayer)]
+        if not wanted:
+            raise _fault(place, "sheet_missing", sheet=place.sublayer, names="、".join(names))
+        return wanted[0]
+    layer = layers()[place.layer]
+    keys = [heading_key(layer.layer), *(heading_key(a) for a in layer.aliases)]
+    for key in keys:
+        for name in names:
+            if heading_key(name) == key:
+                return name
+    data = [n for n in names if "说明" not in n and n.lower() not in {"readme", "notes"}]
+    return data[0] if data else names[0]
+
+
+def guard_zip(place: Place) -> None:
+    """Refuse a workbook that is no zip archive, or one made to exhaust memory or reach outside.
+
+    Parameters
+    ----------
+    place : Place
+        Where it is.
+    """
+    try:
+        with zipfile.ZipFile(place.path) as archive:
+            infos = archive.infolist()
+            packed = sum(i.compress_size for i in infos)
+            full = sum(i.file_size for i in infos)
+            if full > MAX_BYTES or (full > 50_000_000 and full > MAX_RATIO * max(packed, 1)):
+                raise _fault(place, "file_unsafe", detail=f"{packed} -> {full} bytes")
+            for info in infos:
+                if ".." in info.filename or info.filename.startswith(("/", "\\")):
+                    raise _fault(place, "file_unsafe", detail=info.filename)
+                if info.filename.endswith((".xml", ".rels")):
+                    with archive.open(info) as part:
+                        if b"<!DOCTYPE" in part.read(4096):
+                            raise _fault(place, "file_unsafe", detail="DOCTYPE")
+            if "[Content_Types].xml" not in archive.namelist():
+                raise _fault(place, "file_disguised")
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as fault:
+        raise _fault(place, "file_disguised") from fault
+
+
+def _open(place: Place, *, values: bool) -> Any:
+    try:
+        return openpyxl.load_workbook(
+            place.path, read_only=True, data_only=values, keep_links=False
+        )
+    except Exception as fault:  # openpyxl raises anything on damaged parts
+        raise _fault(place, "file_unreadable", detail=type(fault).__name__) from fault
+
+
+def _sheet(place: Place, name: str) -> _Sheet:
+    values, formulas = _open(place, values=True), _open(place, values=False)
+    try:
+        pages = values[name], formulas[name]
+        for page in pages:
+            page.reset_dimensions()
+        streams = [page.iter_rows(max_row=MAX_ROWS + 1, max_col=MAX_COLUMNS + 1) for page in pages]
+        grid: Grid = []
+        marks: Marks = {}
+        notes: list[tuple[str, str]] = []
+        padded = 0
+        blank_run = 0
+        for r, (row, written) in enumerate(zip(*streams, strict=False)):
+            line: list[str] = []
+            for c, (cell, formula) in enumerate(zip(row, written, strict=False)):
+                text, code = _cell(cell, formula)
+                if code == "padded":
+                    padded += 1
+                elif code:
+                    marks[r, c] = (code, f"{get_column_letter(c + 1)}{r + 1}", text)
+                line.append(text)
+            while line and not line[-1]:
+                line.pop()
+            if len(line) > MAX_COLUMNS or r >= MAX_ROWS:
+                raise _fault(place, "file_too_large", detail=f"{r + 1} x {len(line)}")
+            blank_run = 0 if line else blank_run + 1
+            if blank_run > 20_000:  # formatting reached far below the data
+                break
+            grid.append(line)
+        while grid and not grid[-1]:
+            grid.pop()
+    except LayerError:
+        raise
+    except Exception as fault:  # openpyxl raises anything on damaged parts
+        raise _fault(place, "file_unreadable", detail=type(fault).__name__) from fault
+    finally:
+        values.close()
+        formulas.close()
+    if padded:
+        notes.append(
+            (
+                f"{padded} 个单元格的前导零只存在于显示格式，已按格式补回",
+                f"{padded} cells kept leading zeros only in their number format; restored",
+            )
+        )
+    _fill_merged(place, name, grid, notes)
+    return _Sheet(grid, marks, notes)
+
+
+def _cell(cell: Any, formula: Any) -> tuple[str, str]:
+    """Text of an Excel cell and the code of what is wrong with it, empty when nothing is."""
+    value = cell.value
+    if value is None:
+        written = formula.value
+        if isinstance(written, str) and formula.data_type == "f":
+            return "", "formula_no_value"
+        return "", ""
+    if cell.data_type == "e":
+        return str(value), "cell_error"
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()[:10], "id_is_date"
+    if isinstance(value, bool):
+        return ("yes" if value else "no"), ""
+    if isinstance(value, (int, float)):
+        if isinstance(value, float) and not value.is_integer():
+            return repr(value), ""
+        whole = str(int(value))
+        if len(whole.lstrip("-")) > 15:
+            return whole, "number_too_long"
+        pad = _ZERO_PADDED.match(str(cell.number_format or ""))
+        if pad and len(whole) < len(pad.group(1)) and value >= 0:
+            return whole.zfill(len(pad.group(1))), "padded"
+        return whole, ""
+    return str(value), ""
+
+
+def _fill_merged(place: Place, name: str, grid: Grid, notes: list[tuple[str, str]]) -> None:
+    """Repeat the text of cells merged downwards, as a reader of the sheet sees it."""
+    filled = 0
+    for top, left, bottom, right in _merged(place, name):
+        if bottom == top or left != right or bottom > len(grid) or left > MAX_COLUMNS:
+            continue
+        source = grid[top - 1]
+        text = source[left - 1] if left <= len(source) else ""
+        if not text or plain(text).replace(" ", "") in _TOTALS:
+            continue
+        for r in range(top, bottom):
+            line = grid[r]
+            line.extend([""] * (left - len(line)))
+            if not line[left - 1]:
+                line[left - 1] = text
+                filled += 1
+    if filled:
+        notes.append(
+            (
+                f"{filled} 个合并单元格已向下填充",
+                f"{filled} cells of merged ranges filled downwards",
+            )
+        )
+
+
+def _merged(place: Place, name: str) -> list[tuple[int, int, int, int]]:
+    """Merged ranges of a sheet; the streaming reader of openpyxl leaves them out."""
+    book = _open(place, values=True)
+    try:
+        part = str(getattr(book[name], "_worksheet_path", ""))
+    finally:
+        book.close()
+    found: list[tuple[int, int, int, int]] = []
+    try:
+        with zipfile.ZipFile(place.path) as archive, archive.open(part.lstrip("/")) as stream:
+            tail = b""
+            while chunk := stream.read(1 << 20):
+                text = tail + chunk
+                for m in re.finditer(rb'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"', text):
+                    found.append(
+                        (
+                            int(m[2]),
+                            _letters(m[1].decode()),
+                            int(m[4]),
+                            _letters(m[3].decode()),
+                        )
+                    )
+                tail = text[-200:] if len(chunk) == 1 << 20 else b""
+    except (KeyError, OSError, zipfile.BadZipFile):
+        return []
+    return sorted(set(found))
+
+
+def _letters(text: str) -> int:
+    number = 0
+    for letter in text:
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+def _understand(place: Place, sheet: _Sheet) -> Raw:
+    """Find the heading row, drop title, unit, total and footer rows, and say so."""
+    grid = sheet.grid
+    notes = list(sheet.notes)
+    top, depth, titles = _find_heading(place, grid)
+    if top:
+        shown = "；".join(filter(None, (tidy(" ".join(r)) for r in grid[:top])))[:80]
+        if shown:
+            notes.append(
+                (f"跳过表头上方 {top} 行：{shown}", f"skipped {top} rows above the heading")
+            )
+    width = len(titles)
+    cells: Grid = []
+    rows: list[int] = []
+    places: dict[int, int] = {}
+    totals: list[int] = []
+    others: list[int] = []
+    for r in range(top + depth, len(grid)):
+        line = [cell.strip() for cell in grid[r][:width]]
+        line += [""] * (width - len(line))
+        spoilt = any((r, c) in sheet.marks for c in range(width))
+        filled = [plain(cell) for cell in line if cell]
+        if not filled and not spoilt:
+            continue
+        if _is_total(filled):
+            totals.append(r + 1)
+            continue
+        if filled and _FOOTERS.match(filled[0]) and len(filled) <= 3:
+            others.append(r + 1)
+            continue
+        if r == top + depth and filled and all(cell.strip("()") in _UNITS for cell in filled):
+            others.append(r + 1)
+            continue
+        places[r] = len(cells)
+        cells.append(line)
+        rows.append(r + 1)
+    if totals:
+        listed = _listed(totals)
+        notes.append((f"剔除合计行：第 {listed} 行", f"total rows left out: {listed}"))
+    if others:
+        listed = _listed(others)
+        notes.append(
+            (f"跳过单位行或表尾：第 {listed} 行", f"unit or footer rows skipped: {listed}")
+        )
+    marks = {
+        (places[r], c): mark for (r, c), mark in sheet.marks.items() if r in places and c < width
+    }
+    return Raw(
+        headings=tuple(titles),
+        cells=cells,
+        rows=rows,
+        marks=marks,
+        encoding=sheet.encoding,
+        notes=tuple(notes),
+    )
+
+
+def _listed(rows: list[int]) -> str:
+    return ", ".join(str(r) for r in rows[:10]) + ("…" if len(rows) > 10 else "")
+
+
+def _is_total(filled: list[str]) -> bool:
+    """Say whether a row sums others: one of its first cells says so and nothing names a row."""
+    for cell in filled[:3]:
+        word = cell.replace(" ", "").lower().strip(":：")
+        if word in _TOTALS or re.fullmatch(r"\D{0,12}(合计|小计|总计|共计)", word):
+            return True
+    return False
+
+
+def _find_heading(place: Place, grid: Grid) -> tuple[int, int, list[str]]:
+    """Position and depth (1 or 2 rows) of the heading, and its titles."""
+    known = headings(place.layer)
+
+    def score(titles: list[str]) -> int:
+        return sum(
+            1
+            for t in titles
+            if t
+            and (
+                heading_key(t) in known
+                or (place.layer == "children" and grade_heading(t) is not None)
+            )
+        )
+
+    best: tuple[int, int, int, list[str]] = (0, 0, 1, [])
+    limit = min(len(grid), HEADING_SEARCH)
+    for r in range(limit):
+        single = [tidy(cell) for cell in grid[r]]
+        if (points := score(single)) > best[0]:
+            best = (points, r, 1, single)
+    for r, (upper, lower) in enumerate(pairwise(grid[:limit])):
+        if not score([tidy(cell) for cell in lower]):
+            continue
+        width = max(len(upper), len(lower))
+        above = [tidy(c) for c in upper] + [""] * (width - len(upper))
+        below = [tidy(c) for c in lower] + [""] * (width - len(lower))
+        double = [b or a for a, b in zip(above, below, strict=True)]
+        if (points := score(double)) > best[0]:
+            best = (points, r, 2, double)
+    points, top, depth, titles = best
+    filled = [t for t in titles if t and not ignored_heading(t)]
+    if points == 0 or (points == 1 and len(filled) > 4):
+        required = [c for c in layers()[place.layer].columns if c.required]
+        wanted = "、".join(f"{c.title}（{c.column}）" for c in required)
+        raise _fault(place, "heading_missing", wanted=wanted)
+    while titles and not titles[-1]:
+        titles.pop()
+    return top, depth, titles
+
+
+def _fault(place: Place, code: str, **details: Any) -> LayerError:
+    return LayerError(Fault(code, place.layer, file=place.file, details=details))
