@@ -332,15 +332,13 @@ def _schools(path: Path, county: County, schooling: Schooling, names: Mapping[st
 
 
 def _classes(path: Path, schooling: Schooling, names: Mapping[str, Any]) -> None:
-    rows: list[list[Any]] = [["学校标识码", "学校名称", "年度", "年级", "班号", "人数"]]
+    rows: list[list[Any]] = [["学校标识码", "年度", "年级", "班号", "人数"]]
     for (j, grade), sizes in sorted(schooling.classes.items()):
         school = schooling.schools[j]
         for number, size in enumerate(sizes, start=1):
-            rows.append(
-                [school.code, school.name, YEARS[0], _GRADE_WORDS[grade - 1], f"{number}班", size]
-            )
+            rows.append([school.code, YEARS[0], _GRADE_WORDS[grade - 1], f"{number}班", size])
     title = f"{names['county']}义务教育班级情况表（2026年秋季，虚构数据）"
-    _book(path, "班级情况", title, rows, [13, 24, 8, 9, 8, 8])
+    _book(path, "班级情况", title, rows, [13, 8, 9, 8, 8])
 
 
 def _areas(path: Path, county: County, schooling: Schooling, names: Mapping[str, Any]) -> None:

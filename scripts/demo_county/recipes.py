@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from demo_county.schooling import School, Schooling
+from demo_county.schooling import PLANNED, School, Schooling
 from demo_county.settlements import County
 
 _HEAD = """# {note}
@@ -24,7 +24,6 @@ stages = ["primary", "junior"]
 [rules]
 books = ["national"]
 """
-_PLANNED = 2  # township whose village schools the example merges
 
 
 def write(folder: Path, county: County, schooling: Schooling, names: Mapping[str, Any]) -> None:
@@ -67,7 +66,7 @@ def _action(**values: object) -> str:
 
 def _merge(county: County, schooling: Schooling, names: Mapping[str, Any]) -> str:
     """Keep Lijia, downgrade the far complete school, merge the rest, expand first, build in town."""
-    own = [s for s in schooling.schools if s.township == _PLANNED and not s.closed]
+    own = [s for s in schooling.schools if s.township == PLANNED and not s.closed]
     centre = next(s for s in own if s.role == "中心校")
     kept = next(s for s in own if s.name.startswith("李家坝"))
     complete = [s for s in own if s.role == "完全小学"]
@@ -75,7 +74,7 @@ def _merge(county: County, schooling: Schooling, names: Mapping[str, Any]) -> st
     rest = [s for s in own if s.role in {"完全小学", "教学点"} and s not in {kept, lower}]
     text = _head(
         names,
-        f"{county.townships[_PLANNED]}2028年片区化：保留李家坝教学点，其余并入中心小学",
+        f"{county.townships[PLANNED]}2028年片区化：保留李家坝教学点，其余并入中心小学",
         "nearest",
         "2026, 2027, 2028, 2031, 2035",
     )
@@ -85,6 +84,7 @@ def _merge(county: County, schooling: Schooling, names: Mapping[str, Any]) -> st
         school=centre.code,
         rooms=6,
         beds=80,
+        dining_seats=150,
         reason="先建后撤：中心小学先扩建",
     )
     text += _action(do="keep", year=2028, school=kept.code, reason="山高路远，保留低年级就近上学")

@@ -18,6 +18,7 @@ Ints = npt.NDArray[np.int64]
 
 YEARS = tuple(range(2026, 2036))
 GRADES = tuple(range(1, 10))
+PLANNED = 2  # township whose village schools the example recipe merges
 _UNCOUNTED = 4  # villages whose children nobody has counted
 # Share of the cohort of 2018 that enters grade 1 in 2018 .. 2035.
 _RURAL = (
@@ -160,7 +161,7 @@ def educate(
 def _sizes(rng: np.random.Generator, villages: tuple[Village, ...]) -> Floats:
     """Children a cohort that each village had in 2018."""
     usual = {
-        "town": 44.0,
+        "town": 42.5,
         "suburb": 6.0,
         "seat": 17.0,
         "village": 3.15,
@@ -251,7 +252,9 @@ def _near(by_road: Floats, base: Floats, k: int, among: list[int]) -> float:
 
 def _rename(villages: tuple[Village, ...], hosts: dict[int, str]) -> tuple[Village, ...]:
     """Give the smallest fitting teaching point's village of the third township the name 李家坝."""
-    spot = next(k for k, role in hosts.items() if role == "教学点" and villages[k].township == 2)
+    spot = next(
+        k for k, role in hosts.items() if role == "教学点" and villages[k].township == PLANNED
+    )
     return tuple(replace(v, name="李家坝") if k == spot else v for k, v in enumerate(villages))
 
 
@@ -347,7 +350,7 @@ def _beside(grid: roads.Grid, cell: int, taken: set[int]) -> int:
 
 
 def _designate(county: County, villages: tuple[Village, ...], schools: list[School]) -> Ints:
-    """Designate schools as offices do: inside the township, whatever lies over its border."""
+    """Designate schools as offices do: in the own township, even where another is nearer."""
     cells = [s.cell for s in schools]
     metres = roads.distances(county.grid, cells)[:, [v.cell for v in villages]].T
     straight = np.hypot(
@@ -369,7 +372,11 @@ def _designate(county: County, villages: tuple[Village, ...], schools: list[Scho
                 own, start = hosts, seats[village.township]
             if village.kind == "town":
                 own = [j for j in own if schools[j].urban == "121"]
-            result[k, band] = min(own, key=lambda j: (metres[start, j], j))
+            best = min(own, key=lambda j: (metres[start, j], j), default=hosts[0])
+            other = min(hosts, key=lambda j: (metres[start, j], j))
+            # Over the border only where the own township's school is out of all proportion.
+            absurd = metres[start, best] > max(9_000.0, 1.8 * metres[start, other])
+            result[k, band] = other if absurd else best
     return _town_loads(villages, schools, metres, result)
 
 
@@ -415,6 +422,8 @@ def _equip(
             built = {"教学点": (4, 6), "完全小学": (8, 12), "中心校": (14, 20)}
             low, high = built.get(school.role, (sum(count.values()) + 2, sum(count.values()) + 6))
             rooms = max(int(rng.integers(low, high + 1)), sum(count.values()) + 1)
+            if school.township == PLANNED and school.role == "中心校":
+                rooms = sum(count.values()) + 1  # has to be built before others are merged into it
         for g, n in total.items():
             if n > 0:
                 classes[j, g] = _split(n, count[g])

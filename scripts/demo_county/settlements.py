@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 from scipy.ndimage import distance_transform_edt
 from scipy.sparse import csr_matrix
@@ -177,8 +178,29 @@ def _townships(grid: Grid, terrain: Terrain, seats: list[int]) -> tuple[shapely.
         row, column = np.divmod(np.flatnonzero((source == seat) & land), COLUMNS)
         west, south = WEST + column * CELL, SOUTH + row * CELL
         squares.append(shapely.union_all(shapely.box(west, south, west + CELL, south + CELL)))
-    smooth = shapely.coverage_simplify(np.array(squares), 170.0)
-    return tuple(shapely.set_precision(p, 0.01) for p in smooth)
+    return _smoothed(shapely.coverage_simplify(np.array(squares), 260.0))
+
+
+def _smoothed(pieces: npt.NDArray[np.object_]) -> tuple[shapely.Polygon, ...]:
+    """Round the borders of pieces that tile, so that they still tile to the last digit."""
+    border = shapely.line_merge(shapely.union_all(shapely.boundary(pieces)))
+    arcs = []
+    for arc in shapely.get_parts(border):
+        points = shapely.get_coordinates(arc)
+        for _ in range(3):
+            cut = np.empty((2 * len(points) - 2, 2))
+            cut[0::2] = 0.75 * points[:-1] + 0.25 * points[1:]
+            cut[1::2] = 0.25 * points[:-1] + 0.75 * points[1:]
+            points = np.vstack([points[:1], cut[1:-1], points[-1:]])
+        arcs.append(shapely.LineString(np.round(points, 2)))
+    rounded = shapely.get_parts(shapely.polygonize(arcs))
+    if len(rounded) != len(pieces):
+        raise RuntimeError("the rounded borders cross; choose another seed")
+    result = []
+    for piece in pieces:
+        shared = shapely.area(shapely.intersection(rounded, piece))
+        result.append(shapely.normalize(rounded[int(np.argmax(shared))]))
+    return tuple(result)
 
 
 def _across_the_river(grid: Grid, terrain: Terrain) -> tuple[Bools, Floats]:
@@ -203,13 +225,14 @@ def _main_roads(grid: Grid, terrain: Terrain, names: Mapping[str, Any], seats: l
     grid.blocked = grid.blocked | across
     short = [t["name"][:-1] for t in names["township"]]
     national = grid.name("国道", "G999")
-    for start, end in (((1, 33.6), 0), ((47.4, 9), 0)):
-        place = cell_at(WEST + 1000 * start[0], SOUTH + 1000 * start[1])
-        roads.lay(grid, _dry(grid, place), seats[end], "primary", national)
+    river = terrain.streams[0].points
+    for east, north in (river[4] + (0.0, -300.0), river[-6] + (0.0, 300.0)):
+        roads.lay(grid, _dry(grid, cell_at(east, north)), seats[0], "primary", national)
     province = grid.name("省道", "S998")
-    for east, north in ((24.5, 43.6), (26.5, 0.6)):
-        place = cell_at(WEST + 1000 * east, SOUTH + 1000 * north)
-        roads.lay(grid, _dry(grid, place), seats[0], "secondary", province)
+    for course in (terrain.streams[2].points, terrain.streams[7].points):
+        inside = course[(course[:, 1] > SOUTH + 300) & (course[:, 1] < SOUTH + ROWS * CELL - 300)]
+        place = _dry(grid, cell_at(*inside[0]))
+        roads.lay(grid, place, seats[0], "secondary", province)
     second = grid.name("省道", "S997")
     roads.lay(grid, seats[6], seats[0], "secondary", second)
     roads.lay(grid, seats[7], seats[0], "secondary", second)
