@@ -227,8 +227,8 @@ def _share(
         elif len(inside) == 1:
             pieces[inside[0]].append(part)
         else:
-            for k, piece in zip(inside, _nearest_land(points[inside], part), strict=True):
-                pieces[k].append(piece)
+            for at, piece in zip(inside, _nearest_land(points[inside], part), strict=True):
+                pieces[at].append(piece)
     for member, mine in zip(members, pieces, strict=True):
         cells[member] = _areas(shapely.union_all(np.array(mine, dtype=object)))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import numpy.typing as npt
+import shapely
 from pyproj import CRS, Transformer
 
 from catchment.errors import InputError
@@ -17,6 +19,7 @@ from catchment.region.elevation import Elevation
 from catchment.region.model import Region
 
 _MARGIN_M = 20_000.0
+_DRAWN_M = 15.0
 _LAYERS = ("villages", "schools", "sites", "boundaries")
 
 
@@ -106,6 +109,72 @@ def with_heights(network: RoadNetwork, elevation: Elevation, crs: CRS, modes: Mo
         walk_factor_backward=backward,
         notes=notes,
     )
+
+
+def base_roads(
+    network: RoadNetwork, crs: CRS, *, max_vertices: int = 20_000
+) -> list[tuple[str, list[npt.NDArray[np.float64]]]]:
+    """Draw the roads as lines, simplified until they fit a budget of vertices.
+
+    Lines are simplified by up to 15 m first; then the least important classes go; only then is the
+    rest simplified further.
+
+    Parameters
+    ----------
+    network : RoadNetwork
+        Roads; those that can be neither walked nor driven are left out.
+    crs : pyproj.CRS
+        CRS of the network.
+    max_vertices : int, default 20000
+        Most vertices in all, >= 2.
+
+    Returns
+    -------
+    list of (str, list of (c, 2) float64)
+        Class of road and its lines in longitude and latitude, WGS84, most important class first.
+
+    Raises
+    ------
+    ValueError
+        When the budget is below two vertices.
+    """
+    if max_vertices < 2:
+        raise ValueError(f"max_vertices = {max_vertices}; >= 2")
+    used = network.walk | network.drive_forward | network.drive_backward
+    vertex = np.repeat(np.arange(len(network.tail)), np.diff(network.offsets))
+    merged: list[tuple[str, npt.NDArray[np.object_]]] = []
+    for position, code in enumerate(network.classes):
+        mine = np.flatnonzero(used & (network.road_class == position))
+        if len(mine):
+            inside = np.isin(vertex, mine)
+            lines = shapely.linestrings(network.shape[inside], indices=_ranks(vertex[inside]))
+            whole = shapely.line_merge(shapely.multilinestrings(np.asarray(lines)))
+            merged.append((code, shapely.get_parts(whole)))
+    tolerance = 1.0
+    while merged:
+        drawn = [(code, shapely.simplify(lines, tolerance)) for code, lines in merged]
+        count = sum(int(shapely.get_num_coordinates(lines).sum()) for _, lines in drawn)
+        if count <= max_vertices:
+            break
+        if tolerance < _DRAWN_M or (len(merged) == 1 and tolerance < 1e5):
+            tolerance *= 1.5
+        else:
+            merged = merged[:-1]
+    if not merged:
+        return []
+    degrees = Transformer.from_crs(crs, 4326, always_xy=True)
+    return [(code, [_in_degrees(line, degrees) for line in lines]) for code, lines in drawn]
+
+
+def _ranks(owner: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Owners renumbered from 0 without gaps, in their order."""
+    return np.concatenate([[0], np.cumsum(owner[1:] != owner[:-1])]).astype(np.int64)
+
+
+def _in_degrees(line: shapely.LineString, degrees: Transformer) -> npt.NDArray[np.float64]:
+    xy = shapely.get_coordinates(line)
+    lon, lat = degrees.transform(xy[:, 0], xy[:, 1])
+    return np.column_stack([lon, lat])
 
 
 def _bounds(region: Region) -> tuple[float, float, float, float] | None:
