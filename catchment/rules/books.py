@@ -1,0 +1,204 @@
+"""Rule books: national, provincial presets and a county's own table over them."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from catchment.errors import InputError, NotFoundError
+from catchment.places import ClassLimits
+from catchment.rules.clause import EVALUATIONS, OPERATORS, SEVERITIES, Rule
+
+COUNTY_FILE = "rules.csv"
+"""Name of a county's own table of rules in its folder."""
+
+_COLUMNS = tuple(f.name for f in dataclasses.fields(Rule) if f.name != "loosened")
+
+
+def book_names() -> tuple[str, ...]:
+    """Names of the shipped books.
+
+    Returns
+    -------
+    tuple of str
+        ``national`` first, then the presets by name.
+    """
+    found = sorted(
+        p.name.removesuffix(".csv")
+        for p in files("catchment.rules").iterdir()
+        if p.name.endswith(".csv")
+    )
+    return ("national", *(n for n in found if n != "national"))
+
+
+def read_books(
+    names: Sequence[str] = ("national",), county_folder: Path | None = None
+) -> tuple[Rule, ...]:
+    """Read rule books and a county's changes to them.
+
+    The county's ``rules.csv`` names clauses by ``code`` and, where a code has several clauses,
+    ``applies_to``. A stricter ``limit`` is taken as it is; a looser one needs a ``reason``, which
+    is shown with every finding. A code that no book knows is a rule of the county's own and needs
+    every column.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Books to read, such as ``("national", "sichuan")``; ``national`` is always read.
+    county_folder : Path, optional
+        Folder that may hold the county's ``rules.csv``.
+
+    Returns
+    -------
+    tuple of Rule
+        Clauses in the order of the books.
+
+    Raises
+    ------
+    NotFoundError
+        When a book does not exist.
+    InputError
+        When a row cannot be read, or loosens a limit without a reason.
+    """
+    known = book_names()
+    rules: list[Rule] = []
+    for name in dict.fromkeys(("national", *names)):
+        if name not in known:
+            raise NotFoundError(
+                f"没有规则册 {name!r}；可用：{'、'.join(known)} / no such rule book; "
+                f"available: {', '.join(known)}"
+            )
+        text = files("catchment.rules").joinpath(f"{name}.csv").read_text(encoding="utf-8")
+        for number, row in enumerate(csv.DictReader(text.splitlines()), start=2):
+            rules.append(_rule(row, f"{name}.csv", number))
+    if county_folder is not None and (county_folder / COUNTY_FILE).is_file():
+        rules = _override(rules, county_folder / COUNTY_FILE)
+    return tuple(rules)
+
+
+def class_limits(rules: Sequence[Rule]) -> ClassLimits:
+    """Limits of class and school size that the books name.
+
+    Parameters
+    ----------
+    rules : sequence of Rule
+        Clauses.
+
+    Returns
+    -------
+    ClassLimits
+        National defaults where the books do not name a limit.
+    """
+    standard = ClassLimits()
+
+    def limit(code: str, applies_to: str, otherwise: int) -> int:
+        for rule in rules:
+            if rule.code == code and rule.applies_to == applies_to and rule.limit is not None:
+                return int(rule.limit)
+        return otherwise
+
+    both = "stage=primary|junior"
+    return ClassLimits(
+        primary=limit("R-CLS-01", "stage=primary", standard.primary),
+        junior=limit("R-CLS-01", "stage=junior", standard.junior),
+        large=limit("R-CLS-04", both, standard.large),
+        super_large=limit("R-CLS-03", both, standard.super_large),
+        small_school=limit("R-DEF-01", "stage=primary", standard.small_school),
+        school=limit("R-SIZ-01", "role=school", standard.school),
+        nine_year=limit("R-SIZ-01", "role=nine_year", standard.nine_year),
+    )
+
+
+def _rule(row: dict[str, str], where: str, number: int) -> Rule:
+    at = f"{where} 第 {number} 行 / row {number}"
+    missing = [c for c in _COLUMNS if row.get(c) is None]
+    if missing:
+        raise InputError(f"{at}: 缺少列 {'、'.join(missing)} / missing columns {missing}")
+    values = {c: row[c].strip() for c in _COLUMNS}
+    for column, allowed in (
+        ("operator", OPERATORS),
+        ("severity", SEVERITIES),
+        ("evaluate", EVALUATIONS),
+        ("verified", ("yes", "no")),
+    ):
+        if values[column] not in allowed:
+            raise InputError(
+                f"{at}: {column} = {values[column]!r}，应为 {'、'.join(x or '空' for x in allowed)} 之一"
+                f" / must be one of {list(allowed)}"
+            )
+    for column in ("code", "title_zh", "title_en", "quantity", "unit", "document_zh"):
+        if not values[column]:
+            raise InputError(f"{at}: {column} 为空，请填写 / is empty; fill it in")
+    limit = _number(values.pop("limit"), at)
+    verified = values.pop("verified") == "yes"
+    return Rule(**values, limit=limit, verified=verified)
+
+
+def _number(text: str, at: str) -> float | None:
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError as fault:
+        raise InputError(f"{at}: limit = {text!r} 不是数 / is not a number") from fault
+
+
+def _override(rules: list[Rule], path: Path) -> list[Rule]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        text = path.read_text(encoding="gb18030")
+    out = list(rules)
+    for number, raw in enumerate(csv.DictReader(text.splitlines()), start=2):
+        row = {k: (v or "").strip() for k, v in raw.items() if isinstance(k, str)}
+        at = f"{path.name} 第 {number} 行 / row {number}"
+        if not any(row.values()):
+            continue
+        code, scope = row.get("code", ""), row.get("applies_to", "")
+        places = [k for k, r in enumerate(out) if r.code == code and scope in ("", r.applies_to)]
+        if not places and any(r.code == code for r in out):
+            options = "、".join(repr(r.applies_to) for r in out if r.code == code)
+            raise InputError(
+                f"{at}: {code} 没有适用范围 {scope!r}；可用：{options} / no such applies_to"
+            )
+        if not places:
+            out.append(_rule(row, path.name, number))
+            continue
+        if len(places) > 1:
+            options = "、".join(repr(out[k].applies_to) for k in places)
+            raise InputError(
+                f"{at}: {code} 有多条，请在 applies_to 中写明：{options} / name one in applies_to"
+            )
+        out[places[0]] = _changed(out[places[0]], row, at)
+    return out
+
+
+def _changed(rule: Rule, row: dict[str, str], at: str) -> Rule:
+    limit = _number(row.get("limit", ""), at)
+    if limit is None:
+        raise InputError(f"{at}: 没有 limit，请填写数值 / no limit; enter a number")
+    reason = row.get("reason", "")
+    looser = rule.limit is not None and _looser(rule.operator, rule.limit, limit)
+    if looser and not reason:
+        raise InputError(
+            f"{at}: {rule.code} 由 {rule.limit:g} 放宽为 {limit:g}，必须在 reason 列写明理由 / "
+            "a looser limit needs a reason"
+        )
+    return dataclasses.replace(
+        rule,
+        limit=limit,
+        loosened=f"{rule.limit:g} → {limit:g}：{reason}" if looser else rule.loosened,
+        note_zh="；".join(x for x in (rule.note_zh, f"县级取值 {limit:g}") if x),
+        note_en="; ".join(x for x in (rule.note_en, f"county value {limit:g}") if x),
+    )
+
+
+def _looser(operator: str, before: float, after: float) -> bool:
+    if operator in ("<=", "<"):
+        return after > before
+    if operator in (">=", ">"):
+        return after < before
+    return after != before

@@ -1,0 +1,163 @@
+"""Check a plan against rule books: findings with value, limit, excess and citation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from catchment.plan import Plan
+from catchment.problem import Problem
+from catchment.region.model import Region
+from catchment.rules import size, travel
+from catchment.rules.books import class_limits
+from catchment.rules.clause import Rule
+from catchment.rules.facts import Case, Facts, case_of, facts_of
+from catchment.rules.findings import COLUMNS, NAN, RESULTS, Findings
+from catchment.rules.gate import check_gate
+
+__all__ = ["COLUMNS", "RESULTS", "Rule", "check"]
+
+_Check = Callable[[Case, Rule, Findings], None]
+
+
+def check(
+    problem: Problem,
+    plan: Plan,
+    today: Plan,
+    region_facts: Region | Sequence[Region] | Facts,
+    rules: Sequence[Rule],
+    indicators: pd.DataFrame | None = None,
+    *,
+    evidence: pd.DataFrame | None = None,
+    public_transport: bool | None = None,
+) -> pd.DataFrame:
+    """Check a plan against every clause.
+
+    Parameters
+    ----------
+    problem : Problem
+        The question.
+    plan, today : Plan
+        The proposal and today's arrangement.
+    region_facts : Region, sequence of Region or Facts
+        The county (one entry, or one a year), or facts already collected.
+    rules : sequence of Rule
+        Clauses, as read by :func:`catchment.rules.books.read_books`.
+    indicators : DataFrame, optional
+        Table of indicators.
+    evidence : DataFrame, optional
+        Record of evidence: ``school_id, code, item, date, value, document``.
+    public_transport : bool, optional
+        Whether public transport serves long trips; unknown when left out.
+
+    Returns
+    -------
+    DataFrame
+        Columns :data:`COLUMNS`. One row a place and year that breaks a clause or leaves it
+        undecided, one row for a clause and year that nothing breaks, and for every closing one row
+        an item and a verdict. ``result`` is ``pass``, ``fail``, ``unknown`` or ``evidence``.
+        Clauses that only state something have no row.
+    """
+    if isinstance(region_facts, Facts):
+        facts = region_facts
+    else:
+        regions = [region_facts] if isinstance(region_facts, Region) else list(region_facts)
+        facts = facts_of(regions, problem, evidence, public_transport)
+    table = pd.DataFrame() if indicators is None else indicators
+    case = case_of(problem, plan, today, facts, rules, class_limits(rules), table)
+    out = Findings()
+    for rule in case.rules:
+        if rule.evaluate == "statement" or "closing" in rule.scope:
+            continue
+        if rule.evaluate == "nodata":
+            _unknown(case, rule, out, "没有相应数据层", "no layer holds this")
+        elif rule.evaluate == "evidence":
+            _evidence(case, rule, out)
+        else:
+            _checker(rule)(case, rule, out)
+    check_gate(case, out)
+    return out.table()
+
+
+def _checker(rule: Rule) -> _Check:
+    by_quantity: dict[str, _Check] = {
+        "class_students": size.check_classes,
+        "large_class_share": size.check_large_share,
+        "students": size.check_school_size,
+        "students_per_staff": size.check_staff,
+        "staff_per_class": size.check_staff,
+        "unserved_students": travel.check_unserved,
+        "walk_beyond_limit": travel.check_bus_need,
+        "bus_speed": travel.check_bus_speed,
+        "junior_schools": travel.check_towns,
+    }
+    by_quantity |= dict.fromkeys(travel.TRIP_QUANTITIES, travel.check_trips)
+    return by_quantity.get(rule.quantity, _not_recorded)
+
+
+def _not_recorded(case: Case, rule: Rule, out: Findings) -> None:
+    _unknown(case, rule, out, "尚无数据", "no data yet")
+
+
+def _unknown(case: Case, rule: Rule, out: Findings, zh: str, en: str) -> None:
+    out.add(rule, "county", "county", "全县", case.problem.years[0], NAN, "unknown", zh, en)
+
+
+def _evidence(case: Case, rule: Rule, out: Findings) -> None:
+    """Ask for documents where the plan makes them necessary."""
+    problem, roll = case.problem, case.rolls[0]
+    if "new" in rule.scope:
+        opened = case.plan.open.any(axis=1) & ~problem.existing[:, None]
+        for j in np.flatnonzero(opened.any(axis=1)):
+            year = problem.years[int(opened[j].argmax())]
+            name = case.facts.site_name[j]
+            out.add(
+                rule,
+                "site",
+                problem.site_ids[j],
+                name,
+                year,
+                NAN,
+                "evidence",
+                "待补证据",
+                "awaited",
+            )
+        return
+    if "grades" in rule.scope:
+        grades = travel.grades_of(case, rule)
+        for y, year in enumerate(problem.years):
+            pupils = problem.students[:, grades, y].sum(axis=1, dtype=np.int64)
+            far = roll.minutes[:, y] > problem.trip_limit[problem.group_band]
+            far &= roll.served[:, y] & np.isfinite(roll.minutes[:, y]) & (pupils > 0)
+            for site in sorted({int(s) for s in case.plan.site_of[far, y]}):
+                need = int(pupils[far & (case.plan.site_of[:, y] == site)].sum())
+                out.add(
+                    rule,
+                    "site",
+                    problem.site_ids[site],
+                    case.facts.site_name[site],
+                    year,
+                    NAN,
+                    "evidence",
+                    f"{need} 人单程超过时限，如寄宿须确认四项保障",
+                    f"{need} students beyond the limit; boarding needs the four guarantees",
+                    students=need,
+                )
+        return
+    if rule.scope.get("mode") == ("bus",):
+        riders = np.array([m.startswith("bus") for m in problem.modes] + [False])
+        if not riders[case.plan.mode_of].any():
+            return
+    out.add(
+        rule,
+        "county",
+        "county",
+        "全县",
+        problem.years[0],
+        NAN,
+        "evidence",
+        "待补证据",
+        "evidence awaited",
+    )

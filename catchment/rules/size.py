@@ -1,0 +1,346 @@
+"""Rules about the size of classes and schools, and about staff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from catchment.places import class_table
+from catchment.rules.clause import Rule
+from catchment.rules.facts import Case
+from catchment.rules.findings import NAN, Findings
+from catchment.rules.travel import grades_of
+
+Bool = npt.NDArray[np.bool_]
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class OneClass:
+    """One class of a plan, or of the county's own table for today.
+
+    Attributes
+    ----------
+    site, year, grade : int
+        Positions.
+    number : str
+        Class number or name.
+    size : int
+        Students.
+    actual : bool
+        Whether it comes from the county's table.
+    """
+
+    site: int
+    year: int
+    grade: int
+    number: str
+    size: int
+    actual: bool
+
+
+def actual_classes(case: Case) -> dict[int, list[OneClass]]:
+    """Classes of the first year from the county's own table, by position of the site.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+
+    Returns
+    -------
+    dict of int to list of OneClass
+        Rows of the first year, or rows without a year.
+    """
+    table = case.facts.classes
+    if table is None or table.empty:
+        return {}
+    base = case.problem.years[0]
+    position = {s: j for j, s in enumerate(case.problem.site_ids)}
+    grade_at = {g: k for k, g in enumerate(case.problem.grades)}
+    year = pd.to_numeric(table["year"], errors="coerce") if "year" in table else None
+    out: dict[int, list[OneClass]] = {}
+    for k, row in enumerate(table.to_dict("records")):
+        if year is not None and not pd.isna(year.iloc[k]) and int(year.iloc[k]) != base:
+            continue
+        site, grade = position.get(str(row["school_id"])), grade_at.get(int(row["grade"]))
+        if site is not None and grade is not None:
+            entry = OneClass(site, 0, grade, str(row["class_no"]), int(row["students"]), True)
+            out.setdefault(site, []).append(entry)
+    return out
+
+
+def classes_of(case: Case) -> list[OneClass]:
+    """Every class of the plan.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+
+    Returns
+    -------
+    list of OneClass
+        Formed classes; in the first year the county's own rows where the plan leaves the school's
+        students as they are today.
+    """
+    at_site = case.rolls[0].at_site
+    formed = np.where(
+        (case.plan.classes.sum(axis=1) == 0)[:, None, :] & (at_site > 0), 1, case.plan.classes
+    )
+    table = class_table(at_site, formed)
+    same = (at_site[:, :, 0] == case.rolls[1].at_site[:, :, 0]).all(axis=1)
+    actual = {j: rows for j, rows in actual_classes(case).items() if same[j]}
+    out = [row for j in sorted(actual) for row in actual[j]]
+    for j, t, g, n, s in zip(
+        table.site.tolist(),
+        table.year.tolist(),
+        table.grade.tolist(),
+        table.number.tolist(),
+        table.size.tolist(),
+        strict=True,
+    ):
+        if t or j not in actual:
+            out.append(OneClass(j, t, g, str(n), s, False))
+    return out
+
+
+def check_classes(case: Case, rule: Rule, out: Findings) -> None:
+    """Check the size of every class.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    rule : Rule
+        A clause with quantity ``class_students``.
+    out : Findings
+        Takes one finding a class beyond the limit; a site with students but no class is unknown.
+    """
+    problem = case.problem
+    if rule.limit is None:
+        _no_limit(case, rule, out)
+        return
+    grades = grades_of(case, rule)
+    incomplete = _incomplete(case) if "role" in rule.scope else None
+    largest = np.full(len(problem.years), NAN)
+    broken = np.zeros(len(problem.years), dtype=bool)
+    for one in classes_of(case):
+        if not grades[one.grade] or (incomplete is not None and not incomplete[one.site, one.year]):
+            continue
+        largest[one.year] = np.nanmax([largest[one.year], one.size])
+        if rule.holds(one.size):
+            continue
+        broken[one.year] = True
+        grade = problem.grades[one.grade]
+        out.add(
+            rule,
+            "class",
+            f"{problem.site_ids[one.site]}/{grade}/{one.number}",
+            case.facts.site_name[one.site],
+            problem.years[one.year],
+            float(one.size),
+            "fail",
+            f"{grade} 年级 {one.number} 班" + ("" if one.actual else "（按教室数编班推算）"),
+            f"grade {grade}, class {one.number}" + ("" if one.actual else " (formed from rooms)"),
+            students=one.size,
+        )
+    bare = _bare(case)
+    for j, y in np.argwhere(bare):
+        broken[y] = True
+        out.add(
+            rule,
+            "site",
+            problem.site_ids[j],
+            case.facts.site_name[j],
+            problem.years[y],
+            NAN,
+            "unknown",
+            "有学生而没有班级",
+            "students but no class",
+            students=int(case.rolls[0].at_site[j, :, y].sum()),
+        )
+    for y in np.flatnonzero(~broken):
+        note = ("", "") if largest[y] == largest[y] else ("无适用对象", "applies to nothing")
+        out.add(
+            rule, "county", "county", "全县", problem.years[y], float(largest[y]), "pass", *note
+        )
+
+
+def check_large_share(case: Case, rule: Rule, out: Findings) -> None:
+    """Check the county's share of large classes.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    rule : Rule
+        ``R-CLS-04`` for the county.
+    out : Findings
+        One finding a year; unknown where there are no classes.
+    """
+    total = np.zeros(len(case.problem.years))
+    large = np.zeros(len(case.problem.years))
+    for one in classes_of(case):
+        total[one.year] += 1
+        large[one.year] += one.size >= case.limits.large
+    for y, year in enumerate(case.problem.years):
+        if total[y] == 0:
+            out.add(rule, "county", "county", "全县", year, NAN, "unknown", "没有班级", "no class")
+            continue
+        share = float(100 * large[y] / total[y])
+        result = "pass" if rule.holds(share) else "fail"
+        out.add(rule, "county", "county", "全县", year, share, result)
+
+
+def check_school_size(case: Case, rule: Rule, out: Findings) -> None:
+    """Check the number of students of schools, or of new schools alone.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    rule : Rule
+        ``R-SIZ-01`` or ``R-SIZ-02``.
+    out : Findings
+        Takes one finding a school and year; a school whose students include estimates is decided,
+        and says so; an open school without students is unknown.
+    """
+    problem, scope = case.problem, rule.scope
+    students = case.rolls[0].at_site.sum(axis=1)
+    kind = _kind(case)
+    roles = scope.get("role", ())
+    wanted = {"school": ("complete", "incomplete", "junior")}.get(roles[0], roles)
+    for y, year in enumerate(problem.years):
+        about = np.isin(kind[:, y], wanted)
+        if "new" in scope:
+            about &= ~problem.existing
+        empty = about & (students[:, y] == 0)
+        bad = False
+        for j in np.flatnonzero(about):
+            value = float(students[j, y])
+            if not empty[j] and rule.holds(value):
+                continue
+            bad = True
+            out.add(
+                rule,
+                "site",
+                problem.site_ids[j],
+                case.facts.site_name[j],
+                year,
+                NAN if empty[j] else value,
+                "unknown" if empty[j] else "fail",
+                "没有学生数" if empty[j] else "",
+                "no students known" if empty[j] else "",
+                students=int(value),
+            )
+        if not bad:
+            top = float(students[about, y].max()) if about.any() else NAN
+            note = ("", "") if about.any() else ("无适用对象", "applies to nothing")
+            out.add(rule, "county", "county", "全县", year, top, "pass", *note)
+
+
+def check_staff(case: Case, rule: Rule, out: Findings) -> None:
+    """Check today's staff against students, or against classes in small schools.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    rule : Rule
+        ``R-STF-01`` or ``R-STF-02``.
+    out : Findings
+        First year only: staff of later years is not known. A nine-year school's staff is shared
+        out to its stages by the standard need.
+    """
+    if rule.limit is None:
+        _no_limit(case, rule, out)
+        return
+    problem, y = case.problem, 0
+    stage = np.array([case.stage(int(b)) for b in problem.grade_band])
+    at_site = case.rolls[0].at_site[:, :, y]
+    primary, junior = (
+        at_site[:, stage == "primary"].sum(axis=1),
+        at_site[:, stage == "junior"].sum(axis=1),
+    )
+    bad = False
+    best = NAN
+    for j in range(len(problem.site_ids)):
+        if at_site[j].sum() == 0:
+            continue
+        staff = float(case.facts.teachers[j])
+        if rule.quantity == "staff_per_class":
+            if at_site[j].sum() >= case.limits.small_school:
+                continue
+            classes = int(case.plan.classes[j, :, y].sum())
+            value = staff / classes if classes else NAN
+        else:
+            mine = (primary if "primary" in rule.scope["stage"] else junior)[j]
+            if mine == 0:
+                continue
+            need = primary[j] / 19.0 + junior[j] / 13.5
+            share = (
+                primary[j] / 19.0 if "primary" in rule.scope["stage"] else junior[j] / 13.5
+            ) / need
+            value = mine / (staff * share) if staff * share > 0 else NAN
+        ok = value == value and rule.holds(round(value, 9))
+        best = value if best != best else max(best, value)
+        if ok:
+            continue
+        bad = True
+        unknown = value != value
+        out.add(
+            rule,
+            "site",
+            problem.site_ids[j],
+            case.facts.site_name[j],
+            problem.years[y],
+            value,
+            "unknown" if unknown else "fail",
+            "教职工数缺失或为0" if unknown else f"教职工 {staff:g} 人",
+            "staff missing or 0" if unknown else f"{staff:g} staff",
+            students=int(at_site[j].sum()),
+        )
+    if not bad:
+        out.add(rule, "county", "county", "全县", problem.years[y], best, "pass")
+
+
+def _no_limit(case: Case, rule: Rule, out: Findings) -> None:
+    out.add(
+        rule,
+        "county",
+        "county",
+        "全县",
+        case.problem.years[0],
+        NAN,
+        "unknown",
+        "国家无数值，县尚未填写",
+        "no national number and none entered by the county",
+    )
+
+
+def _bare(case: Case) -> Bool:
+    students = case.rolls[0].at_site.sum(axis=1)
+    return np.asarray((students > 0) & (case.plan.classes.sum(axis=1) == 0), dtype=bool)
+
+
+def _kind(case: Case) -> npt.NDArray[np.object_]:
+    """Kind of every open site by year: complete, incomplete, junior, nine_year or empty."""
+    stage = np.array([case.stage(b) == "primary" for b in range(len(case.problem.bands))])
+    opened = case.plan.open
+    some = opened[:, stage, :].any(axis=1)
+    whole = some & opened[:, stage, :].all(axis=1)
+    upper = opened[:, ~stage, :].any(axis=1)
+    kind = np.full(some.shape, "", dtype=object)
+    kind[whole & ~upper] = "complete"
+    kind[some & ~whole & ~upper] = "incomplete"
+    kind[upper & ~some] = "junior"
+    kind[upper & some] = "nine_year"
+    return kind
+
+
+def _incomplete(case: Case) -> Bool:
+    return np.asarray(_kind(case) == "incomplete", dtype=bool)
