@@ -102,20 +102,20 @@ def clean(raw: Raw, layer: Layer, file: str) -> Cleaned:
     faults = list(matched.faults)
     wide = bool(matched.grades)
     present = set(matched.columns) | ({"grade", "students"} if wide else set())
-    for column in layer.columns:
-        if column.required and column.column not in present and column.column not in PLACE_COLUMNS:
-            faults.append(
-                Fault(
-                    "column_missing",
-                    layer.layer,
-                    column=column.column,
-                    file=file,
-                    details={
-                        "title": column.title,
-                        "aliases": "、".join([column.column, *column.aliases]),
-                    },
-                )
-            )
+    faults.extend(
+        Fault(
+            "column_missing",
+            layer.layer,
+            column=column.column,
+            file=file,
+            details={
+                "title": column.title,
+                "aliases": "、".join([column.column, *column.aliases]),
+            },
+        )
+        for column in layer.columns
+        if column.required and column.column not in present | set(PLACE_COLUMNS)
+    )
     data: dict[str, list[Any]] = {}
     count = len(raw.cells)
     titles = {name: raw.headings[at] for name, at in matched.columns.items()}
@@ -254,7 +254,7 @@ def _column(
 
 
 def _effect(layer: Layer, column: Column) -> str:
-    """An optional cell can be blanked; a required one takes its row along."""
+    """Say what a bad cell spoils: itself where it is optional, its row where it is required."""
     return "row" if column.required or layer.key == () or column.column in PLACE_COLUMNS else "cell"
 
 

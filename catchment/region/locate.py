@@ -274,15 +274,15 @@ def _in_folder(root: Path) -> Found:
     places: dict[str, Place] = {}
     roads: Path | None = None
     used: set[Path] = set()
-    for layer, entry in manifest.sources.items():
+    for name, entry in manifest.sources.items():
         if "file" not in entry:
             continue
-        path = confined(root, entry["file"], f"[sources.{layer}] file")
+        path = confined(root, entry["file"], f"[sources.{name}] file")
         used.add(path.resolve())
-        if layer == "roads" and _is_road_file(path):
+        if name == "roads" and _is_road_file(path):
             roads = path
         else:
-            places[layer] = _place(root, layer, path, manifest)
+            places[name] = _place(root, name, path, manifest)
     candidates = _candidates(root, used, faults)
     for layer in layers().values():
         if layer.layer in places or (layer.layer == "roads" and roads is not None):

@@ -405,7 +405,7 @@ def judge_places(
         if code[k] == "place_missing" and row in already:
             continue
         faults.append(
-            _place_fault(str(code[k]), located, source, k, row, float(excess[k]), layer, file)
+            _place_fault(str(code[k]), located, source, int(k), row, float(excess[k]), layer, file)
         )
     bad = code != ""
     return np.where(bad, np.nan, mx), np.where(bad, np.nan, my), faults

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
@@ -176,9 +176,9 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
             parts[name] = _read(layer, place, faults)
         except LayerError as stop:
             faults.append(stop.fault)
-    for part in parts.values():
-        if part.layer.spatial:
-            _locate(part, found.manifest, faults)
+    for spatial in parts.values():
+        if spatial.layer.spatial:
+            _locate(spatial, found.manifest, faults)
     outline = _outline(parts.get("boundaries"))
     near = [
         to_lonlat(part.located.x, part.located.y, part.source)
@@ -297,7 +297,7 @@ def _outline(part: _Part | None) -> BaseGeometry | None:
             bounds = np.asarray(moved.bounds)
             sane = np.isfinite(bounds).all() and np.abs(bounds[[1, 3]]).max() <= 90.0
             if sane and np.abs(bounds[[0, 2]]).max() <= 180.0 and moved.area > 0.0:
-                return moved
+                return cast("BaseGeometry", moved)
     return None
 
 
@@ -381,7 +381,7 @@ def _shapes(part: _Part, county: County, faults: list[Fault]) -> npt.NDArray[np.
         middle_x, middle_y = (bounds[:, 0] + bounds[:, 2]) / 2, (bounds[:, 1] + bounds[:, 3]) / 2
         far = county.excess(middle_x, middle_y)
         for k, at in enumerate(np.flatnonzero(good)):
-            if far[k] > 0.0 and county.outline is None or not np.isfinite(far[k]):
+            if (far[k] > 0.0 and county.outline is None) or not np.isfinite(far[k]):
                 faults.append(
                     _outside(
                         part,
@@ -563,7 +563,7 @@ def _blank_cells(table: Table, found: Problems) -> Table:
     position = {int(row): k for k, row in enumerate(table.rows)}
     for row, column in cells:
         if column in frame and row in position:
-            frame.iat[position[row], frame.columns.get_loc(column)] = None
+            frame.loc[position[row], column] = None
     return replace(table, frame=frame)
 
 
@@ -576,12 +576,12 @@ def _reject(
         return table, set()
     layer = table.layer
     frame = table.frame
-    for k in np.flatnonzero(bad):
+    for k in np.flatnonzero(bad).tolist():
         row = int(table.rows[k])
         cell = {c: frame[c].iat[k] for c in ("village_id", "grade", "year") if c in frame}
         # Only the layer of children counts students, so that the column can be summed.
         count = frame["students"].iat[k] if layer.layer == "children" else None
-        count = count if isinstance(count, (int, np.integer)) and 0 <= count else None
+        count = count if isinstance(count, (int, np.integer)) and count >= 0 else None
         rejected.append(
             (
                 layer.layer,

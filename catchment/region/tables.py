@@ -396,7 +396,7 @@ def _fill_merged(place: Place, name: str, grid: Grid, notes: list[tuple[str, str
 
 
 def _merged(place: Place, name: str) -> list[tuple[int, int, int, int]]:
-    """Merged ranges of a sheet; the streaming reader of openpyxl leaves them out."""
+    """Find the merged ranges of a sheet; the streaming reader of openpyxl leaves them out."""
     book = _open(place, values=True)
     try:
         part = str(getattr(book[name], "_worksheet_path", ""))
@@ -408,15 +408,10 @@ def _merged(place: Place, name: str) -> list[tuple[int, int, int, int]]:
             tail = b""
             while chunk := stream.read(1 << 20):
                 text = tail + chunk
-                for m in re.finditer(rb'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"', text):
-                    found.append(
-                        (
-                            int(m[2]),
-                            _letters(m[1].decode()),
-                            int(m[4]),
-                            _letters(m[3].decode()),
-                        )
-                    )
+                found.extend(
+                    (int(m[2]), _letters(m[1].decode()), int(m[4]), _letters(m[3].decode()))
+                    for m in re.finditer(rb'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"', text)
+                )
                 tail = text[-200:] if len(chunk) == 1 << 20 else b""
     except (KeyError, OSError, zipfile.BadZipFile):
         return []

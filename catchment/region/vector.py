@@ -8,7 +8,9 @@ because codes must stay text and encodings must be proven.
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -255,27 +257,43 @@ def read_shapefile(place: Place) -> Raw:
             raise _fault(place, "file_disguised")
     declared = place.encoding
     stated = parts[".cpg"].read_text("ascii", "replace").strip() if ".cpg" in parts else ""
-    headings, cells, encoding, notes = _read_dbf(place, parts[".dbf"], declared, stated)
-    try:
-        frame = pyogrio.read_dataframe(
-            parts[".shp"], columns=[], fid_as_index=True, encoding="ascii"
+    heads, cells, encoding, notes = _read_dbf(place, parts[".dbf"], declared, stated)
+    geometry, crs = _shapes(place, parts)
+    if len(geometry) != len(cells):
+        raise _fault(
+            place, "file_unreadable", detail=f".shp {len(geometry)} != .dbf {len(cells)} records"
         )
-        info = pyogrio.read_info(parts[".shp"], encoding="ascii")
-    except Exception as fault:
-        raise _fault(place, "file_unreadable", detail=_short(fault)) from fault
-    fids = [int(f) for f in frame.index]
-    if any(f >= len(cells) for f in fids):
-        raise _fault(place, "file_unreadable", detail=".dbf shorter than .shp")
+    kept = [k for k, line in enumerate(cells) if line is not None]
     return Raw(
-        headings=headings,
-        cells=[cells[f] for f in fids],
-        rows=[f + 1 for f in fids],
-        geometry=np.asarray(frame.geometry.array, dtype=object),
-        crs=str(info.get("crs") or "") if ".prj" in parts else "",
+        headings=heads,
+        cells=[line for line in cells if line is not None],
+        rows=[k + 1 for k in kept],
+        geometry=geometry[kept],
+        crs=crs,
         encoding=encoding,
         notes=tuple(notes),
         truncated=True,
     )
+
+
+def _shapes(place: Place, parts: dict[str, Path]) -> tuple[Any, str]:
+    """Geometry and system of a Shapefile, read apart from its table.
+
+    The geometry library decodes field names with the wrong encoding and then stops, so it is shown
+    a copy without the table.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in (".shp", ".shx", ".prj"):
+            if kind in parts:
+                shutil.copyfile(parts[kind], Path(folder) / f"shapes{kind}")
+        bare = Path(folder) / "shapes.shp"
+        try:
+            frame = pyogrio.read_dataframe(bare, columns=[])
+            info = pyogrio.read_info(bare)
+        except Exception as fault:
+            raise _fault(place, "file_unreadable", detail=_short(fault)) from fault
+    geometry = np.asarray(frame.geometry.array, dtype=object)
+    return geometry, str(info.get("crs") or "") if ".prj" in parts else ""
 
 
 def shapefile_parts(path: Path) -> dict[str, Path]:
@@ -300,7 +318,7 @@ def shapefile_parts(path: Path) -> dict[str, Path]:
 
 def _read_dbf(
     place: Place, path: Path, declared: str, stated: str
-) -> tuple[tuple[str, ...], list[list[str]], str, list[tuple[str, str]]]:
+) -> tuple[tuple[str, ...], list[list[str] | None], str, list[tuple[str, str]]]:
     """Headings and text cells of a dBase table, its encoding proven on every byte."""
     data = path.read_bytes()
     if len(data) < 33:
@@ -321,15 +339,15 @@ def _read_dbf(
     if 1 + sum(f[2] for f in fields) > size:
         raise _fault(place, "file_unreadable", detail=".dbf")
     body = [data[start + k * size : start + (k + 1) * size] for k in range(count)]
-    names = [f[0] for f in fields]
+    stated_names = [f[0] for f in fields]
     tries = [t for t in (declared, stated) if t] + ["utf-8", "gb18030"]
-    for name in tries:
-        codec = _codec(name)
+    for guess in tries:
+        codec = _codec(guess)
         try:
             texts = [
                 [cell.decode(codec).strip(" \x00") for cell in _split(r, fields)] for r in body
             ]
-            heads = [_heading(n, codec) for n in names]
+            heads = [_heading(n, codec) for n in stated_names]
         except (UnicodeDecodeError, LookupError):
             continue
         notes = []
@@ -344,7 +362,11 @@ def _read_dbf(
         elif not first and codec != "utf-8":
             notes.append((f"没有 .cpg，按 {codec} 编码读取", f"no .cpg; read as {codec}"))
         kinds = [f[1] for f in fields]
-        rows = [[_dbf_text(t, kinds[c]) for c, t in enumerate(row)] for row in texts]
+        # A record marked with an asterisk is deleted but still there.
+        rows = [
+            None if record[:1] == b"*" else [_dbf_text(t, kinds[c]) for c, t in enumerate(row)]
+            for record, row in zip(body, texts, strict=True)
+        ]
         return tuple(heads), rows, codec, notes
     raise _fault(place, "encoding_unknown")
 
