@@ -1,0 +1,201 @@
+"""The interactive map of a run: one file that opens without a network. The only importer of folium.
+
+Folium builds the page; every script and style is taken from the package, the data is one JSON
+block, and a strict policy allows exactly the scripts in the page.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import branca.element
+import folium
+
+from catchment.errors import CatchmentError, InputError
+
+from catchment.views.page import LANGS, POLICY_MARK, asset, data_block, style, write_page
+from catchment.views.payload import map_payload, text
+
+if TYPE_CHECKING:
+    from catchment.run import Run
+
+_VENDORED = "vendored:"
+_MAP_ID = "map_a"
+_DATA_ID = "catchment-data"
+_OSM = "https://tile.openstreetmap.org"
+_TIANDITU = "https://t0.tianditu.gov.cn"
+
+
+class _Map(folium.Map):  # type: ignore[misc]
+    """A folium map made of the package's own files alone.
+
+    Folium's list of links is a class attribute that any map may add to, so this class has its own.
+    """
+
+    default_js = [
+        (name, f"{_VENDORED}{name}") for name in ("leaflet/leaflet.js", "common.js", "draw.js")
+    ]
+    default_css = [(name, f"{_VENDORED}{name}") for name in ("leaflet/leaflet.css", "map.css")]
+
+    _template = folium.template.Template(
+        """
+        {% macro header(this, kwargs) %}
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <meta name="referrer" content="strict-origin-when-cross-origin">
+        {% endmacro %}
+        {% macro html(this, kwargs) %}{{ this.page }}{% endmacro %}
+        {% macro script(this, kwargs) %}
+            var {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {
+                center: {{ this.location|tojson }}, ...{{ this.options|tojavascript }}
+            });
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, page: str, scripts: Sequence[str], **options: Any) -> None:
+        super().__init__(
+            location=(0.0, 0.0),
+            zoom_start=3,
+            tiles=None,
+            prefer_canvas=True,
+            zoom_snap=0.25,
+            zoom_delta=0.5,
+            wheel_px_per_zoom_level=90,
+            max_zoom=18,
+            **options,
+        )
+        self._id = "a"
+        self._name = "map"
+        self.page = page.replace("<!--map-->", f'<div class="folium-map" id="{_MAP_ID}"></div>')
+        self.default_js = [*self.default_js, *((s, f"{_VENDORED}{s}") for s in scripts)]
+
+    def render(self, **kwargs: Any) -> None:
+        """Render with every link replaced by the file it stands for."""
+        super().render(**kwargs)
+        for link in self.get_root().header._children.values():
+            if isinstance(link, branca.element.Link):
+                link.code = _vendored(link.url)
+
+
+class _Drawing(branca.element.MacroElement):  # type: ignore[misc]
+    """The data and the call that draws it."""
+
+    _template = folium.template.Template(
+        """
+        {% macro html(this, kwargs) %}{{ this.data }}{% endmacro %}
+        {% macro script(this, kwargs) %}
+            {{ this.start }}({{ this._parent.get_name() }}, {{ this.block|tojson }});
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, start: str, payload: dict[str, Any]) -> None:
+        super().__init__()
+        self._id = "drawing"
+        self._name = "drawing"
+        self.start = start
+        self.block = _DATA_ID
+        self.data = data_block(_DATA_ID, payload)
+
+
+def write_map(
+    run: Run,
+    path: Path,
+    *,
+    lang: str = "zh",
+    tiles: str | None = None,
+    tianditu_key: str | None = None,
+) -> Path:
+    """Write the planner's map of a run as one file that needs nothing else.
+
+    Parameters
+    ----------
+    run : Run
+        A whole run.
+    path : Path
+        The ``.html`` file wanted.
+    lang : {"zh", "en"}
+        Language the page opens in; it can be switched in the page.
+    tiles : {"osm", "tianditu"}, optional
+        Base map from the web. Left out, the page never uses the network.
+    tianditu_key : str, optional
+        The user's own key, needed for ``tiles="tianditu"``. It is readable in the file.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    InputError
+        When the language or the base map is unknown, or the key is missing or malformed.
+    CatchmentError
+        When the file cannot be written.
+    """
+    if lang not in LANGS:
+        raise InputError(f"语言 {lang!r} 不支持；请用 zh 或 en / language must be zh or en")
+    base, hosts = _base_map(tiles, tianditu_key)
+    payload = map_payload(run, lang=lang)
+    if base:
+        payload["tiles"] = base
+    title = f"{text(run.region.name)} · {text(run.name)}"
+    return _write("Catchment.start", asset("map.html"), ["map.js"], payload, title, path, hosts)
+
+
+def _write(
+    start: str,
+    page: str,
+    scripts: Sequence[str],
+    payload: dict[str, Any],
+    title: str,
+    path: Path,
+    hosts: Sequence[str] = (),
+) -> Path:
+    leaflet = _Map(page, scripts, attribution_control=bool(hosts))
+    leaflet.add_child(_Drawing(start, payload))
+    figure = leaflet.get_root()
+    figure.title = html.escape(title)
+    figure.header.add_child(branca.element.Element(POLICY_MARK), name="policy")
+    return write_page(figure.render(embedded=True), path, pictures=hosts)
+
+
+def _vendored(url: str) -> str:
+    """Text of a shipped file; any other address is refused."""
+    if not url.startswith(_VENDORED):
+        raise CatchmentError(
+            f"地图引用了未随包提供的文件 {url} / the map refers to a file that is not shipped: {url}"
+        )
+    name = url.removeprefix(_VENDORED)
+    if name.endswith(".css"):
+        return style(name)
+    lines = asset(name).splitlines()
+    return "\n".join(line for line in lines if not line.startswith("//# sourceMappingURL="))
+
+
+def _base_map(tiles: str | None, key: str | None) -> tuple[dict[str, Any] | None, list[str]]:
+    """Tile layers and the hosts they come from."""
+    if tiles is None:
+        return None, []
+    if tiles == "osm":
+        layers = [{"url": f"{_OSM}/{{z}}/{{x}}/{{y}}.png"}]
+        return {"layers": layers, "min": 0, "max": 19, "attribution": "© OpenStreetMap"}, [_OSM]
+    if tiles == "tianditu":
+        if not key or not key.isalnum():
+            raise InputError(
+                "使用天地图需要您自己的密钥（字母和数字） / "
+                "Tianditu needs your own key (letters and digits): tianditu_key"
+            )
+        layers = [
+            {
+                "url": f"{_TIANDITU}/{name}_w/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0"
+                f"&LAYER={name}&STYLE=default&TILEMATRIXSET=w&FORMAT=tiles"
+                f"&TILEMATRIX={{z}}&TILEROW={{y}}&TILECOL={{x}}&tk={key}"
+            }
+            for name in ("vec", "cva")
+        ]
+        return {"layers": layers, "min": 1, "max": 18, "attribution": "© 天地图"}, [_TIANDITU]
+    raise InputError(f"底图 {tiles!r} 不支持；请用 osm 或 tianditu / unknown base map {tiles!r}")

@@ -1,0 +1,879 @@
+"""Everything a page of a run needs, as one dict that JSON can hold.
+
+Counts of students are per village and band, never per student; home points are not read at all.
+Geometry is in WGS84 as integers of 1e-5 degree (about a metre), each vertex as a step from the one
+before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import networkx as nx
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+from pyproj import CRS, Transformer
+
+from catchment.places import class_table, seats
+from catchment.plan import Plan
+from catchment.problem import Problem
+from catchment.region.model import Region
+
+from catchment.views.page import pick_words
+from catchment.views.plain import plain
+
+if TYPE_CHECKING:
+    from catchment.run import Run
+
+Numbers = npt.NDArray[Any]
+
+PLANS = ("today", "plan")
+ROLES = ("closed", "central", "complete", "teaching_point", "junior", "nine_year")
+COLOURS = 5
+"""Colours of catchments: four of the ladder and one hatch."""
+_STEP = 1e5
+_SIMPLIFY_M = 6.0
+_CELL_SIMPLIFY_M = 15.0
+_LONGEST_NAME = 160
+_RANKS = {
+    "motorway": 0, "trunk": 0, "primary": 0, "secondary": 1, "tertiary": 2,
+    "unclassified": 3, "residential": 3, "living_street": 3, "road": 3,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Turns metric points into steps of 1e-5 degree."""
+
+    change: Transformer
+
+    def points(self, x: Numbers, y: Numbers) -> npt.NDArray[np.int64]:
+        lon, lat = self.change.transform(np.asarray(x, float), np.asarray(y, float))
+        at = np.column_stack([lon, lat])
+        return np.rint(np.where(np.isfinite(at), at, 0.0) * _STEP).astype(np.int64)
+
+
+def map_payload(run: Run, *, lang: str = "zh") -> dict[str, Any]:
+    """Everything the planner's map shows.
+
+    Parameters
+    ----------
+    run : Run
+        A whole run.
+    lang : {"zh", "en"}
+        Language the page opens in; both are in it.
+
+    Returns
+    -------
+    dict
+        Plain values only. Positions refer to ``villages``, ``sites``, ``bands``, ``years``.
+        Yearly series hold a list, or the position of an earlier year that is the same.
+    """
+    problem = run.problem
+    frame = _frame(run.region.crs)
+    cells, _ = village_cells(run.region, problem.village_ids)
+    ways = {"today": run.today, "plan": run.plan}
+    demand = problem.demand()
+    return {
+        "format": 1,
+        "lang": lang,
+        "words": pick_words("map", "role", "mode", "ind", "unit", "sev", "res", "cat", "road"),
+        **headings(run),
+        "grades": [int(g) for g in problem.grades],
+        "modes": list(problem.modes),
+        "roles": list(ROLES),
+        "roads": _roads(run, frame),
+        "townships": _outlines(run.region, "township", frame),
+        "outline": _outlines(run.region, "county", frame),
+        "cells": [_rings(shape, frame) for shape in cells],
+        "villages": _villages(run, frame),
+        "sites": _sites(run, frame),
+        "demand": series(demand),
+        "estimated": [int(k) for k in np.flatnonzero(problem.estimated.any(axis=1))],
+        "trips": trips(problem, tuple(ways.values())),
+        "network": [int(w) for w in problem.network],
+        "colours": {
+            p: c for p, c in zip(PLANS, _colours(problem, run.today, run.plan, cells), strict=True)
+        },
+        "plans": {p: _arrangement(run, p, ways[p]) for p in PLANS},
+        "indicators": _indicators(run.indicators),
+        "findings": _findings(run),
+        "ledger": _table(run.ledger, _LEDGER),
+        "classes": _real_classes(run),
+        "reasons": _reasons(run),
+        "conservation": _table(run.conservation, _CONSERVATION),
+    }
+
+
+_LEDGER = (
+    "year", "school_id", "school", "grade", "class_no", "students", "category", "limit", "excess",
+    "ways_out", "chosen", "responsible", "target_date", "state",
+)  # fmt: skip
+_CONSERVATION = ("year", "students_in", "served", "unserved", "rejected")
+
+
+def headings(run: Run) -> dict[str, Any]:
+    """What every page says about where it comes from.
+
+    Parameters
+    ----------
+    run : Run
+        A whole run.
+
+    Returns
+    -------
+    dict
+        ``county``, ``scenario``, ``note``, ``digest``, ``seed``, ``method``, ``status``, ``crs``,
+        ``bands``, ``years``.
+    """
+    used = {b.band: b for b in run.region.bands}
+    return {
+        "county": text(run.region.name),
+        "scenario": text(run.name),
+        "note": text(run.region.note),
+        "digest": text(_digest(run.provenance)),
+        "seed": int(run.plan.seed),
+        "method": text(run.plan.method),
+        "status": text(run.plan.status),
+        "notes": [text(n, longest=400) for n in run.plan.notes],
+        "crs": text(_crs_name(run.region.crs)),
+        "bands": [
+            {
+                "id": b,
+                "zh": text(used[b].zh) if b in used else b,
+                "en": text(used[b].en) if b in used else b,
+                "from": used[b].grade_from if b in used else 0,
+                "to": used[b].grade_to if b in used else 0,
+                "limit": number(run.problem.trip_limit[k]),
+            }
+            for k, b in enumerate(run.problem.bands)
+        ],
+        "years": [int(y) for y in run.problem.years],
+    }
+
+
+def text(value: Any, *, longest: int = _LONGEST_NAME) -> str:
+    """Text of the data as one line without control characters.
+
+    Parameters
+    ----------
+    value : object
+        A cell.
+    longest : int
+        Most characters kept.
+
+    Returns
+    -------
+    str
+        Text that is shown as text.
+    """
+    return plain(value, longest=longest)
+
+
+def number(value: Any, places: int = 2) -> float | int | None:
+    """Make a number that JSON can hold.
+
+    Parameters
+    ----------
+    value : object
+        A number, perhaps missing or infinite.
+    places : int
+        Decimals kept.
+
+    Returns
+    -------
+    float or int or None
+        None where there is no finite number.
+    """
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    if not math.isfinite(found):
+        return None
+    return int(found) if found == int(found) else round(found, places)
+
+
+def series(values: Numbers) -> list[Any]:
+    """Yearly columns as lists; a year like an earlier one is given by that year's position.
+
+    Parameters
+    ----------
+    values : (k, t) array
+        One column a year.
+
+    Returns
+    -------
+    list
+        For every year a list of k numbers or an int.
+    """
+    out: list[Any] = []
+    for t in range(values.shape[1]):
+        same = next((s for s in range(t) if np.array_equal(values[:, s], values[:, t])), None)
+        out.append(values[:, t].tolist() if same is None else same)
+    return out
+
+
+def trips(problem: Problem, plans: Sequence[Plan]) -> list[list[list[float]]]:
+    """Trips that some plan uses.
+
+    Parameters
+    ----------
+    problem : Problem
+        The question.
+    plans : sequence of Plan
+        Arrangements to cover.
+
+    Returns
+    -------
+    list
+        By road network and group: flat ``site, minutes, metres, over the limit (0 or 1)``.
+        Minutes have one decimal, -1 where unreachable; the limit is judged on the exact figure.
+    """
+    out: list[list[list[float]]] = []
+    for w in range(problem.minutes.shape[0]):
+        years = np.flatnonzero(problem.network == w)
+        used = np.concatenate([p.site_of[:, years] for p in plans], axis=1)
+        rows: list[list[float]] = []
+        for i in range(used.shape[0]):
+            row: list[float] = []
+            for j in np.unique(used[i]):
+                if j < 0:
+                    continue
+                cost = float(problem.minutes[w, i, j])
+                over = cost > float(problem.trip_limit[problem.group_band[i]])
+                row += [
+                    int(j),
+                    _or_missing(number(cost, 1)),
+                    _or_missing(number(problem.metres[w, i, j], 0)),
+                    int(over),
+                ]
+            rows.append(row)
+        out.append(rows)
+    return out
+
+
+def village_cells(
+    region: Region, village_ids: Sequence[str]
+) -> tuple[npt.NDArray[np.object_], Any]:
+    """Cells of the villages: the land nearer to a village than to any other, within the county.
+
+    Parameters
+    ----------
+    region : Region
+        The county.
+    village_ids : sequence of str
+        Villages in the order wanted.
+
+    Returns
+    -------
+    cells : (v,) array of geometry
+        Polygons that do not overlap; empty where two villages share a point.
+    outline : geometry
+        The county.
+    """
+    table = region.villages.set_index(region.villages["village_id"].astype(str))
+    points = table.geometry.reindex(list(village_ids)).to_numpy()
+    there = np.array([p is not None and not p.is_empty for p in points], dtype=bool)
+    cells = np.array([shapely.Polygon() for _ in points], dtype=object)
+    outline = county_outline(region, points[there])
+    if not there.any():
+        return cells, outline
+    where = np.flatnonzero(there)
+    cloud = shapely.MultiPoint(list(points[there]))
+    extent = shapely.union_all([shapely.box(*outline.bounds), shapely.box(*cloud.bounds)])
+    if len(where) == 1 or cloud.convex_hull.area == 0 and len(set(cloud.geoms)) < 2:
+        cells[where[0]] = outline
+        return cells, outline
+    parts = np.array(
+        shapely.voronoi_polygons(cloud, extend_to=extent.buffer(1000)).geoms, dtype=object
+    )
+    parts = shapely.intersection(parts, outline)
+    tree = shapely.STRtree(parts)
+    owner, part = tree.query(points[there], predicate="intersects")
+    taken: set[int] = set()
+    for i, k in sorted(zip(owner.tolist(), part.tolist(), strict=True)):
+        if k not in taken and cells[where[i]].is_empty:
+            cells[where[i]] = parts[k]
+            taken.add(k)
+    return cells, outline
+
+
+def county_outline(region: Region, points: Numbers) -> Any:
+    """Outline of the county: its boundary, the union of its townships, or a hull of its villages.
+
+    Parameters
+    ----------
+    region : Region
+        The county.
+    points : array of geometry
+        Village points.
+
+    Returns
+    -------
+    geometry
+        A polygon or several.
+    """
+    table = region.boundaries
+    for kind in ("county", "township", "village"):
+        if len(table) and (table["kind"] == kind).any():
+            shapes = shapely.make_valid(table.geometry[table["kind"] == kind].to_numpy())
+            whole = shapely.union_all(shapes)
+            if not whole.is_empty:
+                # Villages just outside a generalised boundary still get a cell.
+                out = points[~shapely.covers(whole, points)] if len(points) else points
+                if len(out):
+                    whole = shapely.union_all([whole, *shapely.buffer(out, 400.0)])
+                return whole
+    if not len(points):
+        return shapely.Polygon()
+    return shapely.MultiPoint(list(points)).convex_hull.buffer(2500.0)
+
+
+def _frame(crs: CRS) -> _Frame:
+    return _Frame(Transformer.from_crs(crs, CRS.from_epsg(4326), always_xy=True))
+
+
+def _crs_name(crs: CRS) -> str:
+    code = crs.to_epsg()
+    return f"{crs.name} (EPSG:{code})" if code else crs.name
+
+
+def _digest(provenance: dict[str, Any]) -> str:
+    for key in ("digest", "sha256", "inputs_digest"):
+        if provenance.get(key):
+            return str(provenance[key])[:16]
+    return ""
+
+
+def _or_missing(value: float | None) -> float:
+    return -1 if value is None else value
+
+
+def _steps(points: npt.NDArray[np.int64]) -> list[int]:
+    """One line as its count of points, its first point and the steps from there."""
+    keep = np.ones(len(points), bool)
+    keep[1:] = (np.diff(points, axis=0) != 0).any(axis=1)
+    kept = points[keep]
+    moved = np.diff(kept, axis=0, prepend=np.zeros((1, 2), np.int64))
+    return [len(kept), *moved.ravel().tolist()]
+
+
+def _rings(shape: Any, frame: _Frame) -> list[int]:
+    """Outer and inner rings of a polygon or several, one after the other."""
+    out: list[int] = []
+    if shape.is_empty:
+        return out
+    for part in shapely.get_parts(shapely.get_parts(shape)):
+        if part.geom_type != "Polygon":
+            continue
+        for ring in (part.exterior, *part.interiors):
+            at = shapely.get_coordinates(ring)
+            steps = _steps(frame.points(at[:, 0], at[:, 1]))
+            if steps[0] >= 4:
+                out += steps
+    return out
+
+
+def _outlines(region: Region, kind: str, frame: _Frame) -> list[dict[str, Any]]:
+    table = region.boundaries
+    if not len(table):
+        return []
+    rows = table[table["kind"] == kind].sort_values("boundary_id")
+    shapes = shapely.make_valid(rows.geometry.to_numpy())
+    shapes = shapely.coverage_simplify(shapes, _CELL_SIMPLIFY_M) if len(rows) else shapes
+    out = []
+    for name, shape in zip(rows["name"], shapes, strict=True):
+        spot = shape.representative_point() if not shape.is_empty else None
+        out.append(
+            {
+                "name": text(name),
+                "at": frame.points(*shapely.get_coordinates(spot).T)[0].tolist() if spot else [],
+                "rings": _rings(shape, frame),
+            }
+        )
+    return out
+
+
+def _roads(run: Run, frame: _Frame) -> list[dict[str, Any]]:
+    """Lines of the road network, joined where a road goes on, thinned to what can be seen."""
+    net = run.network
+    ranks = np.array(
+        [_RANKS.get(c.removesuffix("_link"), 4) for c in net.classes] or [4], dtype=np.int8
+    )
+    rank = ranks[net.road_class] if len(net.road_class) else np.zeros(0, np.int8)
+    counts = np.diff(net.offsets)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    out = []
+    for hazard in (False, True):
+        for level in range(5):
+            mine = (rank == level) & (net.hazard == hazard)
+            if not mine.any():
+                continue
+            keep = mine[owner]
+            index = np.cumsum(mine) - 1
+            lines = shapely.linestrings(net.shape[keep], indices=index[owner[keep]])
+            whole = shapely.line_merge(shapely.multilinestrings(lines))
+            parts = shapely.get_parts(shapely.simplify(whole, _SIMPLIFY_M))
+            parts = parts[shapely.length(parts) > 0]
+            flat: list[int] = []
+            last = np.zeros(2, np.int64)
+            for part in parts:
+                at = shapely.get_coordinates(part)
+                points = frame.points(at[:, 0], at[:, 1])
+                steps = _steps(points - last)
+                last = points[-1]
+                flat += steps
+            out.append({"rank": level, "hazard": hazard, "line": flat})
+    return out
+
+
+def _names(problem: Problem, region: Region) -> tuple[list[str], list[str], list[int], Numbers]:
+    """Name, township, role and point of every site, in the order of the problem."""
+    name: dict[str, str] = {}
+    town: dict[str, str] = {}
+    role: dict[str, int] = {}
+    spot: dict[str, Any] = {}
+    for table, key in ((region.sites, "site_id"), (region.schools, "school_id")):
+        if not len(table):
+            continue
+        roles = table["role"] if "role" in table.columns else [""] * len(table)
+        for code, n, w, r, p in zip(
+            table[key].astype(str), table["name"], table["township"], roles, table.geometry,
+            strict=True,
+        ):  # fmt: skip
+            name[code], town[code], spot[code] = text(n), text(w), p
+            role[code] = ROLES.index(r) if r in ROLES else 0
+    return (
+        [name.get(s, s) for s in problem.site_ids],
+        [town.get(s, "") for s in problem.site_ids],
+        [role.get(s, 0) for s in problem.site_ids],
+        np.array([spot.get(s) for s in problem.site_ids], dtype=object),
+    )
+
+
+def site_names(run: Run) -> list[str]:
+    """Names of the sites in the order of the problem.
+
+    Parameters
+    ----------
+    run : Run
+        A whole run.
+
+    Returns
+    -------
+    list of str
+        (m) names; the code where there is none.
+    """
+    return _names(run.problem, run.region)[0]
+
+
+def village_table(run: Run) -> tuple[list[str], list[str]]:
+    """Names and townships of the villages in the order of the problem.
+
+    Parameters
+    ----------
+    run : Run
+        A whole run.
+
+    Returns
+    -------
+    names, townships : list of str
+        (v) each.
+    """
+    table = run.region.villages
+    code = table["village_id"].astype(str)
+    name = dict(zip(code, table["name"], strict=True))
+    town = dict(zip(code, table["township"], strict=True))
+    ids = run.problem.village_ids
+    return [text(name.get(v, v)) or v for v in ids], [text(town.get(v, "")) for v in ids]
+
+
+def _villages(run: Run, frame: _Frame) -> dict[str, Any]:
+    names, towns = village_table(run)
+    listed = sorted(set(towns))
+    table = run.region.villages
+    points = table.set_index(table["village_id"].astype(str)).geometry
+    return {
+        "id": list(run.problem.village_ids),
+        "name": names,
+        "towns": listed,
+        "town": [listed.index(w) for w in towns],
+        "at": _spots(points.reindex(list(run.problem.village_ids)).to_numpy(), frame),
+    }
+
+
+def _sites(run: Run, frame: _Frame) -> dict[str, Any]:
+    name, town, _, spot = _names(run.problem, run.region)
+    schools = run.region.schools
+    guess = []
+    if "capacity_estimated" in schools.columns:
+        flagged = schools["capacity_estimated"].fillna(value=False).astype(bool)
+        listed = set(schools["school_id"].astype(str)[flagged])
+        guess = [k for k, s in enumerate(run.problem.site_ids) if s in listed]
+    return {
+        "id": list(run.problem.site_ids),
+        "name": name,
+        "town": town,
+        "at": _spots(spot, frame),
+        "existing": run.problem.existing.astype(int).tolist(),
+        "home": run.problem.home.tolist(),
+        "guessed": guess,
+    }
+
+
+def _spots(points: Numbers, frame: _Frame) -> list[list[int]]:
+    there = np.array([p is not None and not p.is_empty for p in points], dtype=bool)
+    out: list[list[int]] = [[] for _ in points]
+    if there.any():
+        at = shapely.get_coordinates(points[there])
+        for i, xy in zip(np.flatnonzero(there), frame.points(at[:, 0], at[:, 1]), strict=True):
+            out[i] = xy.tolist()
+    return out
+
+
+def site_loads(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
+    """Students of every site by grade and year.
+
+    Parameters
+    ----------
+    problem : Problem
+        The question.
+    plan : Plan
+        An arrangement.
+
+    Returns
+    -------
+    (m, g, t) int64
+        Unserved groups are in no site.
+    """
+    m, (_, g, t) = len(problem.site_ids), problem.students.shape
+    load = np.zeros((m, g, t), np.int64)
+    for i in range(t):
+        ok = plan.site_of[:, i] >= 0
+        np.add.at(load[:, :, i], plan.site_of[ok, i], problem.students[ok, :, i])
+    return load
+
+
+def site_roles(run: Run, plan: Plan) -> npt.NDArray[np.int8]:
+    """Role of every site in every year.
+
+    Parameters
+    ----------
+    run : Run
+        A whole run.
+    plan : Plan
+        One of its arrangements.
+
+    Returns
+    -------
+    (m, t) int8
+        Position in :data:`ROLES`. A site that teaches what it teaches today keeps its declared
+        role; otherwise the bands it teaches say what it is.
+    """
+    problem = run.problem
+    declared = np.array(_names(problem, run.region)[2], dtype=np.int8)
+    stage = {b.band: b.stage for b in run.region.bands}
+    junior = np.array([stage.get(b) == "junior" for b in problem.bands])
+    first = ~junior & (np.cumsum(~junior) == 1)
+    taught = plan.open
+    low = (taught & first[None, :, None]).any(axis=1)
+    rest = (taught & (~junior & ~first)[None, :, None]).any(axis=1)
+    high = (taught & junior[None, :, None]).any(axis=1)
+    central = ROLES.index("central")
+    primary = np.where((declared == central)[:, None], central, ROLES.index("complete"))
+    role = np.where(low | rest, primary, 0)
+    role = np.where(low & ~rest, ROLES.index("teaching_point"), role)
+    role = np.where(high & (low | rest), ROLES.index("nine_year"), role)
+    role = np.where(high & ~low & ~rest, ROLES.index("junior"), role)
+    same = (taught == problem.today_open[:, :, None]).all(axis=1) & problem.existing[:, None]
+    keeps = same & (declared > 0)[:, None] & taught.any(axis=1)
+    return np.where(keeps, declared[:, None], role).astype(np.int8)
+
+
+def _arrangement(run: Run, label: str, plan: Plan) -> dict[str, Any]:
+    problem = run.problem
+    load = site_loads(problem, plan)
+    hosted = plan.open[:, problem.grade_band, :]
+    rooms = (
+        problem.rooms
+        if label == "plan"
+        else np.repeat(problem.rooms[:, :1], problem.rooms.shape[1], axis=1)
+    )
+    held, _, _ = seats(load, rooms, problem.class_size, hosted)
+    known = _site_figures(run.indicators, label, "places", problem)
+    held = np.where(np.isnan(known), held, np.nan_to_num(known)).astype(np.int64)
+    table = class_table(load, plan.classes)
+    m, t = held.shape
+    classes: list[Any] = [[[] for _ in range(m)] for _ in range(t)]
+    for j, y, a, b, size in zip(
+        table.site.tolist(), table.year.tolist(), table.grade.tolist(), table.grade_to.tolist(),
+        table.size.tolist(), strict=True,
+    ):  # fmt: skip
+        classes[y][j] += [problem.grades[a], problem.grades[b], size]
+    for y in range(t - 1, 0, -1):
+        same = next((s for s in range(y) if classes[s] == classes[y]), None)
+        classes[y] = classes[y] if same is None else same
+    return {
+        "site": series(plan.site_of),
+        "mode": series(plan.mode_of),
+        "role": series(site_roles(run, plan)),
+        "rooms": series(rooms),
+        "places": series(held),
+        "load": series(load.reshape(-1, t)),
+        "classes": classes,
+        "open": series(_bits(plan.open)),
+    }
+
+
+def _bits(state: Numbers) -> Numbers:
+    weight = (1 << np.arange(state.shape[1]))[None, :, None]
+    return np.asarray((state * weight).sum(axis=1))
+
+
+def _site_figures(table: pd.DataFrame, label: str, name: str, problem: Problem) -> Numbers:
+    out = np.full((len(problem.site_ids), len(problem.years)), np.nan)
+    if not len(table):
+        return out
+    rows = table[
+        (table["indicator"] == name) & (table["scope"].isin(["site", "school"]))
+        & (table["plan"] == label)
+    ]  # fmt: skip
+    site = {s: k for k, s in enumerate(problem.site_ids)}
+    year = {y: k for k, y in enumerate(problem.years)}
+    for code, when, value in zip(rows["id"].astype(str), rows["year"], rows["value"], strict=True):
+        if code in site and when in year:
+            out[site[code], year[when]] = value
+    return out
+
+
+def _colours(
+    problem: Problem, today: Plan, plan: Plan, cells: npt.NDArray[np.object_]
+) -> list[list[list[Any]]]:
+    """Colour of every site by plan, band and year: neighbours differ, a school keeps its colour."""
+    pairs = cell_pairs(cells)
+    b, m = len(problem.bands), len(problem.site_ids)
+    out = [[[] for _ in range(b)] for _ in PLANS]  # type: list[list[list[Any]]]
+    for k in range(b):
+        rows = np.flatnonzero(problem.group_band == k)
+        at = np.full(len(problem.village_ids), -1)
+        at[problem.group_village[rows]] = rows
+        states = [(p, t) for p in range(2) for t in range(len(problem.years))]
+        graphs = []
+        for p, t in states:
+            site_of = (today, plan)[p].site_of[:, t]
+            cell = np.where(at >= 0, site_of[np.maximum(at, 0)], -1)
+            graphs.append(_touching(pairs, cell))
+        chosen = stable_colours(graphs, m)
+        for p in range(2):
+            mine = [c for (q, _), c in zip(states, chosen, strict=True) if q == p]
+            out[p][k] = series(np.array(mine).T)
+    return out
+
+
+def cell_pairs(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
+    """Pairs of cells that share a border.
+
+    Parameters
+    ----------
+    cells : (v,) array of geometry
+        Polygons.
+
+    Returns
+    -------
+    (k, 2) int64
+        Positions, the lower first.
+    """
+    tree = shapely.STRtree(cells)
+    a, c = tree.query(cells, predicate="intersects")
+    keep = a < c
+    a, c = a[keep], c[keep]
+    shared = shapely.length(shapely.intersection(shapely.boundary(cells[a]), cells[c])) > 1.0
+    return np.column_stack([a[shared], c[shared]]).astype(np.int64)
+
+
+def _touching(pairs: npt.NDArray[np.int64], cell: Numbers) -> nx.Graph:
+    graph = nx.Graph()
+    graph.add_nodes_from(sorted(set(cell[cell >= 0].tolist())))
+    ends = cell[pairs] if len(pairs) else np.zeros((0, 2), int)
+    for a, c in ends.tolist():
+        if a >= 0 and c >= 0 and a != c:
+            graph.add_edge(a, c)
+    return graph
+
+
+def stable_colours(graphs: Iterable[nx.Graph], size: int) -> list[npt.NDArray[np.int64]]:
+    """Colour a row of graphs so that neighbours differ and colours change as little as may be.
+
+    Parameters
+    ----------
+    graphs : iterable of Graph
+        Nodes are positions below ``size``.
+    size : int
+        Number of positions.
+
+    Returns
+    -------
+    list of (size,) int64
+        Colours, 0 upwards; fewer than :data:`COLOURS` wherever a colouring was found. Positions
+        that are in no graph have colour 0.
+    """
+    states = list(graphs)
+    union = nx.Graph()
+    for graph in states:
+        union.add_nodes_from(sorted(graph.nodes))
+        union.add_edges_from(sorted(tuple(sorted(e)) for e in graph.edges))
+    found = nx.greedy_color(union, strategy="DSATUR")
+    if max(found.values(), default=0) < COLOURS:
+        fixed = np.zeros(size, np.int64)
+        for node, colour in found.items():
+            fixed[node] = colour
+        return [fixed.copy() for _ in states]
+    out = []
+    last = np.full(size, -1, np.int64)
+    for graph in states:
+        now = last.copy()
+        for a, c in sorted(tuple(sorted(e)) for e in graph.edges):
+            if now[a] >= 0 and now[a] == now[c]:
+                now[c] = -1
+        bare = [n for n in sorted(graph.nodes) if now[n] < 0]
+        for node in sorted(bare, key=lambda n: (-graph.degree(n), n)):
+            near = {int(now[k]) for k in graph[node]}
+            now[node] = next((c for c in range(COLOURS) if c not in near), COLOURS)
+        if (now == COLOURS).any():
+            fresh = nx.greedy_color(graph, strategy="DSATUR")
+            for node, colour in fresh.items():
+                now[node] = colour
+        out.append(np.maximum(now, 0))
+        last = now
+    return out
+
+
+def _indicators(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Figures of county, bands and townships: name, unit, and series by plan."""
+    out: list[dict[str, Any]] = []
+    if not len(table):
+        return out
+    rows = table[table["scope"].isin(["county", "band", "township"])]
+    years = sorted(int(y) for y in rows["year"].unique())
+    where = {y: k for k, y in enumerate(years)}
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for name, unit, scope, ident, year, value, label in zip(
+        rows["indicator"], rows["unit"], rows["scope"], rows["id"], rows["year"], rows["value"],
+        rows["plan"], strict=True,
+    ):  # fmt: skip
+        key = (str(name), str(scope), text(ident))
+        entry = found.get(key)
+        if entry is None:
+            entry = found[key] = {
+                "name": text(name), "unit": text(unit), "scope": str(scope), "id": key[2],
+                "years": years, **{p: [None] * len(years) for p in PLANS},
+            }  # fmt: skip
+            out.append(entry)
+        if label in PLANS:
+            entry[label][where[int(year)]] = number(value, 4)
+    return out
+
+
+def _findings(run: Run) -> dict[str, Any]:
+    """Findings that do not pass in full; those that pass counted."""
+    table = run.findings
+    if not len(table):
+        return {"rules": [], "rows": [], "passed": 0}
+    rules: dict[str, int] = {}
+    heads: list[dict[str, Any]] = []
+    rows: list[list[Any]] = []
+    site = {s: k for k, s in enumerate(run.problem.site_ids)}
+    village = {s: k for k, s in enumerate(run.problem.village_ids)}
+    for row in table.to_dict("records"):
+        if row["result"] == "pass":
+            continue
+        code = str(row["code"])
+        if code not in rules:
+            rules[code] = len(heads)
+            heads.append(
+                {
+                    "code": text(code),
+                    **{k: text(row[k], longest=400) for k in
+                       ("title_zh", "title_en", "citation_zh", "citation_en", "unit", "severity")},
+                    "verified": bool(row["verified"]),
+                }
+            )  # fmt: skip
+        ident = str(row["id"])
+        rows.append(
+            [
+                rules[code],
+                text(row["result"]),
+                site.get(ident, -1),
+                village.get(ident.partition("|")[0].partition(":")[0], -1),
+                text(row["place"]),
+                number(row["year"]),
+                number(row["value"]),
+                number(row["limit"]),
+                number(row["excess"]),
+                text(row["detail_zh"], longest=600),
+                text(row["detail_en"], longest=600),
+            ]
+        )
+    passed = int((table["result"] == "pass").sum())
+    return {"rules": heads, "rows": rows, "passed": passed}
+
+
+def _table(table: pd.DataFrame, columns: Sequence[str]) -> list[list[Any]]:
+    """Rows of a table in the order of some columns; missing columns are empty."""
+    if not len(table):
+        return []
+    parts = []
+    for column in columns:
+        if column not in table.columns:
+            parts.append([None] * len(table))
+        elif pd.api.types.is_numeric_dtype(table[column].dtype):
+            parts.append([number(x) for x in table[column]])
+        else:
+            parts.append([text(x, longest=400) for x in table[column]])
+    return [list(row) for row in zip(*parts, strict=True)]
+
+
+def _real_classes(run: Run) -> list[list[Any]]:
+    """Classes as they are today: site, grade, class, students."""
+    table = run.region.classes
+    if not len(table):
+        return []
+    site = {s: k for k, s in enumerate(run.problem.site_ids)}
+    if "year" in table.columns and table["year"].notna().any():
+        years = pd.to_numeric(table["year"])
+        wanted = run.problem.years[0] if (years == run.problem.years[0]).any() else years.max()
+        table = table[years == wanted]
+    return [
+        [site[str(s)], int(g), text(c, longest=24), int(n)]
+        for s, g, c, n in zip(
+            table["school_id"], table["grade"], table["class_no"], table["students"], strict=True
+        )
+        if str(s) in site and pd.notna(g) and pd.notna(n)
+    ]
+
+
+def _reasons(run: Run) -> dict[str, Any]:
+    """Why a village-band changes school: village, band, year and the text by position."""
+    table = run.explanations
+    if not len(table):
+        return {"texts": [], "rows": []}
+    village = {s: k for k, s in enumerate(run.problem.village_ids)}
+    band = {b: k for k, b in enumerate(run.problem.bands)}
+    texts: dict[tuple[str, str], int] = {}
+    rows = []
+    for v, b, y, zh, en in zip(
+        table["village_id"].astype(str), table["band"], table["year"], table["reason_zh"],
+        table["reason_en"], strict=True,
+    ):  # fmt: skip
+        if v not in village or b not in band:
+            continue
+        pair = (text(zh, longest=600), text(en, longest=600))
+        rows.append([village[v], band[b], int(y), texts.setdefault(pair, len(texts))])
+    return {"texts": [list(p) for p in texts], "rows": rows}
