@@ -1,0 +1,306 @@
+"""The ledger of classes above standard (大班额台账): one row a class, with its ways out.
+
+For the first year the county's own classes are used where the table of classes has them; for later
+years classes are formed from the students and rooms of the plan, and the row says ``forecast``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from catchment.places.classes import class_table, needed_classes
+from catchment.places.limits import CATEGORIES, ClassLimits
+
+COLUMNS = (
+    "year",
+    "school_id",
+    "school",
+    "township",
+    "grade",
+    "class_no",
+    "students",
+    "category",
+    "limit",
+    "excess",
+    "ways_out",
+    "ways_out_en",
+    "chosen",
+    "chosen_en",
+    "responsible",
+    "target_date",
+    "state",
+    "struck_off",
+    "note",
+)
+"""Columns of the ledger."""
+
+STATES = ("open", "forecast", "struck_off")
+"""States: to be resolved, expected in a later year if nothing is done, struck off."""
+
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class LedgerFacts:
+    """What a plan says about classes, as plain arrays.
+
+    Attributes
+    ----------
+    years : tuple of int
+        (t) school years.
+    grades : tuple of int
+        (g) grades.
+    site_ids, site_names, townships : tuple of str
+        (m) codes, names and townships of the sites.
+    students, classes : (m, g, t) int
+        Students and classes, combined classes at their lowest grade.
+    rooms : (m, t) int
+        Classrooms.
+    class_size : (m, g) int
+        Most students of a standard class.
+    hosted : (m, g, t) bool
+        Grades taught.
+    reach : (m, m, g) int
+        Students of a grade at the first site who live within the travel limit of the second.
+    teachers : (m,) float
+        Staff, nan where unknown.
+    """
+
+    years: tuple[int, ...]
+    grades: tuple[int, ...]
+    site_ids: tuple[str, ...]
+    site_names: tuple[str, ...]
+    townships: tuple[str, ...]
+    students: Int64
+    classes: Int32
+    rooms: Int32
+    class_size: Int32
+    hosted: Bool
+    reach: Int64
+    teachers: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Large:
+    site: int
+    year: int
+    grade: int
+    number: str
+    size: int
+
+
+@dataclass(frozen=True)
+class _Way:
+    zh: str
+    en: str
+    responsible: str
+    years: int
+
+
+def ledger(
+    facts: LedgerFacts, actual: pd.DataFrame | None = None, limits: ClassLimits | None = None
+) -> pd.DataFrame:
+    """List every class above standard with its ways out, in order of least disruption.
+
+    Parameters
+    ----------
+    facts : LedgerFacts
+        What the plan says about classes.
+    actual : DataFrame, optional
+        The county's own classes: ``school_id, grade, class_no, students, year``; rows without a
+        year count for the first year.
+    limits : ClassLimits, optional
+        Limits; the national ones when left out.
+
+    Returns
+    -------
+    DataFrame
+        Columns :data:`COLUMNS`, ordered by year, township, school, grade and class. ``category`` is
+        ``over_standard``, ``large`` or ``super_large``.
+    """
+    limits = limits or ClassLimits()
+    rows = []
+    for one in _classes(facts, actual):
+        grade = facts.grades[one.grade]
+        level = int(limits.category([one.size], [grade])[0])
+        if level == 0:
+            continue
+        ways = _ways(facts, one, limits)
+        zh, en, unit, date = _chosen(facts, one, limits, ways)
+        rows.append(
+            {
+                "year": facts.years[one.year],
+                "school_id": facts.site_ids[one.site],
+                "school": facts.site_names[one.site],
+                "township": facts.townships[one.site],
+                "grade": grade,
+                "class_no": one.number,
+                "students": one.size,
+                "category": CATEGORIES[level],
+                "limit": limits.standard(grade),
+                "excess": one.size - limits.standard(grade),
+                "ways_out": "；".join(f"{k}. {w.zh}" for k, w in enumerate(ways, 1)),
+                "ways_out_en": "; ".join(f"{k}. {w.en}" for k, w in enumerate(ways, 1)),
+                "chosen": zh,
+                "chosen_en": en,
+                "responsible": unit,
+                "target_date": date,
+                "state": "open" if one.year == 0 else "forecast",
+                "struck_off": "",
+                "note": "",
+            }
+        )
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    order = ["year", "township", "school", "school_id", "grade", "class_no"]
+    return table.sort_values(order, kind="stable", ignore_index=True)
+
+
+def _classes(facts: LedgerFacts, actual: pd.DataFrame | None) -> list[_Large]:
+    position = {s: j for j, s in enumerate(facts.site_ids)}
+    grade_at = {g: k for k, g in enumerate(facts.grades)}
+    own: dict[int, list[_Large]] = {}
+    if actual is not None and len(actual):
+        year = (
+            pd.to_numeric(actual["year"], errors="coerce").fillna(facts.years[0])
+            if "year" in actual
+            else pd.Series(facts.years[0], index=actual.index)
+        )
+        for row in actual[year == facts.years[0]].to_dict("records"):
+            j, k = position.get(str(row["school_id"])), grade_at.get(int(row["grade"]))
+            if j is not None and k is not None:
+                entry = _Large(j, 0, k, str(row["class_no"]), int(row["students"]))
+                own.setdefault(j, []).append(entry)
+    formed = np.where(
+        (facts.classes.sum(axis=1) == 0)[:, None, :] & (facts.students > 0), 1, facts.classes
+    )
+    table = class_table(facts.students, formed)
+    out = [row for j in sorted(own) for row in own[j]]
+    for j, t, k, top, n, size in zip(
+        table.site.tolist(),
+        table.year.tolist(),
+        table.grade.tolist(),
+        table.grade_to.tolist(),
+        table.number.tolist(),
+        table.size.tolist(),
+        strict=True,
+    ):
+        if t == 0 and j in own:
+            continue
+        mixed = f"（复式 {facts.grades[k]}–{facts.grades[top]}）" if top > k else ""
+        out.append(_Large(j, t, k, f"{n}{mixed}", size))
+    return out
+
+
+def _ways(facts: LedgerFacts, one: _Large, limits: ClassLimits) -> list[_Way]:
+    """Ways out that exist for a class, in order of least disruption."""
+    j, k, t = one.site, one.grade, one.year
+    standard = limits.standard(facts.grades[k])
+    have = max(int(facts.classes[j, k, t]), 1)
+    students = max(int(facts.students[j, k, t]), one.size)
+    extra = max(int(needed_classes(students, standard)) - have, 1)
+    free = max(int(facts.rooms[j, t]) - int(facts.classes[j, :, t].sum()), 0)
+    school, town = facts.site_names[j], facts.townships[j]
+    ways: list[_Way] = []
+    if free >= extra:
+        ways.append(
+            _Way(
+                f"本校有空余教室{free}间，增开{extra}个班",
+                f"{free} free rooms in the school: open {extra} more",
+                school,
+                1,
+            )
+        )
+        if np.isnan(facts.teachers[j]):
+            ways.append(
+                _Way(
+                    f"增班需配备教师（现有教职工数未填报），按{extra}个班配备",
+                    f"teachers for {extra} more (present staff not reported)",
+                    "县教育局",
+                    1,
+                )
+            )
+        elif facts.teachers[j] < facts.classes[j, :, t].sum() + extra:
+            ways.append(
+                _Way(
+                    f"增配教师{extra}名以上（现有{facts.teachers[j]:g}名）",
+                    f"at least {extra} more teachers ({facts.teachers[j]:g} now)",
+                    "县教育局",
+                    1,
+                )
+            )
+    entry = k == 0 or facts.grades[k] in (1, limits.last_primary + 1)
+    if entry:
+        for n, spare, near in _neighbours(facts, j, k, min(t + 1, len(facts.years) - 1))[:3]:
+            ways.append(
+                _Way(
+                    f"下学年新生分流至{facts.site_names[n]}（余{spare}个学位，时限内{near}人）",
+                    f"next year's entrants to {facts.site_names[n]} ({spare} places, {near} "
+                    "students within the travel limit)",
+                    f"县教育局、{town}",
+                    1,
+                )
+            )
+    if free < extra:
+        ways.append(
+            _Way(
+                f"扩建教室{extra - free}间" + (f"（另用空余教室{free}间）" if free else ""),
+                f"build {extra - free} rooms" + (f" (and use {free} free ones)" if free else ""),
+                f"县教育局、{town}",
+                2,
+            )
+        )
+    ways.append(_Way("新建校点分流", "a new site", "县人民政府", 3))
+    return ways
+
+
+def _neighbours(facts: LedgerFacts, j: int, k: int, t: int) -> list[tuple[int, int, int]]:
+    """Sites with places in the grade within the travel limit: position, places, students near."""
+    size = facts.class_size[:, k].astype(np.int64)
+    slack = np.maximum(facts.classes[:, k, t] * size - facts.students[:, k, t], 0)
+    free = np.maximum(facts.rooms[:, t] - facts.classes[:, :, t].sum(axis=1), 0)
+    spare = np.where(facts.hosted[:, k, t], slack + free * size, 0)
+    spare[j] = 0
+    near = facts.reach[j, :, k]
+    found = [
+        (int(n), int(spare[n]), int(near[n])) for n in np.flatnonzero((spare > 0) & (near > 0))
+    ]
+    return sorted(found, key=lambda x: (-min(x[1], x[2]), x[0]))
+
+
+def _chosen(
+    facts: LedgerFacts, one: _Large, limits: ClassLimits, ways: Sequence[_Way]
+) -> tuple[str, str, str, str]:
+    """Say what the plan does about a class, or else propose the least disruptive way."""
+    j, k, t = one.site, one.grade, one.year
+    year = facts.years[t]
+    if t + 1 < len(facts.years):
+        following = facts.years[t + 1]
+        last = k + 1 >= len(facts.grades) or not facts.hosted[j, k + 1, t + 1]
+        if last and not facts.students[j, k + 1 :, t + 1].any():
+            return "毕业或升学后自然消除", "ends when the grade leaves", "", f"{following}-08-31"
+        if not last:
+            students, classes = facts.students[j, k + 1, t + 1], facts.classes[j, k + 1, t + 1]
+            standard = limits.standard(facts.grades[k + 1])
+            if classes and -(-students // classes) <= standard:
+                zh, en = _reason(facts, one)
+                return zh, en, ways[0].responsible, f"{following}-08-31"
+    way = ways[0]
+    return f"建议：{way.zh}", f"proposed: {way.en}", way.responsible, f"{year + way.years}-08-31"
+
+
+def _reason(facts: LedgerFacts, one: _Large) -> tuple[str, str]:
+    j, k, t = one.site, one.grade, one.year
+    if facts.rooms[j, t + 1] > facts.rooms[j, t]:
+        return "方案：扩建教室后增班", "plan: more rooms, more classes"
+    if facts.classes[j, k + 1, t + 1] > facts.classes[j, k, t]:
+        return "方案：利用空余教室增班", "plan: one more class in a free room"
+    if facts.students[j, k + 1, t + 1] < facts.students[j, k, t]:
+        return "方案：调整招生范围，学生分流", "plan: catchment changed, fewer students"
+    return "方案：重新编班", "plan: classes formed anew"
