@@ -7,7 +7,7 @@ years classes are formed from the students and rooms of the plan, and the row sa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -127,7 +127,9 @@ def ledger(
     """
     limits = limits or ClassLimits()
     rows = []
-    for one in _classes(facts, actual):
+    own = _own_classes(facts, actual)
+    facts = _with_own(facts, own)
+    for one in _classes(facts, own):
         grade = facts.grades[one.grade]
         level = int(limits.category([one.size], [grade])[0])
         if level == 0:
@@ -162,21 +164,39 @@ def ledger(
     return table.sort_values(order, kind="stable", ignore_index=True)
 
 
-def _classes(facts: LedgerFacts, actual: pd.DataFrame | None) -> list[_Large]:
+def _own_classes(facts: LedgerFacts, actual: pd.DataFrame | None) -> dict[int, list[_Large]]:
+    """Classes of the first year from the county's own table, by position of the site."""
     position = {s: j for j, s in enumerate(facts.site_ids)}
     grade_at = {g: k for k, g in enumerate(facts.grades)}
     own: dict[int, list[_Large]] = {}
-    if actual is not None and len(actual):
-        year = (
-            pd.to_numeric(actual["year"], errors="coerce").fillna(facts.years[0])
-            if "year" in actual
-            else pd.Series(facts.years[0], index=actual.index)
-        )
-        for row in actual[year == facts.years[0]].to_dict("records"):
-            j, k = position.get(str(row["school_id"])), grade_at.get(int(row["grade"]))
-            if j is not None and k is not None:
-                entry = _Large(j, 0, k, str(row["class_no"]), int(row["students"]))
-                own.setdefault(j, []).append(entry)
+    if actual is None or actual.empty:
+        return own
+    year = (
+        pd.to_numeric(actual["year"], errors="coerce").fillna(facts.years[0])
+        if "year" in actual
+        else pd.Series(facts.years[0], index=actual.index)
+    )
+    for row in actual[year == facts.years[0]].to_dict("records"):
+        j, k = position.get(str(row["school_id"])), grade_at.get(int(row["grade"]))
+        if j is not None and k is not None:
+            entry = _Large(j, 0, k, str(row["class_no"]), int(row["students"]))
+            own.setdefault(j, []).append(entry)
+    return own
+
+
+def _with_own(facts: LedgerFacts, own: dict[int, list[_Large]]) -> LedgerFacts:
+    """Put the county's own classes of the first year in the place of formed ones."""
+    classes, students = facts.classes.copy(), facts.students.copy()
+    for j, rows in own.items():
+        classes[j, :, 0] = 0
+        students[j, :, 0] = 0
+        for row in rows:
+            classes[j, row.grade, 0] += 1
+            students[j, row.grade, 0] += row.size
+    return replace(facts, classes=classes, students=students)
+
+
+def _classes(facts: LedgerFacts, own: dict[int, list[_Large]]) -> list[_Large]:
     formed = np.where(
         (facts.classes.sum(axis=1) == 0)[:, None, :] & (facts.students > 0), 1, facts.classes
     )
@@ -212,7 +232,7 @@ def _ways(facts: LedgerFacts, one: _Large, limits: ClassLimits) -> list[_Way]:
         ways.append(
             _Way(
                 f"本校有空余教室{free}间，增开{extra}个班",
-                f"{free} free rooms in the school: open {extra} more",
+                f"{free} free room(s) in the school: open {extra} more class(es)",
                 school,
                 1,
             )
@@ -251,7 +271,7 @@ def _ways(facts: LedgerFacts, one: _Large, limits: ClassLimits) -> list[_Way]:
         ways.append(
             _Way(
                 f"扩建教室{extra - free}间" + (f"（另用空余教室{free}间）" if free else ""),
-                f"build {extra - free} rooms" + (f" (and use {free} free ones)" if free else ""),
+                f"build {extra - free} room(s)" + (f" (and use {free} free ones)" if free else ""),
                 f"县教育局、{town}",
                 2,
             )
