@@ -448,6 +448,9 @@ def _place_fault(
 ) -> Fault:
     x, y = float(located.x[k]), float(located.y[k])
     shown_x, shown_y = f"{x:.6f}".rstrip("0").rstrip("."), f"{y:.6f}".rstrip("0").rstrip(".")
+    if layer == "students" and code != "place_zero":
+        # Home points are in no output, not even in a fault.
+        shown_x = shown_y = "***"
     details: dict[str, Any] = {"x": shown_x, "y": shown_y, "crs": source.name}
     column = "/".join(dict.fromkeys(located.columns))
     value = f"{shown_x}, {shown_y}" if code != "place_missing" else ""
@@ -464,6 +467,8 @@ def _place_fault(
         lon, lat = to_lonlat(x, y, source)
         details["lon"], details["lat"] = f"{float(lon):.5f}", f"{float(lat):.5f}"
         details["km"] = f"{excess / 1000.0:,.0f}" if np.isfinite(excess) else "∞"
-        if np.isfinite(lon) and np.isfinite(lat):
+        if layer == "students":
+            details["lon"] = details["lat"] = "***"
+        elif np.isfinite(lon) and np.isfinite(lat):
             place = (float(lon), float(lat))
     return Fault(code, layer, row, column, value, details, place=place, file=file)

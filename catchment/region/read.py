@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -35,7 +34,9 @@ from catchment.region.positions import (
 )
 from catchment.region.raw import Place, Raw
 from catchment.region.relations import Table, check_relations
-from catchment.region.schema import PLACE_COLUMNS, Layer, layers
+from catchment.region.schema import Layer, layers
+from catchment.region.settle import REJECTED, finish_rejected, settle
+from catchment.region.surroundings import check_surroundings
 from catchment.region.tables import read_csv, read_xlsx
 from catchment.region.vector import read_geojson, read_gpkg, read_shapefile
 
@@ -49,7 +50,6 @@ _READERS: Mapping[str, Callable[[Place], Raw]] = {
     ".shp": read_shapefile,
 }
 _MUST_HAVE_ROWS = frozenset({"villages", "schools", "children"})
-_REJECTED = ("layer", "row", "village_id", "grade", "year", "students", "reason")
 _WGS84 = "EPSG:4326"
 
 
@@ -139,7 +139,19 @@ def read_region(
             "没有任何一行有可用的位置；请检查坐标与坐标系 / no row has a usable place; check the "
             "coordinates and their system"
         )
-    return _settle(reading, reading.county)
+    frames, rejected = settle(reading.tables, reading.problems, reading.county.crs, reading.stored)
+    manifest = reading.found.manifest
+    return Region(
+        name=manifest.name or reading.found.root.resolve().name,
+        crs=reading.county.crs,
+        bands=reading.bands,
+        road_file=reading.found.road_file,
+        elevation=reading.elevation,
+        rejected=rejected,
+        sources=reading.sources,
+        note=manifest.note,
+        **frames,
+    )
 
 
 def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Reading:
@@ -192,6 +204,8 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
         if layer.geometry != "raster"
     }
     faults.extend(check_relations(tables, bands))
+    if county is not None:
+        faults.extend(check_surroundings(tables, county.crs))
     elevation, sources = _elevation(found, faults)
     sources = [*(_source(part) for part in parts.values()), *sources]
     if found.road_file is not None:
@@ -458,234 +472,6 @@ def _stored(found: Found) -> pd.DataFrame:
         raw = read_gpkg(Place("rejected", path, path.name, sublayer="rejected"))
     except LayerError:
         return empty
-    if tuple(raw.headings) != _REJECTED:
+    if tuple(raw.headings) != REJECTED:
         return empty
     return finish_rejected([tuple(v if v != "" else None for v in line) for line in raw.cells])
-
-
-def finish_rejected(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
-    """Make the table of rows set aside.
-
-    Parameters
-    ----------
-    rows : list of tuple
-        ``layer, row, village_id, grade, year, students, reason``; None where it does not apply.
-
-    Returns
-    -------
-    DataFrame
-        Text and nullable whole numbers.
-    """
-    frame = pd.DataFrame(rows, columns=list(_REJECTED), dtype=object)
-    for name in ("layer", "village_id", "reason"):
-        frame[name] = frame[name].fillna("").astype("str")
-    for name in ("row", "grade", "year", "students"):
-        frame[name] = pd.to_numeric(frame[name]).astype("Int64")
-    return frame
-
-
-def _settle(reading: Reading, county: County) -> Region:
-    """Set aside what is in error and freeze the rest."""
-    tables = dict(reading.tables)
-    reasons = _reasons(reading.problems)
-    tables = {name: _blank_cells(table, reading.problems) for name, table in tables.items()}
-    rejected: list[tuple[Any, ...]] = []
-    gone: dict[str, set[str]] = {}
-    for name in ("villages", "schools", "areas"):
-        tables[name], gone[name] = _reject(tables[name], reasons.get(name, {}), rejected)
-    village = "所属村已被搁置 / its village was set aside"
-    school = "所属学校已被搁置 / its school was set aside"
-    for name, column, lost, why in (
-        ("children", "village_id", gone["villages"], village),
-        ("students", "village_id", gone["villages"], village),
-        ("classes", "school_id", gone["schools"], school),
-        ("sites", "", set(), ""),
-        ("roads", "", set(), ""),
-        ("boundaries", "", set(), ""),
-    ):
-        table = tables[name]
-        more = dict(reasons.get(name, {}))
-        if column:
-            for row, value in zip(table.rows.tolist(), table.frame[column].tolist(), strict=True):
-                if value in lost:
-                    more.setdefault(row, why)
-        tables[name], gone[name] = _reject(table, more, rejected)
-    tables = _forget(tables, gone)
-    frames = {name: finish(table, county.crs) for name, table in tables.items()}
-    frames["boundaries"] = _with_village_polygons(frames["boundaries"], tables["villages"], county)
-    frames["roads"] = frames["roads"].explode(ignore_index=True)
-    aside = finish_rejected(rejected)
-    if len(reading.stored):
-        aside = pd.concat([reading.stored, aside], ignore_index=True)
-    manifest = reading.found.manifest
-    return Region(
-        name=manifest.name or reading.found.root.resolve().name,
-        crs=county.crs,
-        bands=reading.bands,
-        villages=frames["villages"],
-        children=frames["children"],
-        schools=frames["schools"],
-        classes=frames["classes"],
-        sites=frames["sites"],
-        students=frames["students"],
-        roads=frames["roads"],
-        boundaries=frames["boundaries"],
-        areas=frames["areas"],
-        road_file=reading.found.road_file,
-        elevation=reading.elevation,
-        rejected=aside,
-        sources=reading.sources,
-        note=manifest.note,
-    )
-
-
-def _reasons(found: Problems) -> dict[str, dict[int, str]]:
-    """First reason for which each row is in error, by layer."""
-    reasons: dict[str, dict[int, str]] = {}
-    for fault in found.errors:
-        if fault.spoils == "row" and fault.row is not None:
-            text = f"{fault.say('what_zh')} / {fault.say('what_en')}"
-            reasons.setdefault(fault.layer, {}).setdefault(fault.row, text)
-    return reasons
-
-
-def _blank_cells(table: Table, found: Problems) -> Table:
-    """Blank the optional cells that are in error."""
-    canonical = {title: name for name, title in table.titles.items()}
-    cells = [
-        (f.row, canonical.get(f.column, f.column))
-        for f in found.errors
-        if f.layer == table.layer.layer and f.spoils == "cell" and f.row is not None
-    ]
-    if not cells:
-        return table
-    frame = table.frame.copy()
-    position = {int(row): k for k, row in enumerate(table.rows)}
-    for row, column in cells:
-        if column in frame and row in position:
-            frame.loc[position[row], column] = None
-    return replace(table, frame=frame)
-
-
-def _reject(
-    table: Table, reasons: Mapping[int, str], rejected: list[tuple[Any, ...]]
-) -> tuple[Table, set[str]]:
-    """Take rows out of a table into the list of rejected ones; ids that no longer exist."""
-    bad = np.asarray([int(r) in reasons for r in table.rows], dtype=bool)
-    if not bad.any():
-        return table, set()
-    layer = table.layer
-    frame = table.frame
-    for k in np.flatnonzero(bad).tolist():
-        row = int(table.rows[k])
-        cell = {c: frame[c].iat[k] for c in ("village_id", "grade", "year") if c in frame}
-        # Only the layer of children counts students, so that the column can be summed.
-        count = frame["students"].iat[k] if layer.layer == "children" else None
-        count = count if isinstance(count, (int, np.integer)) and count >= 0 else None
-        rejected.append(
-            (
-                layer.layer,
-                row,
-                cell.get("village_id"),
-                cell.get("grade"),
-                cell.get("year"),
-                count,
-                reasons[row],
-            )
-        )
-    key = layer.key[0] if layer.key else ""
-    gone = {str(v) for v in frame.loc[bad, key] if v is not None} if key else set()
-    return table.keep(~bad), gone
-
-
-def _forget(tables: Mapping[str, Table], gone: Mapping[str, set[str]]) -> dict[str, Table]:
-    """Blank references to schools and areas that were set aside."""
-    result = dict(tables)
-    for name, column, lost in (
-        ("villages", "school_lower", gone["schools"]),
-        ("villages", "school_upper", gone["schools"]),
-        ("villages", "school_junior", gone["schools"]),
-        ("students", "school_id", gone["schools"]),
-        ("villages", "area_id", gone["areas"]),
-        ("schools", "area_id", gone["areas"]),
-    ):
-        frame = result[name].frame
-        hit = frame[column].isin(lost) if lost else pd.Series([], dtype=bool)
-        if lost and hit.any():
-            changed = frame.copy()
-            changed.loc[hit, column] = None
-            result[name] = replace(result[name], frame=changed)
-    return result
-
-
-def finish(table: Table, crs: CRS) -> Any:
-    """Freeze a table: declared columns, one type each, geometry in the metric system.
-
-    Parameters
-    ----------
-    table : Table
-        Rows that are kept.
-    crs : CRS
-        Metric system.
-
-    Returns
-    -------
-    GeoDataFrame or DataFrame
-        Text columns hold ``""`` where blank; whole numbers that may be blank are ``Int64``;
-        true-or-false columns that may be unknown are ``boolean``.
-    """
-    frame = table.frame
-    data: dict[str, Any] = {}
-    for column in table.layer.columns:
-        values = frame[column.column]
-        if column.column in PLACE_COLUMNS and table.layer.geometry == "point":
-            data[column.column] = getattr(
-                table, {"lon": "lon", "lat": "lat", "easting": "x", "northing": "y"}[column.column]
-            )
-        elif column.type in {"id", "text", "choice"}:
-            default = {"status": "existing"}.get(column.column, "")
-            data[column.column] = values.map(lambda v, d=default: d if v is None or v != v else v)
-            data[column.column] = data[column.column].astype("str")
-        elif column.type == "float":
-            data[column.column] = values.astype("float64")
-        elif column.type == "bool":
-            data[column.column] = values.astype("boolean")
-            if column.column in {"capacity_estimated", "hazard"}:
-                data[column.column] = data[column.column].fillna(False).astype(bool)
-        else:
-            whole = pd.to_numeric(values).astype("Int64")
-            data[column.column] = whole.astype("int64") if column.required else whole
-    result = pd.DataFrame(data, columns=[c.column for c in table.layer.columns])
-    if not table.layer.spatial:
-        return result
-    return gpd.GeoDataFrame(result, geometry=gpd.GeoSeries(list(table.geometry), crs=crs), crs=crs)
-
-
-def _with_village_polygons(
-    boundaries: gpd.GeoDataFrame, villages: Table, county: County
-) -> gpd.GeoDataFrame:
-    """Keep the polygons of villages that came as areas, as boundaries of kind village."""
-    has = np.asarray([g is not None for g in villages.polygons], dtype=bool)
-    known = set(boundaries.loc[boundaries["kind"] == "village", "boundary_id"])
-    rows = [
-        (str(code), str(name or ""), "village", shape)
-        for code, name, shape in zip(
-            villages.frame.loc[has, "village_id"],
-            villages.frame.loc[has, "name"],
-            villages.polygons[has],
-            strict=True,
-        )
-        if str(code) not in known
-    ]
-    if not rows:
-        return boundaries
-    more = gpd.GeoDataFrame(
-        pd.DataFrame([r[:3] for r in rows], columns=["boundary_id", "name", "kind"], dtype="str"),
-        geometry=gpd.GeoSeries([r[3] for r in rows], crs=county.crs),
-        crs=county.crs,
-    )
-    if boundaries.empty:
-        return more
-    return gpd.GeoDataFrame(
-        pd.concat([boundaries, more], ignore_index=True), geometry="geometry", crs=county.crs
-    )

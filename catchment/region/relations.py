@@ -189,6 +189,15 @@ def check_relations(tables: Mapping[str, Table], bands: tuple[Band, ...]) -> lis
     for table in tables.values():
         faults.extend(repeated_keys(table))
     faults.extend(unknown_references(tables))
+    for name in ("schools", "sites"):
+        faults.extend(_reversed_grades(tables[name]))
+    faults.extend(_role_grades(tables["schools"]))
+    faults.extend(_uncovered_grades(tables["schools"], bands))
+    faults.extend(_childless(tables["villages"], tables["children"]))
+    faults.extend(_class_sums(tables["schools"], tables["classes"]))
+    faults.extend(_crowding(tables["schools"]))
+    for name in ("villages", "schools"):
+        faults.extend(_same_places(tables[name]))
     return faults
 
 
@@ -276,3 +285,128 @@ def unknown_references(tables: Mapping[str, Table]) -> list[Fault]:
                 told.add((int(table.rows[k]), value))
                 faults.append(table.fault(code, k, column, value))
     return faults
+
+
+def _value(value: Any) -> Any:
+    """Give None for anything blank."""
+    return None if value is None or value != value else value
+
+
+def _reversed_grades(table: Table) -> list[Fault]:
+    return [
+        table.fault("grades_reversed", k, "grade_from", low, high=high)
+        for k, (low, high) in enumerate(
+            zip(table.frame["grade_from"], table.frame["grade_to"], strict=True)
+        )
+        if _value(low) is not None and _value(high) is not None and low > high
+    ]
+
+
+def _role_grades(schools: Table) -> list[Fault]:
+    """Compare the role with the grades taught: primary roles end by 6, junior ones start at 7."""
+    fits = {
+        "central": lambda low, high: low <= 6,
+        "complete": lambda low, high: low == 1 and high >= 5,
+        "teaching_point": lambda low, high: high <= 6,
+        "junior": lambda low, high: low >= 6 and high >= 8,
+        "nine_year": lambda low, high: low <= 1 and high >= 9,
+    }
+    found = []
+    columns = (schools.frame[c] for c in ("role", "grade_from", "grade_to"))
+    for k, (role, low, high) in enumerate(zip(*columns, strict=True)):
+        if role not in fits or _value(low) is None or _value(high) is None or low > high:
+            continue
+        if not fits[role](low, high):
+            found.append(schools.fault("grades_from_role", k, "role", role, low=low, high=high))
+    return found
+
+
+def _uncovered_grades(schools: Table, bands: tuple[Band, ...]) -> list[Fault]:
+    if not len(schools.rows):
+        return []
+    taught: set[int] = set()
+    columns = (schools.frame[c] for c in ("grade_from", "grade_to", "status"))
+    for low, high, status in zip(*columns, strict=True):
+        if _value(low) is not None and _value(high) is not None and status != "closed":
+            taught.update(range(int(low), int(high) + 1))
+    wanted = sorted({grade for band in bands for grade in band.grades} - taught)
+    return [
+        Fault("grades_uncovered", "schools", value=str(grade), file=schools.file)
+        for grade in wanted
+    ]
+
+
+def _childless(villages: Table, children: Table) -> list[Fault]:
+    """Find villages without rows of children; with population they will be estimated."""
+    counted = set(children.frame["village_id"])
+    found = []
+    for k, (code, population) in enumerate(
+        zip(villages.frame["village_id"], villages.frame["population"], strict=True)
+    ):
+        if code is None or code in counted:
+            continue
+        people = _value(population)
+        if people is not None and people > 0:
+            found.append(villages.fault("village_to_estimate", k, "village_id", code))
+        elif people is None:
+            found.append(villages.fault("village_without_children", k, "village_id", code))
+    return found
+
+
+def _class_sums(schools: Table, classes: Table) -> list[Fault]:
+    """Compare classes of the latest year with the enrolment, grades and rooms of their school."""
+    if not len(classes.rows) or not len(schools.rows):
+        return []
+    years = [y for y in classes.frame["year"] if _value(y) is not None]
+    latest = max(years) if years else None
+    position = {code: k for k, code in enumerate(schools.frame["school_id"])}
+    sums: dict[int, int] = {}
+    counts: dict[int, int] = {}
+    found = []
+    columns = (classes.frame[c] for c in ("school_id", "grade", "students", "year"))
+    for k, (code, grade, students, year) in enumerate(zip(*columns, strict=True)):
+        at = position.get(code)
+        if at is None or (latest is not None and _value(year) not in {latest, None}):
+            continue
+        low, high = schools.frame["grade_from"].iat[at], schools.frame["grade_to"].iat[at]
+        if all(_value(v) is not None for v in (grade, low, high)) and not low <= grade <= high:
+            found.append(
+                classes.fault("class_grade_outside", k, "grade", grade, low=low, high=high)
+            )
+        sums[at] = sums.get(at, 0) + int(_value(students) or 0)
+        counts[at] = counts.get(at, 0) + 1
+    for at, total in sorted(sums.items()):
+        stated = _value(schools.frame["students"].iat[at])
+        if stated is not None and int(stated) != total:
+            found.append(schools.fault("classes_differ", at, "students", int(stated), total=total))
+        rooms = _value(schools.frame["rooms"].iat[at])
+        if rooms is not None and counts[at] > rooms:
+            found.append(schools.fault("rooms_few", at, "rooms", rooms, total=counts[at]))
+    return found
+
+
+def _crowding(schools: Table) -> list[Fault]:
+    """Find schools whose enrolment would fill every room beyond a super-large class."""
+    found = []
+    columns = (schools.frame[c] for c in ("students", "rooms"))
+    for k, (students, rooms) in enumerate(zip(*columns, strict=True)):
+        count, number = _value(students), _value(rooms)
+        if count is not None and number is not None and number > 0 and count / number > 66:
+            found.append(schools.fault("rooms_crowded", k, "students", f"{count / number:.1f}"))
+        elif count and number == 0:
+            found.append(schools.fault("rooms_few", k, "rooms", 0, total=">0"))
+    return found
+
+
+def _same_places(table: Table) -> list[Fault]:
+    """Find rows that stand in exactly one place; usually one was copied from the other."""
+    seen: dict[tuple[float, float], int] = {}
+    found = []
+    for k, place in enumerate(zip(table.x.tolist(), table.y.tolist(), strict=True)):
+        if place[0] != place[0]:
+            continue
+        if place in seen:
+            found.append(table.fault("same_place", k, first=int(table.rows[seen[place]])))
+        else:
+            seen[place] = k
+    return found
