@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import dijkstra
+from scipy.sparse.csgraph import connected_components, dijkstra
 
 from demo_county.terrain import CELL, COLUMNS, ROWS, SOUTH, WEST, Bools, Floats, Terrain
 
@@ -153,9 +153,9 @@ def lay_grid(rng: np.random.Generator, terrain: Terrain) -> Grid:
     tail, head = np.concatenate(tails), np.concatenate(heads)
     column, row = number.ravel() % COLUMNS, number.ravel() // COLUMNS
     spot = np.column_stack([WEST + (column + 0.5) * CELL, SOUTH + (row + 0.5) * CELL])
-    spot += rng.uniform(-42.0, 42.0, spot.shape)
+    spot = np.round(spot + rng.uniform(-42.0, 42.0, spot.shape), 2)
     level = terrain.height.ravel()
-    length = np.hypot(*(spot[head] - spot[tail]).T)
+    length = np.round(np.hypot(*(spot[head] - spot[tail]).T), 3)
     slope = np.abs(level[head] - level[tail]) / length
     empty = np.zeros(len(tail), dtype=np.int64)
     blocked = terrain.river.ravel().copy()
@@ -375,13 +375,41 @@ def ways(grid: Grid, stops: Sequence[int], one_way: Sequence[str]) -> list[Way]:
                 if here in ends:
                     break
                 e = next(k for k in at[here] if k != e)
-            result.append(_way(grid, chain, kinds[first], one_way))
+            result.append(_way(grid, chain, kinds[first]))
+    return _directed(result, one_way)
+
+
+def _directed(ways: list[Way], one_way: Sequence[str]) -> list[Way]:
+    """Make streets one-way where every place can still be left and reached again."""
+    result = list(ways)
+    parts = _strong_parts(result)
+    for k, way in enumerate(ways):
+        if way.tags["highway"] == "residential" and way.tags.get("name") in one_way:
+            trial = [
+                *result[:k],
+                replace(way, tags={**way.tags, "oneway": "yes"}),
+                *result[k + 1 :],
+            ]
+            if _strong_parts(trial) == parts:
+                result = trial
     return result
 
 
-def _way(
-    grid: Grid, chain: list[int], kind: tuple[int, int, bool, bool], one_way: Sequence[str]
-) -> Way:
+def _strong_parts(ways: list[Way]) -> int:
+    """Count the parts within which every place is reached from every other."""
+    there = [(w.cells[0], w.cells[-1]) for w in ways]
+    back = [(b, a) for (a, b), w in zip(there, ways, strict=True) if "oneway" not in w.tags]
+    number: dict[int, int] = {}
+    pairs = [
+        (number.setdefault(a, len(number)), number.setdefault(b, len(number)))
+        for a, b in there + back
+    ]
+    rows, columns = np.array(pairs).T
+    graph = csr_matrix((np.ones(len(pairs)), (rows, columns)), shape=(len(number), len(number)))
+    return int(connected_components(graph, connection="strong", return_labels=False))
+
+
+def _way(grid: Grid, chain: list[int], kind: tuple[int, int, bool, bool]) -> Way:
     rank, label, bridge, hazard = kind
     road = CLASSES[rank]
     name, ref = grid.names[label]
@@ -401,8 +429,6 @@ def _way(
         tags["bridge"] = "yes"
     if hazard and road not in {"path", "track"}:
         tags["hazard"] = "yes"
-    if name in one_way and road == "residential":
-        tags["oneway"] = "yes"
     points = grid.spot[chain]
     points = _hairpins(points) if hazard else _rounded(points)
     return Way(tuple(chain), points, tags)

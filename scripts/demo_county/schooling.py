@@ -179,7 +179,7 @@ def _sizes(rng: np.random.Generator, villages: tuple[Village, ...]) -> Floats:
     draws = rng.normal(size=len(villages))
     return np.array(
         [
-            usual[v.kind] * np.exp(spread[v.kind] * d - spread[v.kind] ** 2 / 2)
+            round(usual[v.kind] * np.exp(spread[v.kind] * d - spread[v.kind] ** 2 / 2), 6)
             for v, d in zip(villages, draws, strict=True)
         ]
     )

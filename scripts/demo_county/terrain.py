@@ -130,7 +130,8 @@ def build(rng: np.random.Generator) -> Terrain:
         height = np.minimum(height, stream.height[at] + rise + 0.012 * np.minimum(distance, floor))
         nearest = np.minimum(nearest, distance)
     rough = 70.0 * _noise(rng, (17, 33, 65)).ravel() * np.clip((nearest - 250.0) / 900.0, 0.0, 1.0)
-    grid = gaussian_filter((height + rough).reshape(ROWS, COLUMNS), 0.7)
+    # Rounded here and below, so that machines whose last digits differ make the same county.
+    grid = np.round(gaussian_filter((height + rough).reshape(ROWS, COLUMNS), 0.7), 3)
     main = cKDTree(streams[0].points)
     river = (main.query(flat)[0] <= 125.0).reshape(ROWS, COLUMNS)
     crossings = streams[0].points[[int(f * (len(streams[0].points) - 1)) for f in _BRIDGES]]
@@ -188,7 +189,7 @@ def _meander(rng: np.random.Generator, corners: Floats, swing: float) -> Floats:
         wave += size * np.sin(2 * np.pi * (s / length + rng.uniform()))
     fade = np.minimum(1.0, np.minimum(s, along[-1] - s) / 2000.0)
     normal = np.column_stack([-tangent[:, 1], tangent[:, 0]])
-    return np.asarray(line + normal * (swing * wave * fade)[:, None])
+    return np.asarray(np.round(line + normal * (swing * wave * fade)[:, None], 2))
 
 
 def _streams(rng: np.random.Generator) -> tuple[Stream, ...]:
@@ -234,7 +235,7 @@ def _side(rng: np.random.Generator, parent: Floats, at: int, side: float, taken:
         if k > 10 and tree.query(step)[0] < min(100.0 * k * 0.7, 1000.0):
             break
         points.append(step)
-    return np.array(points)
+    return np.round(np.array(points), 2)
 
 
 def _county(rng: np.random.Generator, x: Floats, y: Floats) -> Bools:
