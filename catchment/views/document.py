@@ -44,10 +44,13 @@ class Paragraph:
     style : str
         ``body`` (indented by two characters), ``note`` (small), ``warning`` (framed), ``kicker``
         (the line under the title), ``right`` or ``center``.
+    keep : bool
+        Whether it stays on one page with what follows.
     """
 
     text: str
     style: Style = "body"
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ class Table:
         What is said where there are no rows.
     tones : tuple of str
         Shade of each row: empty, ``bad``, ``warn``, ``good`` or ``sum``; may be shorter than rows.
+    tall : bool
+        Whether rows are high enough to sign and stamp in.
     """
 
     columns: tuple[Column, ...]
@@ -92,6 +97,7 @@ class Table:
     caption: str = ""
     empty: str = ""
     tones: tuple[Tone, ...] = ()
+    tall: bool = False
 
     def tone(self, row: int) -> Tone:
         """Shade of one row.

@@ -43,9 +43,9 @@ class Facts:
         township, grade, year, students, classes, class_size``.
     changes : DataFrame
         What the plan changes: ``year, site_id, site, township, kind, bands_before, bands_after,
-        rooms_before, rooms_after, beds_added, seats_added, students, receivers, note``; in order
-        of year. ``kind`` is ``close``, ``downgrade``, ``extend``, ``expand``, ``build``,
-        ``reopen`` or, where the recipe says so, ``keep``.
+        rooms_before, rooms_after, beds_added, seats_added, students, receivers, receiver_ids,
+        note``; in order of year. ``kind`` is ``close``, ``downgrade``, ``extend``, ``expand``,
+        ``build`` or ``reopen``; ids of receivers are joined by a space.
     first, last : int
         First and last year.
     """
@@ -162,7 +162,7 @@ def indicator_name(indicator: str, lang: str) -> str:
 
 
 def indicator_unit(indicator: str) -> str:
-    """Unit of a measure, as its register gives it.
+    """Look up the unit of a measure, as its register gives it.
 
     Parameters
     ----------
@@ -197,6 +197,22 @@ def text_column(table: pd.DataFrame, *names: str) -> pd.Series:
         if name in table.columns:
             return table[name].map(plain).astype(object)
     return pd.Series([""] * len(table), index=table.index, dtype=object)
+
+
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as plain values by column name.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Any table.
+
+    Returns
+    -------
+    list of dict
+        In order.
+    """
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
 def worse(run: Run) -> pd.DataFrame:
@@ -285,13 +301,13 @@ def _records(table: Any) -> list[dict[str, Any]]:
     if len(table) == 0:
         return []
     frame = pd.DataFrame(table.drop(columns="geometry", errors="ignore"))
-    rows = frame.to_dict("records")
+    rows = rows_of(frame)
     if "geometry" in table.columns:
         for row, shape in zip(rows, table["geometry"], strict=True):
             if shape is not None and not shape.is_empty:
                 spot = shape.representative_point() if shape.geom_type != "Point" else shape
                 row["x"], row["y"] = float(spot.x), float(spot.y)
-    return [{str(k): v for k, v in row.items()} for row in rows]
+    return rows
 
 
 def _trips(
@@ -388,9 +404,8 @@ def _changes(run: Run, sites: pd.DataFrame, trips: pd.DataFrame) -> pd.DataFrame
             more = rooms_now > rooms or beds > 0 or seats > 0
             kind = _kind(before, now, bool(problem.existing[j]), more, row["kind"])
             if kind:
-                pupils, receivers = _moved(
-                    trips, row["site_id"], year, problem.years[max(t - 1, 0)]
-                )
+                earlier = problem.years[max(t - 1, 0)]
+                pupils, receivers, codes = _moved(trips, row["site_id"], year, earlier)
                 rows.append(
                     {
                         "year": year,
@@ -406,13 +421,14 @@ def _changes(run: Run, sites: pd.DataFrame, trips: pd.DataFrame) -> pd.DataFrame
                         "seats_added": max(seats, 0),
                         "students": pupils,
                         "receivers": receivers,
+                        "receiver_ids": codes,
                         "note": wishes.get((row["site_id"], kind), ""),
                     }
                 )
             before, rooms = now, rooms_now
     columns = ["year", "site_id", "site", "township", "kind", "bands_before", "bands_after",
                "rooms_before", "rooms_after", "beds_added", "seats_added", "students", "receivers",
-               "note"]  # fmt: skip
+               "receiver_ids", "note"]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values(["year", "township", "site_id"], kind="stable").reset_index(drop=True)
 
@@ -437,8 +453,8 @@ def _kind(
     return "expand" if more and now.any() else ""
 
 
-def _moved(trips: pd.DataFrame, site: str, year: int, earlier: int) -> tuple[int, str]:
-    """Students who leave a site in a year, and the sites that receive them, most students first."""
+def _moved(trips: pd.DataFrame, site: str, year: int, earlier: int) -> tuple[int, str, str]:
+    """Students who leave a site in a year, and who receives them: names and ids, most first."""
     plan = trips[trips["plan"] == "plan"]
     old = plan[(plan["year"] == earlier) & (plan["site_id"] == site)]
     if earlier == year:
@@ -447,11 +463,11 @@ def _moved(trips: pd.DataFrame, site: str, year: int, earlier: int) -> tuple[int
     new = plan[plan["year"] == year].merge(old[["village_id", "band"]], on=["village_id", "band"])
     new = new[(new["site_id"] != site) & (new["students"] > 0)]
     if new.empty:
-        return 0, ""
-    sums = (
-        new.groupby("site", sort=True)["students"].sum().sort_values(ascending=False, kind="stable")
-    )
-    return int(sums.sum()), "、".join(str(name) for name in sums.index if name)
+        return 0, "", ""
+    sums = new.groupby("site_id", sort=True)["students"].sum()
+    codes = [str(c) for c in sums.sort_values(ascending=False, kind="stable").index if c]
+    names = dict(zip(new["site_id"], new["site"], strict=True))
+    return int(sums.sum()), "、".join(str(names[c]) for c in codes), " ".join(codes)
 
 
 def _wishes(run: Run) -> dict[tuple[str, str], str]:

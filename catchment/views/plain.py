@@ -22,7 +22,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 def plain(value: Any, *, longest: int = LONGEST) -> str:
-    """Turn any value of a table into one line of text that every format can hold.
+    r"""Turn any value of a table into one line of text that every format can hold.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def plain(value: Any, *, longest: int = LONGEST) -> str:
 
     Examples
     --------
-    >>> plain("a\\x00b\\nc")
+    >>> plain("a\x00b\nc")
     'ab c'
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):

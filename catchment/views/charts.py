@@ -1,0 +1,592 @@
+"""Pictures for documents: maps of the county and of a township, and charts of the figures.
+
+Drawn by matplotlib's objects without its global state; the same run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.ft2font import FT2Font
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from PIL import Image
+
+from catchment.run import Run
+from catchment.views.facts import Facts, figure, indicator_name
+from catchment.views.plain import plain
+from catchment.views.words import name_of, word
+
+FONTS = ("Microsoft YaHei", "SimHei", "Noto Sans CJK SC", "WenQuanYi Micro Hei", "DejaVu Sans")
+LADDER = ("#0B3C6F", "#C4622D", "#7FB8E0", "#F5E6A8", "#7A7A7A")
+"""Four colours told apart by colour-blind readers and in grey, and a fifth that is hatched."""
+DPI = 200
+
+_STATE_LOOKS: dict[str, tuple[str, str, float]] = {
+    # state: marker, fill, size
+    "kept": ("o", "#FFFFFF", 26),
+    "central": ("s", "#FFFFFF", 40),
+    "close": ("X", "#C00000", 46),
+    "downgrade": ("v", "#F2B200", 44),
+    "build": ("*", "#00A050", 80),
+    "reopen": ("*", "#00A050", 80),
+    "expand": ("P", "#2E75B6", 46),
+    "extend": ("P", "#2E75B6", 46),
+}
+
+
+@dataclass(frozen=True)
+class Window:
+    """Part of the county that a map shows.
+
+    Attributes
+    ----------
+    box : tuple of float
+        West, south, east and north in metres.
+    township : str
+        Township whose villages are labelled; empty for the whole county.
+    """
+
+    box: tuple[float, float, float, float]
+    township: str = ""
+
+
+def county_map(run: Run, facts: Facts, *, lang: str) -> bytes:
+    """Draw the county in the plan's last year: roads, catchments of the lowest band, schools.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    facts : Facts
+        Its tables.
+    lang : {"zh", "en"}
+        Language of the words.
+
+    Returns
+    -------
+    bytes
+        PNG, 156 mm wide at 200 dots per inch.
+    """
+    return _map(run, facts, Window(_extent(run, facts)), lang, (6.14, 5.6), DPI)
+
+
+def township_map(run: Run, facts: Facts, township: str, *, lang: str) -> bytes:
+    """Draw one township in the plan's last year, its villages and schools by name.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    facts : Facts
+        Its tables.
+    township : str
+        Name of the township.
+    lang : {"zh", "en"}
+        Language of the words.
+
+    Returns
+    -------
+    bytes
+        PNG, 156 mm wide at 150 dots per inch.
+    """
+    here = facts.villages[facts.villages["township"] == township]
+    schools = facts.sites[facts.sites["township"] == township]
+    box = _box(np.r_[here["x"], schools["x"]], np.r_[here["y"], schools["y"]])
+    return _map(run, facts, Window(box, township), lang, (6.14, 4.4), 150)
+
+
+def minutes_chart(run: Run, facts: Facts, *, lang: str) -> bytes:
+    """Draw how many students travel how long in the last year, today's arrangement and the plan.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    facts : Facts
+        Its tables.
+    lang : {"zh", "en"}
+        Language of the words.
+
+    Returns
+    -------
+    bytes
+        PNG with one panel a band.
+    """
+    edges = np.array([10.0, 20.0, 30.0, 40.0, 60.0])
+    names = ["≤10", "–20", "–30", "–40", "–60", ">60"]
+    bands = [b for b in run.problem.bands if _has_students(facts, b)]
+    canvas, panels = _panels(max(len(bands), 1), 2.5, 0.3)
+    trips = facts.trips[(facts.trips["year"] == facts.last) & (facts.trips["students"] > 0)]
+    for axes, band in zip(panels, bands, strict=False):
+        for k, (plan, colour) in enumerate((("today", LADDER[2]), ("plan", LADDER[0]))):
+            rows = trips[(trips["plan"] == plan) & (trips["band"] == band)].dropna(
+                subset=["minutes"]
+            )
+            # A trip of exactly the limit belongs below it, so the upper edge is inside.
+            where = np.searchsorted(edges, rows["minutes"].to_numpy(float), side="left")
+            count = np.bincount(where, rows["students"].to_numpy(float), len(names))
+            spots = np.arange(len(names)) + (k - 0.5) * 0.4
+            axes.bar(spots, count, 0.4, color=colour, edgecolor="#333333", linewidth=0.4)
+        _label_axes(
+            axes, _band_name(run, band, lang), word("chart.minutes", lang),
+            word("chart.students", lang), names,
+        )  # fmt: skip
+    handles = [
+        Patch(facecolor=LADDER[2], edgecolor="#333333", label=_clean(word("today_kept", lang))),
+        Patch(facecolor=LADDER[0], edgecolor="#333333", label=_clean(word("plan", lang))),
+    ]
+    canvas.figure.legend(handles=handles, loc="lower center", ncols=2, frameon=False, prop=_font(8))
+    return _png(canvas, DPI)
+
+
+def years_chart(run: Run, facts: Facts, *, lang: str) -> bytes:
+    """Draw students, places and classes over the standard by year under the plan.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    facts : Facts
+        Its tables.
+    lang : {"zh", "en"}
+        Language of the words.
+
+    Returns
+    -------
+    bytes
+        PNG with two panels.
+    """
+    canvas, panels = _panels(2, 2.1, 0.2)
+    years = list(run.problem.years)
+    spots = np.arange(len(years))
+    for name, colour, style in (("students", LADDER[0], "o-"), ("places", LADDER[1], "s--")):
+        values = [figure(run, name, year, "plan") for year in years]
+        axis = np.array([np.nan if v is None else v for v in values], dtype=float)
+        panels[0].plot(spots, axis, style, color=colour, linewidth=1.2, markersize=3.5,
+                       label=_clean(indicator_name(name, lang)))  # fmt: skip
+    panels[0].set_ylim(bottom=0)
+    panels[0].legend(frameon=False, prop=_font(7), loc="lower left")
+    for k, (name, colour) in enumerate(
+        (("over_standard_classes", LADDER[2]), ("large_classes", LADDER[1]))
+    ):
+        heights = [figure(run, name, year, "plan") or 0.0 for year in years]
+        panels[1].bar(spots + (k - 0.5) * 0.4, heights, 0.4, color=colour, edgecolor="#333333",
+                      linewidth=0.4, label=_clean(indicator_name(name, lang)))  # fmt: skip
+    panels[1].legend(frameon=False, prop=_font(7), loc="best")
+    labels = [str(year) for year in years]
+    for axes, title in zip(panels, ("chart.places", "chart.classes"), strict=True):
+        _label_axes(axes, word(title, lang), word("year", lang), "", labels)
+    return _png(canvas, DPI)
+
+
+def _map(
+    run: Run, facts: Facts, window: Window, lang: str, inches: tuple[float, float], dpi: int
+) -> bytes:
+    paper = Figure(figsize=inches, dpi=dpi)
+    canvas = FigureCanvasAgg(paper)
+    axes = paper.add_axes((0.005, 0.095, 0.99, 0.9))
+    axes.set_aspect("equal")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    # The window takes the shape of the picture, so that nothing is squeezed and nothing is blank.
+    box = _fit(window.box, inches[0] * 0.99 / (inches[1] * 0.9))
+    axes.set_xlim(box[0], box[2])
+    axes.set_ylim(box[1], box[3])
+    axes.set_autoscale_on(False)
+    hatched = _draw_catchments(axes, run, facts)
+    _draw_boundaries(axes, run, box, labels=not window.township)
+    _draw_roads(axes, run, box)
+    states = _draw_places(axes, run, facts, window, box)
+    _furniture(axes, box, lang)
+    handles = _legend(states, lang, villages=True, hatched=hatched)
+    paper.legend(
+        handles=handles, loc="lower center", ncols=min(len(handles), 5), frameon=False,
+        prop=_font(7), handletextpad=0.4, columnspacing=1.2, borderaxespad=0.2,
+    )  # fmt: skip
+    return _png(canvas, dpi)
+
+
+def _draw_catchments(axes: Axes, run: Run, facts: Facts) -> bool:
+    table = run.catchments
+    needed = {"plan", "site_id", "band", "year", "geometry"}
+    if len(table) == 0 or not needed <= set(table.columns):
+        return False
+    chosen = table[(table["plan"] == "plan") & (table["year"] == facts.last)]
+    bands = [b for b in run.problem.bands if (chosen["band"] == b).any()]
+    if not bands:
+        return False
+    chosen = chosen[chosen["band"] == bands[0]].sort_values("site_id", kind="stable")
+    shapes = [s for s in chosen["geometry"] if s is not None and not s.is_empty]
+    colours = colour_classes(shapes)
+    for number, colour in enumerate(LADDER):
+        rings: list[np.ndarray[Any, Any]] = []
+        for shape, mine in zip(shapes, colours, strict=True):
+            if mine % len(LADDER) == number:
+                parts = shapely.get_parts(shape)
+                rings += [np.asarray(p.exterior.coords)[:, :2] for p in parts
+                          if p.geom_type == "Polygon"]  # fmt: skip
+        if rings:
+            axes.add_collection(
+                PolyCollection(
+                    rings, facecolors=colour, edgecolors="#444444", linewidths=0.5, alpha=0.38,
+                    hatch="////" if number == 4 else None, zorder=1,
+                )
+            )  # fmt: skip
+    return max(colours, default=0) >= 4
+
+
+def colour_classes(shapes: list[Any]) -> list[int]:
+    """Give touching areas different small numbers (greedy, the most crowded first).
+
+    Parameters
+    ----------
+    shapes : list of shapely geometry
+        Areas.
+
+    Returns
+    -------
+    list of int
+        One number an area, from 0.
+    """
+    if not shapes:
+        return []
+    tree = shapely.STRtree(shapes)
+    left, right = tree.query(shapes, predicate="intersects")
+    near: list[set[int]] = [set() for _ in shapes]
+    for a, b in zip(left.tolist(), right.tolist(), strict=True):
+        if a != b:
+            near[a].add(b)
+    result = [-1] * len(shapes)
+    for k in sorted(range(len(shapes)), key=lambda i: (-len(near[i]), i)):
+        taken = {result[other] for other in near[k]}
+        result[k] = next(c for c in range(len(shapes) + 1) if c not in taken)
+    return result
+
+
+def _draw_boundaries(axes: Axes, run: Run, box: tuple[float, ...], *, labels: bool) -> None:
+    table = run.region.boundaries
+    if len(table) == 0 or "geometry" not in table.columns:
+        return
+    looks = {"county": (1.2, "#333333", "-"), "township": (0.7, "#555555", (0, (4, 2)))}
+    for row in table.sort_values("boundary_id", kind="stable").to_dict("records"):
+        shape, look = row["geometry"], looks.get(str(row.get("kind")))
+        if look is None or shape is None or shape.is_empty:
+            continue
+        edge = shape.boundary
+        lines = [np.asarray(p.coords)[:, :2] for p in shapely.get_parts(edge)]
+        axes.add_collection(
+            LineCollection(
+                lines, linewidths=look[0], colors=look[1], linestyles=[look[2]], zorder=2
+            )
+        )
+        spot = shape.representative_point()
+        if labels and row["kind"] == "township" and _inside(spot.x, spot.y, box):
+            _label(axes, spot.x, spot.y, row.get("name"), 6.5, "#333333", bold=True)
+
+
+def _draw_roads(axes: Axes, run: Run, box: tuple[float, ...]) -> None:
+    network = run.network
+    if len(network.length) == 0:
+        return
+    major = {"motorway", "trunk", "primary", "motorway_link", "trunk_link", "primary_link"}
+    middle = {"secondary", "tertiary", "secondary_link", "tertiary_link"}
+    for names, width, colour in (
+        (None, 0.25, "#9A9A9A"),
+        (middle, 0.6, "#707070"),
+        (major, 1.0, "#404040"),
+    ):
+        lines = []
+        for k, start, stop in zip(
+            range(len(network.length)), network.offsets[:-1], network.offsets[1:], strict=True
+        ):
+            kind = network.classes[int(network.road_class[k])]
+            mine = kind in names if names is not None else kind not in major | middle
+            if mine and _inside(network.x[network.tail[k]], network.y[network.tail[k]], box, 0.2):
+                lines.append(network.shape[start:stop])
+        if lines:
+            axes.add_collection(LineCollection(lines, linewidths=width, colors=colour, zorder=3))
+
+
+def site_states(run: Run, facts: Facts) -> dict[str, str]:
+    """State of each site in the plan's last year.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    facts : Facts
+        Its tables.
+
+    Returns
+    -------
+    dict
+        Site id to ``kept``, ``central``, ``close``, ``downgrade``, ``build``, ``reopen``,
+        ``expand`` or ``extend``; sites that are closed before and after are left out.
+    """
+    changed = {
+        row["site_id"]: row["kind"]
+        for row in facts.changes.to_dict("records")
+        if row["kind"] in _STATE_LOOKS
+    }
+    # A school that is expanded and later closed ends closed; the changes are in order of year.
+    states = {}
+    roles = dict(zip(facts.sites["site_id"], facts.sites["role"], strict=True))
+    for j, code in enumerate(run.problem.site_ids):
+        if code in changed:
+            states[code] = changed[code]
+        elif run.plan.open[j].any():
+            main = roles.get(code) in ("central", "nine_year", "junior")
+            states[code] = "central" if main else "kept"
+    return states
+
+
+def _draw_places(
+    axes: Axes, run: Run, facts: Facts, window: Window, box: tuple[float, ...]
+) -> list[str]:
+    villages = facts.villages.dropna(subset=["x", "y"])
+    size = 7 if window.township else 2
+    axes.scatter(villages["x"], villages["y"], s=size, c="#222222", linewidths=0, zorder=4)
+    states = site_states(run, facts)
+    sites = facts.sites.dropna(subset=["x", "y"])
+    seen = []
+    for state, (marker, fill, area) in _STATE_LOOKS.items():
+        mine = sites[sites["site_id"].map(states) == state]
+        inside = [_inside(x, y, box) for x, y in zip(mine["x"], mine["y"], strict=True)]
+        mine = mine[inside]
+        if mine.empty:
+            continue
+        seen.append(state)
+        axes.scatter(mine["x"], mine["y"], s=area, c=fill, marker=marker, edgecolors="#111111",
+                     linewidths=0.6, zorder=6)  # fmt: skip
+    taken: list[tuple[float, float, float, float]] = []
+    step = (box[3] - box[1]) / 45
+    named = [
+        (row["x"], row["y"], row["name"], 6.0 if window.township else 5.2, True)
+        for row in sites.to_dict("records")
+        if states.get(row["site_id"]) and (window.township or states[row["site_id"]] != "kept")
+    ]
+    if window.township:
+        own = villages[villages["township"] == window.township]
+        named += [(r["x"], r["y"], r["name"], 5.0, False) for r in own.to_dict("records")]
+    for x, y, name, points, bold in named:
+        if _inside(x, y, box):
+            _place_label(axes, (x, y), name, points, box, step, taken, bold=bold)
+    return seen
+
+
+def _place_label(
+    axes: Axes,
+    spot: tuple[float, float],
+    name: str,
+    points: float,
+    box: tuple[float, ...],
+    step: float,
+    taken: list[tuple[float, float, float, float]],
+    *,
+    bold: bool,
+) -> None:
+    """Put a name above, below, right or left of its point, or leave it out where none is free."""
+    text = plain(name, longest=14)
+    height = step * points / 5.5
+    width = height * sum(1.0 if ord(c) > 0x2000 else 0.55 for c in text)
+    for dx, dy in ((0.0, 1.0), (0.0, -1.0), (1.0, 0.0), (-1.0, 0.0)):
+        x = spot[0] + dx * (width / 2 + height * 0.6)
+        y = spot[1] + dy * height * 1.05
+        area = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        free = all(area[2] < t[0] or area[0] > t[2] or area[3] < t[1] or area[1] > t[3]
+                   for t in taken)  # fmt: skip
+        if free and box[0] < area[0] and area[2] < box[2] and box[1] < area[1] and area[3] < box[3]:
+            taken.append(area)
+            _label(axes, x, y, text, points, "#111111", bold=bold)
+            return
+
+
+def _label(
+    axes: Axes, x: float, y: float, name: Any, points: float, colour: str, *, bold: bool = False
+) -> None:
+    font = _font(points)
+    label = axes.text(
+        x, y, _clean(plain(name, longest=24)), fontproperties=font, color=colour, ha="center",
+        va="center", zorder=8, parse_math=False, clip_on=True,
+    )  # fmt: skip
+    if bold:
+        label.set_bbox({"facecolor": "white", "alpha": 0.65, "pad": 0.6, "linewidth": 0})
+
+
+def _furniture(axes: Axes, box: tuple[float, ...], lang: str) -> None:
+    """Scale bar, north arrow and the note that the picture is internal."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    step = next(
+        s for s in (100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100, 1)
+        if s <= width / 5 or s == 1
+    )  # fmt: skip
+    x, y = box[0] + width * 0.03, box[1] + height * 0.035
+    axes.add_collection(
+        LineCollection(
+            [[(x, y), (x + step, y)], [(x, y), (x, y + height * 0.012)],
+             [(x + step, y), (x + step, y + height * 0.012)]],
+            colors="black", linewidths=1.2, zorder=9,
+        )
+    )  # fmt: skip
+    text = f"{step // 1000} km" if step >= 1000 else f"{step} m"
+    _label(axes, x + step / 2, y + height * 0.025, text, 6.5, "black", bold=True)
+    axes.annotate(
+        "N", (box[0] + width * 0.96, box[1] + height * 0.97),
+        (box[0] + width * 0.96, box[1] + height * 0.88), ha="center", va="center",
+        fontproperties=_font(8), arrowprops={"arrowstyle": "<-", "linewidth": 1.0}, zorder=9,
+        parse_math=False,
+    )  # fmt: skip
+    _label(axes, box[0] + width * 0.72, y, word("internal", lang), 6.5, "#9C1C10", bold=True)
+
+
+def _legend(states: list[str], lang: str, *, villages: bool, hatched: bool) -> list[Any]:
+    handles: list[Any] = [
+        Line2D([], [], linestyle="", marker=_STATE_LOOKS[state][0], markersize=6,
+               markerfacecolor=_STATE_LOOKS[state][1], markeredgecolor="#111111",
+               label=_clean(word(f"state.{state}", lang)))
+        for state in states
+    ]  # fmt: skip
+    if villages:
+        handles.append(Line2D([], [], linestyle="", marker="o", markersize=2.5, color="#222222",
+                              label=_clean(word("village", lang))))  # fmt: skip
+    handles.append(
+        Patch(facecolor=LADDER[2], alpha=0.5, edgecolor="#444444",
+              label=_clean(word("map.catchment", lang)))
+    )  # fmt: skip
+    handles.append(
+        Line2D([], [], color="#505050", linewidth=1, label=_clean(word("map.road", lang)))
+    )
+    return handles
+
+
+def _panels(count: int, height: float, below: float) -> tuple[FigureCanvasAgg, list[Axes]]:
+    paper = Figure(figsize=(6.14, height), dpi=DPI)
+    canvas = FigureCanvasAgg(paper)
+    panels = []
+    for k in range(count):
+        left = 0.09 + k * 0.9 / count
+        panels.append(paper.add_axes((left, below, 0.9 / count - 0.075, 0.88 - below)))
+    return canvas, panels
+
+
+def _label_axes(axes: Axes, title: str, across: str, up: str, labels: list[str]) -> None:
+    axes.set_title(_clean(title), fontproperties=_font(8.5))
+    axes.set_xlabel(_clean(across), fontproperties=_font(7))
+    axes.set_ylabel(_clean(up), fontproperties=_font(7))
+    every = max(1, -(-len(labels) // 7))
+    axes.set_xticks(list(range(0, len(labels), every)), labels[::every])
+    for tick in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
+        tick.set_fontproperties(_font(6.5))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", linewidth=0.3, color="#BBBBBB")
+    axes.set_axisbelow(True)
+
+
+def _has_students(facts: Facts, band: str) -> bool:
+    trips = facts.trips
+    return bool(((trips["band"] == band) & (trips["students"] > 0)).any())
+
+
+def _band_name(run: Run, band: str, lang: str) -> str:
+    for known in run.region.bands:
+        if known.band == band:
+            return known.zh if lang == "zh" else known.en
+    return name_of("band", band, lang)
+
+
+def _extent(run: Run, facts: Facts) -> tuple[float, float, float, float]:
+    return _box(
+        np.r_[facts.villages["x"], facts.sites["x"]], np.r_[facts.villages["y"], facts.sites["y"]]
+    )
+
+
+def _box(x: Any, y: Any) -> tuple[float, float, float, float]:
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    x, y = x[np.isfinite(x)], y[np.isfinite(y)]
+    if len(x) == 0:
+        return (0.0, 0.0, 1000.0, 1000.0)
+    margin = max(float(np.ptp(x)), float(np.ptp(y)), 1000.0) * 0.06
+    return (x.min() - margin, y.min() - margin, x.max() + margin, y.max() + margin)
+
+
+def _fit(box: tuple[float, ...], ratio: float) -> tuple[float, float, float, float]:
+    width, height = box[2] - box[0], box[3] - box[1]
+    wide, high = max(width, height * ratio), max(height, width / ratio)
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return (x - wide / 2, y - high / 2, x + wide / 2, y + high / 2)
+
+
+def _inside(x: float, y: float, box: tuple[float, ...], slack: float = 0.0) -> bool:
+    more_x, more_y = (box[2] - box[0]) * slack, (box[3] - box[1]) * slack
+    return bool(box[0] - more_x <= x <= box[2] + more_x and box[1] - more_y <= y <= box[3] + more_y)
+
+
+@cache
+def _families() -> tuple[str, ...]:
+    known = set(font_manager.get_font_names())
+    return tuple(name for name in FONTS if name in known) or ("DejaVu Sans",)
+
+
+def _font(points: float) -> FontProperties:
+    return FontProperties(family=list(_families()), size=points)
+
+
+@cache
+def _faces() -> tuple[FT2Font, ...]:
+    found = [font_manager.findfont(FontProperties(family=[name])) for name in _families()]
+    return tuple(font_manager.get_font(path) for path in found)
+
+
+@cache
+def _drawable(character: str) -> bool:
+    return any(face.get_char_index(ord(character)) for face in _faces())
+
+
+def _clean(text: str) -> str:
+    """Replace characters that no font here has, so that nothing is lost without a sign."""
+    return "".join(c if _drawable(c) else "?" for c in plain(text))
+
+
+def _png(canvas: FigureCanvasAgg, dpi: int) -> bytes:
+    """Save with a palette of 192 colours: a third of the size, no difference to be seen."""
+    raw, out = io.BytesIO(), io.BytesIO()
+    canvas.figure.savefig(raw, format="png", dpi=dpi, metadata={"Software": None})
+    with Image.open(raw) as picture:
+        flat = picture.convert("RGB").quantize(192, method=Image.Quantize.MEDIANCUT)
+        flat.save(out, "PNG", dpi=(dpi, dpi), optimize=True)
+    return out.getvalue()
+
+
+def chart_table(run: Run, indicator: str) -> pd.DataFrame:
+    """List the figures behind a chart of the years, for readers who cannot see it.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    indicator : str
+        Name of the measure.
+
+    Returns
+    -------
+    DataFrame
+        ``year, today, plan``.
+    """
+    rows = [
+        (year, figure(run, indicator, year, "today"), figure(run, indicator, year, "plan"))
+        for year in run.problem.years
+    ]
+    return pd.DataFrame(rows, columns=["year", "today", "plan"])

@@ -1,0 +1,228 @@
+"""One run ready to be told: its tables, its findings and the words of one language."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from catchment.errors import InputError
+from catchment.run import Run
+from catchment.views.facts import Facts, figure, read_facts, text_column
+from catchment.views.plain import plain
+from catchment.views.words import LANGS, name_of, word
+
+RESULTS = ("fail", "unknown", "evidence", "pass")
+"""Results of a finding, the gravest first."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """One run in one language.
+
+    Attributes
+    ----------
+    run : Run
+        The run.
+    facts : Facts
+        Its tables.
+    findings : DataFrame
+        ``code, title, kind, id, place, year, value, limit, excess, unit, severity, result,
+        citation, verified, detail, plan`` in the language, all columns present.
+    lang : str
+        ``zh`` or ``en``.
+    """
+
+    run: Run
+    facts: Facts
+    findings: pd.DataFrame
+    lang: str
+
+    def say(self, key: str, **values: Any) -> str:
+        """Words of a key in the story's language.
+
+        Parameters
+        ----------
+        key : str
+            Key of ``words.csv``.
+        **values
+            What is filled in.
+
+        Returns
+        -------
+        str
+            The words.
+        """
+        return word(key, self.lang, **values)
+
+    def name(self, kind: str, value: Any) -> str:
+        """Words for a coded value.
+
+        Parameters
+        ----------
+        kind : str
+            What is coded.
+        value : object
+            The code.
+
+        Returns
+        -------
+        str
+            The code itself where there are no words for it.
+        """
+        return plain(name_of(kind, value, self.lang))
+
+    def band(self, band: str) -> str:
+        """Name of a band, as the county's own table gives it.
+
+        Parameters
+        ----------
+        band : str
+            Code of the band.
+
+        Returns
+        -------
+        str
+            Its name.
+        """
+        for known in self.run.region.bands:
+            if known.band == band:
+                return plain(known.zh if self.lang == "zh" else known.en)
+        return self.name("band", band)
+
+    def list_of(self, names: list[str], most: int = 0) -> str:
+        """Join names.
+
+        Parameters
+        ----------
+        names : list of str
+            Names in order.
+        most : int
+            Most names shown; 0 for all.
+
+        Returns
+        -------
+        str
+            Joined in the manner of the language.
+        """
+        between = "、" if self.lang == "zh" else ", "
+        text = between.join(names[:most] if most else names)
+        if most and len(names) > most:
+            text += (
+                self.say("sum.and_more")
+                if self.lang == "zh"
+                else between + self.say("sum.and_more")
+            )
+        return text
+
+    def county(self, indicator: str, year: int, plan: str) -> float | None:
+        """Figure of the whole county.
+
+        Parameters
+        ----------
+        indicator : str
+            Name of the measure.
+        year : int
+            School year.
+        plan : {"today", "plan"}
+            Which arrangement.
+
+        Returns
+        -------
+        float or None
+            None where the run has no such figure.
+        """
+        return figure(self.run, indicator, year, plan)
+
+
+def tell(run: Run, lang: str) -> Story:
+    """Make a run ready to be told in a language.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    lang : {"zh", "en"}
+        Language.
+
+    Returns
+    -------
+    Story
+        The run with its tables.
+
+    Raises
+    ------
+    InputError
+        When the language is not known.
+    """
+    if lang not in LANGS:
+        raise InputError(f"lang = {lang!r}：只有 zh 和 en / there is only zh and en")
+    return Story(run=run, facts=read_facts(run), findings=_findings(run, lang), lang=lang)
+
+
+def digest_of(run: Run) -> str:
+    """Digest that names the inputs of a run.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+
+    Returns
+    -------
+    str
+        Sixteen hexadecimal digits: the run's own digest, or one of the digests of its sources.
+    """
+    given = plain(run.provenance.get("digest"))
+    if given:
+        return given[:16]
+    sources = sorted((s.layer, s.file, s.sha256) for s in run.region.sources)
+    return hashlib.sha256(repr(sources).encode("utf-8")).hexdigest()[:16]
+
+
+def rules_of(run: Run) -> str:
+    """Rule books of a run and how many rules they hold.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+
+    Returns
+    -------
+    str
+        A dash where the run does not say.
+    """
+    books = run.provenance.get("rule_books") or run.provenance.get("rules_version")
+    if not books:
+        return "—"
+    text = "+".join(plain(b) for b in books) if isinstance(books, list | tuple) else plain(books)
+    digest = plain(run.provenance.get("rules_digest"))[:8]
+    count = run.provenance.get("rules")
+    more = [f"n={count}"] if isinstance(count, int) else []
+    more += [digest] if digest else []
+    return f"{text} ({', '.join(more)})" if more else text
+
+
+def _findings(run: Run, lang: str) -> pd.DataFrame:
+    table = run.findings.reset_index(drop=True)
+    result = pd.DataFrame(index=table.index)
+    for name in ("code", "kind", "id", "place", "unit", "severity", "result", "plan"):
+        result[name] = text_column(table, name)
+    other = "en" if lang == "zh" else "zh"
+    for name in ("title", "citation", "detail"):
+        result[name] = text_column(table, f"{name}_{lang}", name, f"{name}_{other}")
+    for name in ("value", "limit", "excess"):
+        values = table[name] if name in table.columns else pd.Series(pd.NA, index=table.index)
+        result[name] = values.astype(object)
+    year = table["year"] if "year" in table.columns else pd.Series(0, index=table.index)
+    result["year"] = pd.to_numeric(year, errors="coerce").fillna(0).astype(int)
+    checked = (
+        table["verified"] if "verified" in table.columns else pd.Series(False, index=table.index)
+    )
+    result["verified"] = [value in (True, 1, "true", "True", "yes") for value in checked]
+    # An unknown word for a result must never look like a pass.
+    result["result"] = result["result"].where(result["result"].isin(RESULTS), "unknown")
+    return result

@@ -1,0 +1,592 @@
+"""The ledger workbook and the flat tables of a run.
+
+Every text is stored as text: the writer's guesses at formulas and addresses are switched off.
+Rows bear stable codes, so that a workbook edited by people can be matched when it is read back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xlsxwriter
+
+from catchment.run import Run
+from catchment.views import chapters, charts
+from catchment.views.facts import figure, rows_of, text_column
+from catchment.views.files import steady_zip, write_bytes
+from catchment.views.plain import guarded, plain
+from catchment.views.story import Story, digest_of, rules_of, tell
+
+LONGEST_CELL = 2000
+WAYS = ("free_room", "teacher", "neighbour", "extra_rooms", "new_site")
+STATES = ("open", "planned", "doing", "struck_off")
+DECISIONS = ("keep", "close", "downgrade", "expand", "build", "reopen")
+SMALLEST_DATE = dt.date(2000, 1, 1)
+
+INDICATOR_COLUMNS = ("indicator", "unit", "scope", "id", "year", "value", "plan")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of a sheet.
+
+    Attributes
+    ----------
+    key : str
+        Key of its heading (``x.``) and of its meaning (``m.``) in the words.
+    width : float
+        Width in characters.
+    kind : str
+        ``text``, ``int``, ``decimal`` or ``date``.
+    choice : str
+        Name of the list that the cell is chosen from; empty where it is not.
+    edit : bool
+        Whether people fill it in.
+    year : int
+        Year in the heading; 0 where there is none.
+    """
+
+    key: str
+    width: float = 10.0
+    kind: str = "text"
+    choice: str = ""
+    edit: bool = False
+    year: int = 0
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet.
+
+    Attributes
+    ----------
+    key : str
+        Key of its name (``book.``).
+    fields : tuple of Field
+        Columns.
+    rows : list of tuple
+        Values.
+    empty : str
+        What is said where there are no rows.
+    marks : dict
+        Shade of rows by position: ``bad`` or ``warn``.
+    """
+
+    key: str
+    fields: tuple[Field, ...]
+    rows: list[tuple[Any, ...]]
+    empty: str
+    marks: dict[int, str]
+
+
+def write_ledger(run: Run, path: Path, *, lang: str = "zh") -> Path:
+    """Write the large-class ledger with schools, classes, villages, actions and a dictionary.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    path : Path
+        The ``.xlsx`` file.
+    lang : {"zh", "en"}
+        Language.
+
+    Returns
+    -------
+    Path
+        ``path``; written whole or not at all, the same bytes for the same run.
+    """
+    return write_bytes(path, ledger_bytes(run, lang=lang))
+
+
+def ledger_bytes(run: Run, *, lang: str = "zh") -> bytes:
+    """Make the ledger workbook.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    lang : {"zh", "en"}
+        Language.
+
+    Returns
+    -------
+    bytes
+        An ``.xlsx`` file.
+    """
+    story = tell(run, lang)
+    sheets = (_ledger(story), _schools(story), _classes(story), _villages(story), _actions(story))
+    out = io.BytesIO()
+    options = {
+        "in_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+        "nan_inf_to_errors": False,
+    }
+    book = xlsxwriter.Workbook(out, options)
+    title = story.say(
+        "book.ledger_title",
+        county=plain(run.region.name, longest=60),
+        name=plain(run.name, longest=60),
+    )
+    book.set_properties(
+        {
+            "title": title,
+            "author": story.say("report.author", county=plain(run.region.name, longest=60)),
+            "created": dt.datetime(story.facts.first, 9, 1),  # noqa: DTZ001 - the format has no zone
+        }
+    )
+    looks = _looks(book)
+    lists = _lists(story)
+    pages = {sheet.key: book.add_worksheet(story.say(f"book.{sheet.key}")[:31]) for sheet in sheets}
+    dictionary = book.add_worksheet(story.say("book.dictionary")[:31])
+    hidden = book.add_worksheet(story.say("book.lists")[:31])
+    places = _write_lists(book, hidden, lists, story)
+    for sheet in sheets:
+        _write_sheet(story, book, pages[sheet.key], sheet, looks, places)
+    _write_dictionary(story, dictionary, sheets, looks)
+    book.close()
+    return steady_zip(out.getvalue())
+
+
+def write_tables(run: Run, folder: Path) -> list[Path]:
+    """Write ``indicators.csv`` and ``findings.csv`` for spreadsheets and other programs.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    list of Path
+        The two files: UTF-8 with a byte order mark; text that begins like a formula is guarded by
+        an apostrophe, numbers stand in full.
+    """
+    found = run.findings if len(run.findings.columns) else pd.DataFrame(columns=["code", "result"])
+    return [
+        write_bytes(folder / "indicators.csv", _csv(_ordered(run.indicators))),
+        write_bytes(folder / "findings.csv", _csv(found)),
+    ]
+
+
+def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    return table.reindex(columns=list(INDICATOR_COLUMNS))
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    lines = [",".join(_field(guarded(column)) for column in table.columns)]
+    lines += [
+        ",".join(_field(_value(value)) for value in row)
+        for row in table.itertuples(index=False, name=None)
+    ]
+    return ("\ufeff" + "\r\n".join(lines) + "\r\n").encode("utf-8")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool) or type(value).__name__ == "bool_":
+        return "true" if value else "false"
+    number = _number(value) if not isinstance(value, str) else None
+    if number is None:
+        return guarded(value)
+    if number == int(number) and abs(number) < 1e15:
+        return str(int(number))
+    # Six significant decimals at least, never an exponent that a spreadsheet might round.
+    return f"{number:.6f}".rstrip("0").rstrip(".")
+
+
+def _field(text: str) -> str:
+    if any(mark in text for mark in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _looks(book: Any) -> dict[str, Any]:
+    font = {"font_name": "宋体", "font_size": 10, "valign": "vcenter"}
+    cell = {**font, "border": 1, "text_wrap": True}
+    # Text cells are formatted as text, so that codes keep their zeros when a person edits them.
+    looks = {
+        "title": {"font_name": "黑体", "font_size": 16, "align": "center", "valign": "vcenter",
+                  "text_wrap": True},
+        "note": {**font, "font_size": 9, "text_wrap": True, "font_color": "#9C1C10"},
+        "head": {**cell, "bold": True, "align": "center", "bg_color": "#D9E2EC"},
+        "head_edit": {**cell, "bold": True, "align": "center", "bg_color": "#FFF2CC"},
+        "text": {**cell, "num_format": "@"},
+        "int": {**cell, "num_format": "#,##0"},
+        "year": {**cell, "num_format": "0", "align": "center"},
+        "decimal": {**cell, "num_format": "#,##0.0"},
+        "date": {**cell, "num_format": "yyyy-mm-dd"},
+    }  # fmt: skip
+    shades = {"bad": "#F6DAD3", "warn": "#FBF1D0"}
+    made = {name: book.add_format(look) for name, look in looks.items()}
+    for kind in ("text", "int", "year", "decimal", "date"):
+        for shade, colour in shades.items():
+            made[f"{kind}_{shade}"] = book.add_format({**looks[kind], "bg_color": colour})
+    return made
+
+
+def _lists(story: Story) -> dict[str, list[str]]:
+    return {
+        "chosen": [story.name("way", way) for way in WAYS],
+        "state": [story.name("ledger_state", state) for state in STATES],
+        "decision": [story.name("change", kind) for kind in DECISIONS],
+    }
+
+
+def _write_lists(book: Any, page: Any, lists: dict[str, list[str]], story: Story) -> dict[str, str]:
+    """Write lists on a sheet of their own: a validation itself holds 255 characters only."""
+    places = {}
+    name = story.say("book.lists")[:31]
+    for column, (key, values) in enumerate(lists.items()):
+        page.write_string(0, column, story.say(f"x.{key}"))
+        for row, value in enumerate(values, start=1):
+            page.write_string(row, column, value)
+        letter = chr(ord("A") + column)
+        places[key] = f"='{name}'!${letter}$2:${letter}${len(values) + 1}"
+        page.set_column(column, column, 36)
+    return places
+
+
+def _write_sheet(
+    story: Story, book: Any, page: Any, sheet: Sheet, looks: dict[str, Any], places: dict[str, str]
+) -> None:
+    run, last = story.run, len(sheet.fields) - 1
+    title = story.say(
+        f"book.{sheet.key}_title",
+        county=plain(run.region.name, longest=60),
+        name=plain(run.name, longest=60),
+    )
+    page.merge_range(0, 0, 0, last, "", looks["title"])
+    page.write_string(0, 0, title, looks["title"])
+    page.set_row(0, 34)
+    note = story.say(
+        "book.note", note=plain(run.region.note, longest=200), internal=story.say("internal")
+    )
+    page.merge_range(1, 0, 1, last, "", looks["note"])
+    page.write_string(1, 0, note.strip(), looks["note"])
+    page.set_row(1, 26)
+    for column, field in enumerate(sheet.fields):
+        page.set_column(column, column, field.width)
+        page.write_string(
+            2, column, _heading(story, field), looks["head_edit" if field.edit else "head"]
+        )
+    page.set_row(2, 32)
+    for number, row in enumerate(sheet.rows):
+        for column, (field, value) in enumerate(zip(sheet.fields, row, strict=True)):
+            _write_cell(page, number + 3, column, field, value, looks, sheet.marks.get(number, ""))
+    if not sheet.rows:
+        page.merge_range(3, 0, 3, last, "", looks["text"])
+        page.write_string(3, 0, sheet.empty, looks["text"])
+    bottom = max(len(sheet.rows) + 2, 3)
+    _validate(story, page, sheet, places, bottom)
+    page.freeze_panes(3, 4)
+    page.autofilter(2, 0, bottom, last)
+    page.repeat_rows(0, 2)
+    page.set_landscape()
+    page.set_paper(9)
+    page.set_margins(left=0.5, right=0.5, top=0.6, bottom=0.8)
+    page.fit_to_pages(1, 0)
+    page.set_footer(_footer(story))
+
+
+def _footer(story: Story) -> str:
+    """Foot of the printed page; ``&`` begins a code there and is doubled, 255 characters fit."""
+    parts = f"{story.say('internal')}  {digest_of(story.run)}  {rules_of(story.run)}"
+    text = plain(parts, longest=180).replace("&", "&&")
+    return f"&C&8{text}\n&P / &N"
+
+
+def _heading(story: Story, field: Field) -> str:
+    return (
+        story.say(f"x.{field.key}", year=field.year) if field.year else story.say(f"x.{field.key}")
+    )
+
+
+def _write_cell(
+    page: Any, row: int, column: int, field: Field, value: Any, looks: dict[str, Any], shade: str
+) -> None:
+    kind = "year" if field.key in ("year", "grade", "no") else field.kind
+    look = looks[f"{kind}_{shade}" if shade else kind]
+    if field.kind in ("int", "decimal"):
+        number = _number(value)
+        if number is not None:
+            rounded = round(number) if field.kind == "int" else round(number, 1)
+            page.write_number(row, column, rounded, look)
+            return
+    text = plain(value, longest=LONGEST_CELL)
+    day = _day(text) if field.kind == "date" else None
+    if day is not None:
+        page.write_datetime(row, column, day, look)
+    elif text:
+        page.write_string(row, column, text, look)
+    else:
+        page.write_blank(row, column, None, look)
+
+
+def _day(text: str) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+
+
+def _validate(story: Story, page: Any, sheet: Sheet, places: dict[str, str], bottom: int) -> None:
+    # Room is left below the last row, so that rows added by hand are checked too.
+    last = bottom + 200
+    for column, field in enumerate(sheet.fields):
+        if field.choice:
+            page.data_validation(
+                3, column, last, column,
+                {"validate": "list", "source": places[field.choice], "ignore_blank": True,
+                 "error_type": "warning"},
+            )  # fmt: skip
+        elif field.kind == "date":
+            page.data_validation(
+                3, column, last, column,
+                {"validate": "date", "criteria": ">=", "value": SMALLEST_DATE,
+                 "ignore_blank": True, "error_type": "warning"},
+            )  # fmt: skip
+
+
+def _write_dictionary(
+    story: Story, page: Any, sheets: Sequence[Sheet], looks: dict[str, Any]
+) -> None:
+    heads = [story.say(f"dict.{key}") for key in ("sheet", "column", "key", "meaning", "fill")]
+    page.merge_range(0, 0, 0, 4, "", looks["title"])
+    page.write_string(0, 0, story.say("book.dictionary_title"), looks["title"])
+    page.set_row(0, 30)
+    for column, (head, width) in enumerate(zip(heads, (14, 24, 16, 60, 20), strict=True)):
+        page.set_column(column, column, width)
+        page.write_string(1, column, head, looks["head"])
+    line = 2
+    for sheet in sheets:
+        for field in sheet.fields:
+            fill = story.say("dict.fill_yes" if field.edit else "dict.fill_no")
+            cells = (
+                story.say(f"book.{sheet.key}"), _heading(story, field), field.key,
+                story.say(f"m.{field.key}"), fill,
+            )  # fmt: skip
+            for column, text in enumerate(cells):
+                page.write_string(line, column, text, looks["text_warn" if field.edit else "text"])
+            line += 1
+    page.freeze_panes(2, 0)
+    page.autofilter(1, 0, line - 1, 4)
+    page.repeat_rows(0, 1)
+    page.set_landscape()
+    page.set_paper(9)
+    page.fit_to_pages(1, 0)
+
+
+def row_code(year: Any, school: Any, grade: Any, class_no: Any) -> str:
+    """Stable code of a ledger row.
+
+    Parameters
+    ----------
+    year, school, grade, class_no : object
+        What identifies a class.
+
+    Returns
+    -------
+    str
+        The four parts joined by ``/``.
+    """
+    return "/".join(
+        plain(part, longest=60).replace("/", "_") for part in (year, school, grade, class_no)
+    )
+
+
+def _ledger(story: Story) -> Sheet:
+    table = story.run.ledger.reset_index(drop=True)
+    fields = (
+        Field("no", 6, "int"), Field("row_id", 22), Field("year", 8, "int"),
+        Field("school", 22), Field("school_id", 14), Field("township", 12),
+        Field("grade", 7, "int"), Field("class_no", 9), Field("students", 8, "int"),
+        Field("category", 11), Field("limit", 8, "int"), Field("excess", 8, "int"),
+        Field("ways_out", 34), Field("chosen", 24, choice="chosen", edit=True),
+        Field("responsible", 16, edit=True), Field("target_date", 12, "date", edit=True),
+        Field("state", 12, choice="state", edit=True), Field("struck_off", 12, "date", edit=True),
+    )  # fmt: skip
+    part = {
+        name: text_column(table, name)
+        for name in ("year", "school_id", "school", "township", "grade", "class_no", "students",
+                     "category", "limit", "excess", "ways_out", "chosen", "responsible",
+                     "target_date", "state", "struck_off")
+    }  # fmt: skip
+    rows, marks = [], {}
+    for k in table.index:
+        code = row_code(*(part[n][k] for n in ("year", "school_id", "grade", "class_no")))
+        category = part["category"][k]
+        if category == "super_large":
+            marks[k] = "bad"
+        elif category == "large":
+            marks[k] = "warn"
+        rows.append(
+            (
+                k + 1, code, part["year"][k], part["school"][k], part["school_id"][k],
+                part["township"][k], part["grade"][k], part["class_no"][k], part["students"][k],
+                story.name("category", category), part["limit"][k], part["excess"][k],
+                chapters.ways_text(story, part["ways_out"][k]),
+                chapters.ways_text(story, part["chosen"][k]), part["responsible"][k],
+                part["target_date"][k],
+                story.name("ledger_state", part["state"][k]) if part["state"][k] else "",
+                part["struck_off"][k],
+            )
+        )  # fmt: skip
+    return Sheet("ledger", fields, rows, story.say("book.ledger_empty"), marks)
+
+
+def _schools(story: Story) -> Sheet:
+    facts, run = story.facts, story.run
+    first, last = facts.first, facts.last
+    states = charts.site_states(run, facts)
+    fields = (
+        Field("no", 6, "int"), Field("school_id", 14), Field("township", 12), Field("school", 24),
+        Field("role", 12), Field("kind", 9), Field("state_plan", 11),
+        Field("rooms_first", 9, "int", year=first), Field("rooms_last", 9, "int", year=last),
+        Field("estimated", 6), Field("beds", 7, "int"), Field("dining_seats", 7, "int"),
+        Field("students_first", 9, "int", year=first), Field("students_same", 9, "int", year=last),
+        Field("students_last", 9, "int", year=last), Field("classes_first", 8, "int", year=first),
+        Field("classes_last", 8, "int", year=last), Field("places_first", 8, "int", year=first),
+        Field("places_last", 8, "int", year=last),
+        Field("decision", 12, choice="decision", edit=True),
+    )  # fmt: skip
+    count = _totals(story)
+    rows, marks = [], {}
+    for k, row in enumerate(rows_of(facts.sites)):
+        code = row["site_id"]
+        state = states.get(code, row["kind"])
+        if state in ("close", "downgrade"):
+            marks[k] = "warn"
+        kind = "kept" if row["kind"] == "existing" else row["kind"]
+        rows.append(
+            (
+                k + 1, code, row["township"], row["name"], story.name("role", row["role"]),
+                story.say("x_kind.existing") if kind == "kept" else story.name("state", kind),
+                story.name("state", state), row["rooms"],
+                int(run.problem.rooms[k, -1]), story.say("yes" if row["estimated"] else "no"),
+                row["beds"] if row["beds"] >= 0 else None,
+                row["dining_seats"] if row["dining_seats"] >= 0 else None,
+                count(code, first, "today", "students"), count(code, last, "today", "students"),
+                count(code, last, "plan", "students"), count(code, first, "today", "classes"),
+                count(code, last, "plan", "classes"),
+                figure(run, "places", first, "today", scope="site", key=code),
+                figure(run, "places", last, "plan", scope="site", key=code), "",
+            )
+        )  # fmt: skip
+    return Sheet("schools", fields, rows, story.say("book.empty"), marks)
+
+
+def _totals(story: Story) -> Callable[[str, int, str, str], int]:
+    table = story.facts.classes
+    sums = table.groupby(["site_id", "year", "plan"])[["students", "classes"]].sum()
+    known = sums.to_dict("index")
+
+    def count(code: str, year: int, plan: str, what: str) -> int:
+        return int(known.get((code, year, plan), {}).get(what, 0))
+
+    return count
+
+
+def _classes(story: Story) -> Sheet:
+    fields = (
+        Field("no", 6, "int"), Field("school_id", 14), Field("school", 24), Field("plan", 10),
+        Field("township", 12), Field("year", 8, "int"), Field("grade", 7, "int"),
+        Field("students", 9, "int"), Field("classes", 8, "int"), Field("class_size", 9, "int"),
+    )  # fmt: skip
+    table = story.facts.classes
+    table = table[(table["plan"] == "plan") | (table["year"] == story.facts.first)]
+    rows = [
+        (
+            k + 1, row["site_id"], row["site"],
+            story.say("today" if row["plan"] == "today" else "plan"), row["township"], row["year"],
+            row["grade"], row["students"], row["classes"], row["class_size"],
+        )
+        for k, row in enumerate(rows_of(table))
+    ]  # fmt: skip
+    return Sheet("classes", fields, rows, story.say("book.empty"), {})
+
+
+def _villages(story: Story) -> Sheet:
+    facts = story.facts
+    fields = (
+        Field("no", 6, "int"), Field("village_id", 15), Field("village", 14), Field("band", 12),
+        Field("township", 12), Field("students_first", 9, "int", year=facts.first),
+        Field("students_last", 9, "int", year=facts.last), Field("estimated", 6),
+        Field("from_id", 14), Field("from", 22), Field("to_id", 14), Field("to", 22),
+        Field("minutes_before", 9, "decimal"), Field("minutes_after", 9, "decimal"),
+        Field("growth", 9, "decimal"), Field("mode_before", 9), Field("mode_after", 9),
+        Field("over_limit", 8), Field("reason", 40),
+    )  # fmt: skip
+    trips = facts.trips
+    now = trips[(trips["plan"] == "today") & (trips["year"] == facts.first)]
+    then = trips[(trips["plan"] == "plan") & (trips["year"] == facts.last)]
+    reasons = _reasons(story)
+    rows, marks = [], {}
+    for k, (old, new) in enumerate(zip(rows_of(now), rows_of(then), strict=True)):
+        growth = new["minutes"] - old["minutes"]
+        if not new["site_id"] and new["students"]:
+            marks[k] = "bad"
+        elif growth > 10:
+            marks[k] = "warn"
+        rows.append(
+            (
+                k + 1, new["village_id"], new["village"], story.band(new["band"]), new["township"],
+                old["students"], new["students"],
+                story.say("yes" if old["estimated"] or new["estimated"] else "no"),
+                old["site_id"], old["site"], new["site_id"],
+                new["site"] or story.say("unserved"), old["minutes"], new["minutes"], growth,
+                story.name("mode", old["mode"]), story.name("mode", new["mode"]),
+                story.say("yes" if new["over_limit"] else "no"),
+                reasons.get((new["village_id"], new["band"]), ""),
+            )
+        )  # fmt: skip
+    return Sheet("villages", fields, rows, story.say("book.empty"), marks)
+
+
+def _reasons(story: Story) -> dict[tuple[str, str], str]:
+    """Reason of the last change of each village and band."""
+    table = story.run.explanations.reset_index(drop=True)
+    parts = {name: text_column(table, name) for name in ("village_id", "band")}
+    words = text_column(table, f"reason_{story.lang}", "reason", "reason_zh")
+    return {(parts["village_id"][k], parts["band"][k]): words[k] for k in table.index if words[k]}
+
+
+def _actions(story: Story) -> Sheet:
+    fields = (
+        Field("no", 6, "int"), Field("year", 8, "int"), Field("site_id", 14), Field("site", 24),
+        Field("township", 12), Field("action", 12), Field("bands_before", 20),
+        Field("bands_after", 20), Field("rooms_before", 9, "int"), Field("rooms_after", 9, "int"),
+        Field("beds_added", 8, "int"), Field("seats_added", 8, "int"), Field("students", 9, "int"),
+        Field("receivers", 34), Field("reason", 34),
+        Field("responsible", 16, edit=True), Field("target_date", 12, "date", edit=True),
+        Field("decision", 12, choice="decision", edit=True),
+    )  # fmt: skip
+    rows = [
+        (
+            k + 1, row["year"], row["site_id"], row["site"], row["township"],
+            story.name("change", row["kind"]), chapters.bands_text(story, row["bands_before"]),
+            chapters.bands_text(story, row["bands_after"]), row["rooms_before"],
+            row["rooms_after"], row["beds_added"], row["seats_added"], row["students"],
+            row["receivers"], row["note"], "", "", "",
+        )
+        for k, row in enumerate(rows_of(chapters.listed_changes(story)))
+    ]  # fmt: skip
+    return Sheet("actions", fields, rows, story.say("book.empty"), {})

@@ -1,0 +1,184 @@
+"""The made-up county of the map tests with real figures, catchments and a closing gate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from catchment import indicators
+from catchment.region.model import Source
+from catchment.run import Run
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from map_county import build_run  # noqa: E402 - found beside this file
+
+HOSTILE_TEXT = (
+    '=HYPERLINK("http://example.invalid","点")',
+    "+SUM(A1:A9)",
+    "@cmd",
+    "-1+2",
+    "<script>window.hit=1</script><img src=x onerror=alert(1)>",
+    "a\x00b\x07c\x1bd\x0be\x0cf",
+    "]]>&amp;<!--",
+    "x\ud800y\ufffez\uffff",
+    "\u202e倒写\u2066\u200b",
+    "很长" * 3000,
+    "😀🏫👩‍👧",
+    "$x^2$ \\frac{1}{2} $",
+    "line\nbreak\r\n\ttab",
+    "{first} {0} %s ${x}",
+    "_x000D_ [Red]",
+)
+
+
+def document_run(*, villages: int = 120, hostile: bool = False) -> Run:
+    """Build a run with everything documents show."""
+    run = build_run(villages=villages, hostile=hostile)
+    problem = run.problem
+    towns = run.region.villages["township"].astype(str).tolist()
+    figures = pd.concat(
+        [
+            indicators.compute(problem, plan, which=name, townships=towns)
+            for name, plan in (("today", run.today), ("plan", run.plan))
+        ],
+        ignore_index=True,
+    )
+    region = run.region.replace(
+        sources=(
+            Source("villages", "村.csv", "a" * 64, 120, "EPSG:4544", "gb18030", ("坐标由 GCJ-02 还原",)),
+            Source("schools", "学校.xlsx", "b" * 64, 78),
+        )
+    )
+    beds, seats = problem.beds.copy(), problem.dining_seats.copy()
+    beds[:8], seats[:8] = 40, 300
+    estimated = problem.estimated.copy()
+    estimated[::7] = True
+    return _replace(
+        run,
+        region=region,
+        problem=problem.replace(beds=beds, dining_seats=seats, estimated=estimated),
+        indicators=figures,
+        catchments=_catchments(run),
+        findings=_findings(run),
+        scenario={"actions": [{"do": "keep", "school": "S003", "year": 2026, "reason": "偏远"}]},
+        provenance={"digest": "0123456789abcdef" * 4, "seed": 1, "rule_books": ["national"],
+                    "rules": 14, "catchment": "0.1.0"},
+    )  # fmt: skip
+
+
+def hostile_run(*, villages: int = 60) -> Run:
+    """Build a run in which every text field of every table holds something hostile."""
+    run = document_run(villages=villages, hostile=True)
+    region = run.region.replace(
+        name=HOSTILE_TEXT[4],
+        note=HOSTILE_TEXT[9],
+        villages=_poison(run.region.villages, keep=("village_id",)),
+        schools=_poison(run.region.schools, keep=("school_id", "status")),
+        sites=_poison(run.region.sites, keep=("site_id",)),
+        boundaries=_poison(run.region.boundaries, keep=("kind", "boundary_id")),
+        sources=(Source(*(HOSTILE_TEXT[k] for k in (0, 4, 5)), 3, HOSTILE_TEXT[6], "", HOSTILE_TEXT),),
+    )
+    return _replace(
+        run,
+        name=HOSTILE_TEXT[0],
+        region=region,
+        findings=_poison(run.findings, keep=("code", "id", "kind", "result", "severity")),
+        ledger=_poison(run.ledger, keep=("school_id",)),
+        explanations=_poison(run.explanations, keep=("village_id", "from_site", "to_site", "band")),
+        scenario={"actions": [{"do": "merge", "school": "S025", "reason": HOSTILE_TEXT[0]}, 7, "x"]},
+        provenance={"digest": HOSTILE_TEXT[0], "seed": HOSTILE_TEXT[4], "rule_books": HOSTILE_TEXT},
+    )
+
+
+def empty_run() -> Run:
+    """Build a run whose tables are all empty, as of a county that has next to nothing."""
+    run = build_run(villages=30)
+    return _replace(
+        run,
+        indicators=run.indicators.iloc[0:0],
+        findings=pd.DataFrame(),
+        ledger=pd.DataFrame(),
+        catchments=run.catchments.iloc[0:0],
+        conservation=pd.DataFrame(),
+        explanations=pd.DataFrame(),
+        provenance={},
+        plan=run.today,
+    )
+
+
+def _replace(run: Run, **changes: object) -> Run:
+    import dataclasses
+
+    return dataclasses.replace(run, **changes)
+
+
+def _poison(table, keep=()):
+    table = table.copy()
+    for number, column in enumerate(table.columns):
+        if column in (*keep, "geometry"):
+            continue
+        kind = table[column].dtype
+        if kind == object or str(kind).startswith(("str", "string")):
+            table[column] = pd.Series(
+                [HOSTILE_TEXT[(k + number) % len(HOSTILE_TEXT)] for k in range(len(table))],
+                index=table.index,
+                dtype=object,
+            )
+    return table
+
+
+def _catchments(run: Run) -> gpd.GeoDataFrame:
+    points = run.region.villages.geometry
+    county = run.region.boundaries.geometry.iloc[0]
+    cells = shapely.voronoi_polygons(shapely.MultiPoint(list(points)), extend_to=county)
+    pieces = [next(c for c in cells.geoms if c.covers(p)).intersection(county) for p in points]
+    problem, rows, shapes = run.problem, [], []
+    for name, plan, years in (("today", run.today, [0]), ("plan", run.plan, range(4))):
+        for t in years:
+            for b, band in enumerate(problem.bands):
+                members = np.flatnonzero(problem.group_band == b)
+                site = plan.site_of[members, t]
+                for j in np.unique(site[site >= 0]):
+                    mine = members[site == j]
+                    shapes.append(shapely.union_all([pieces[problem.group_village[i]] for i in mine]))
+                    rows.append((name, problem.site_ids[j], band, problem.years[t], len(mine),
+                                 int(problem.students[mine, :, t].sum()), 1))  # fmt: skip
+    columns = ["plan", "site_id", "band", "year", "villages", "students", "pieces"]
+    return gpd.GeoDataFrame(pd.DataFrame(rows, columns=columns), geometry=shapes, crs=run.region.crs)
+
+
+def _findings(run: Run) -> pd.DataFrame:
+    problem, rows = run.problem, []
+    closing = [
+        j
+        for j in range(len(problem.site_ids))
+        if problem.today_open[j].any() and (problem.today_open[j] & ~run.plan.open[j, :, -1]).any()
+    ]
+    gate = (
+        ("R-CON-01", "多数家长反对的不得撤并", "Not against most parents", "hard", "evidence"),
+        ("R-CON-02", "上下学不便的不得撤并", "Not where trips are unsafe", "hard", "pass"),
+        ("R-CON-03", "食宿条件不足的不得撤并", "Not without beds and seats", "hard", "unknown"),
+        ("R-CON-04", "不得因撤并产生大班额", "Not if classes get large", "hard", "fail"),
+        ("R-CON-08", "论证公示听证报批", "Appraisal and notice", "process", "evidence"),
+    )
+    for n, j in enumerate(closing):
+        for code, zh, en, severity, result in gate:
+            result = "pass" if result == "fail" and n % 3 else result
+            rows.append((code, zh, en, "site", problem.site_ids[j], f"校点{j}", problem.years[-1],
+                         61.0 if result == "fail" else np.nan, 55.0, np.nan, "students", severity,
+                         result, "国办发〔2012〕48号", "State Council Office 2012 No. 48",
+                         code != "R-CON-08", "接收学校一年级 61 人", "61 in grade 1"))  # fmt: skip
+    for k in range(60):
+        rows.append(("R-TRV-01", "一至三年级单程不超过半小时", "Grades 1-3 within 30 minutes", "group",
+                     problem.village_ids[k % len(problem.village_ids)], f"村{k}", problem.years[0],
+                     30.0 + k, 30.0, float(k), "min", "standard", "fail" if k else "unknown",
+                     "国办发〔2018〕27号", "State Council Office 2018 No. 27", True, "", ""))  # fmt: skip
+    columns = ["code", "title_zh", "title_en", "kind", "id", "place", "year", "value", "limit",
+               "excess", "unit", "severity", "result", "citation_zh", "citation_en", "verified",
+               "detail_zh", "detail_en"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
