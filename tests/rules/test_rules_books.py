@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from catchment.errors import InputError, NotFoundError
+from catchment.places import ClassLimits
+from catchment.rules import books
+from catchment.rules.clause import Rule
+
+ALL = books.read_books(books.book_names())
+POLICY_CODES = (
+    *(f"R-TRV-0{k}" for k in range(1, 9)), "R-TRV-06b", "R-TRV-06c",
+    "R-BRD-01", "R-BRD-02", "R-BRD-03", "R-SITE-01", "R-SITE-02", "R-SITE-03", "R-SITE-04",
+    "R-NEAR-01", "R-TOWN-01", *(f"R-CON-{k:02d}" for k in range(1, 15)), "R-DEF-01", "R-DEF-02",
+    *(f"R-CLS-0{k}" for k in range(1, 7)), "R-SIZ-01", "R-SIZ-02", "R-SIZ-03", "R-STF-01",
+    "R-STF-02", "R-FIN-01", "R-FIN-02", "R-DOR-01", "R-BLD-01", "R-BLD-02", "R-BLD-03",
+    *(f"R-YZ-{k:02d}" for k in range(1, 11)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", ALL, ids=lambda r: f"{r.code}-{r.applies_to}")
+def test_every_rule_has_citation_and_unit(rule: Rule) -> None:
+    assert rule.unit
+    assert rule.document_zh
+    assert rule.document_en
+    assert rule.title_zh
+    assert rule.title_en
+    assert rule.note_zh == "" or rule.note_en
+    assert rule.document_no or rule.year or rule.code == "R-DEF-02"
+    for text in (rule.citation("zh"), rule.citation("en"), rule.note_zh, rule.note_en):
+        assert not re.search(r"https?:|www\.|\.(com|cn|net|org)\b", text)
+    assert ("未核实" in rule.citation("zh")) == (not rule.verified)
+    assert ("unverified" in rule.citation("en")) == (not rule.verified)
+    assert rule.operator or rule.limit is None
+
+
+def test_every_policy_rule_has_a_row() -> None:
+    assert set(POLICY_CODES) <= {r.code for r in ALL}
+
+
+def test_clauses_are_unique() -> None:
+    keys = [(r.code, r.applies_to, r.quantity, r.operator) for r in ALL]
+    assert len(keys) == len(set(keys))
+
+
+def test_traps_of_the_policy_reference() -> None:
+    by = {(r.code, r.applies_to): r for r in ALL}
+    forty = next(r for r in ALL if r.code == "R-TRV-02")
+    assert forty.severity == "soft"
+    assert not forty.verified
+    assert "征求意见稿" in forty.document_zh
+    for stage in ("primary", "junior"):
+        assert by["R-TRV-07", f"stage={stage};urban=111|112|121"].limit in (500, 1000)
+    assert by["R-CLS-03", "stage=primary|junior"].limit == 66
+    assert by["R-CLS-04", "stage=primary|junior"].limit == 56
+    # two documents of 2012 carry number 48; the one cited is that of the General Office
+    assert all("国办发" in r.document_no for r in ALL if "〔2012〕48号" in r.document_no)
+    assert not any("4%" in r.title_zh for r in ALL)
+
+
+def test_limits_agree_with_the_national_book() -> None:
+    assert books.class_limits(ALL) == ClassLimits()
+
+
+def county(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "rules.csv").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_county_may_be_stricter_freely(tmp_path: Path) -> None:
+    folder = county(tmp_path, "code,applies_to,limit,reason\nR-CLS-01,stage=primary,40,\n")
+    rules = books.read_books(["national"], folder)
+    assert books.class_limits(rules).primary == 40
+    assert not any(r.loosened for r in rules)
+
+
+def test_county_may_be_looser_only_with_a_reason(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"R-TRV-01.*理由"):
+        books.read_books(["national"], county(tmp_path, "code,limit,reason\nR-TRV-01,40,\n"))
+    rules = books.read_books(
+        ["national"], county(tmp_path, "code,limit,reason\nR-TRV-01,40,山区道路改造期间\n")
+    )
+    changed = next(r for r in rules if r.code == "R-TRV-01")
+    assert changed.limit == 40
+    assert "山区道路改造期间" in changed.loosened
+    assert "30 → 40" in changed.loosened
+
+
+def test_looser_minimum_needs_a_reason_too(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="放宽"):
+        books.read_books(
+            ["national"],
+            county(tmp_path, "code,applies_to,limit,reason\nR-CON-03,closing;item=dining,0.5,\n"),
+        )
+
+
+def test_county_sets_a_value_the_nation_leaves_open(tmp_path: Path) -> None:
+    rules = books.read_books(["national"], county(tmp_path, "code,limit\nR-TRV-03,3\n"))
+    assert next(r for r in rules if r.code == "R-TRV-03").limit == 3
+
+
+def test_ambiguous_or_unknown_rows_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="多条"):
+        books.read_books(["national"], county(tmp_path, "code,limit\nR-CLS-01,40\n"))
+    with pytest.raises(InputError, match="适用范围"):
+        books.read_books(
+            ["national"], county(tmp_path, "code,applies_to,limit\nR-CLS-01,stage=x,40\n")
+        )
+    with pytest.raises(InputError, match="缺少列"):
+        books.read_books(["national"], county(tmp_path, "code,limit\nR-OWN-01,40\n"))
+    with pytest.raises(InputError, match="不是数"):
+        books.read_books(["national"], county(tmp_path, "code,limit\nR-TRV-01,half\n"))
+    with pytest.raises(NotFoundError, match="atlantis"):
+        books.read_books(["atlantis"])
+
+
+def test_presets_are_labelled_with_their_province() -> None:
+    for name in books.book_names():
+        if name == "national":
+            continue
+        own = books.read_books([name])[len(books.read_books(["national"])) :]
+        assert own
+        assert all(r.jurisdiction != "national" for r in own)
+        assert all(r.severity in ("soft", "process") for r in own)
