@@ -142,7 +142,7 @@ def assemble(
         ),
         neighbours=neighbours,
         home=home.astype(np.int32),
-        existing=state[0].open.any(axis=1),
+        existing=np.asarray(state[0].open.any(axis=1)),
         today_open=state[0].open,
         can_host=can_host | open_now.any(axis=2),
         must_open=open_now,
@@ -193,7 +193,7 @@ def _state(region: Region, universe: _Universe, bands: Sequence[Band]) -> _State
     for band in bands:
         whole.append(working & (first <= band.grade_from) & (band.grade_to <= last))
         part.append(working & (first <= band.grade_to) & (band.grade_from <= last))
-    partial = np.any(np.array(part) & ~np.array(whole), axis=0)
+    partial = np.asarray(np.any(np.array(part) & ~np.array(whole), axis=0))
     if partial.any():
         rows = ", ".join(
             f"{schools['name'].iloc[j]}（{universe.ids[j]}，{first[j]}–{last[j]} 年级）"
@@ -272,7 +272,7 @@ def _boarding(
     """Beyond the daily limit a band that may board does so where the school has beds."""
     limit = np.array([b.trip_limit_min for b in bands])[group_band]
     may = np.array([b.boarding != "no" for b in bands])[group_band]
-    has_beds = (beds > 0).any(axis=1)
+    has_beds = np.asarray((beds > 0).any(axis=1))
     boards = (
         np.isfinite(minutes)
         & (minutes > limit[None, :, None])

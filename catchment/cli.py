@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -108,17 +109,17 @@ def check(region: Path, out: Out = None, lang: Lang = "zh") -> None:
     from catchment.region.check import check_region
     from catchment.views.files import write_text
     from catchment.views.problem_map import write_problem_map
-    from catchment.views.tables import problems_csv
+    from catchment.views.tables import frame_csv
 
     lang = _check_lang(lang)
     with _progress() as tell:
         tell("检查 / checking")
         found = check_region(region)
-    table = found.table
+    table = found.table()
     target = out or Path("runs") / f"check-{region.resolve().stem}"
     target.mkdir(parents=True, exist_ok=True)
     written = [target / "problems.csv"]
-    write_text(written[0], problems_csv(table))
+    write_text(written[0], frame_csv(table))
     if table["x"].notna().any():
         written.append(write_problem_map(table, target / "problems.html", lang))
     _print_problems(table, lang)
@@ -145,7 +146,7 @@ def _print_problems(table: Any, lang: str, most: int = 40) -> None:
     for row in table.head(most).itertuples(index=False):
         cells = [row.severity, row.layer, row.row, row.column, row.value]
         cells += [row.what_zh, row.remedy_zh] if lang == "zh" else [row.what_en, row.remedy_en]
-        shown.add_row(*(escape("" if c is None or c != c else str(c)) for c in cells))
+        shown.add_row(*(escape("" if pd.isna(c) else str(c)) for c in cells))
     console = Console(highlight=False)
     if len(table):
         console.print(shown)
@@ -164,7 +165,7 @@ def times(region: Path, out: Out = None, lang: Lang = "zh", set_aside: SetAside 
     from catchment.network.travel import travel_times
     from catchment.region.read import read_region
     from catchment.views.files import write_text
-    from catchment.views.tables import times_csv
+    from catchment.views.tables import frame_csv, times_csv
 
     lang = _check_lang(lang)
     with _progress() as tell:
@@ -177,8 +178,8 @@ def times(region: Path, out: Out = None, lang: Lang = "zh", set_aside: SetAside 
     target = out or Path("runs") / f"times-{region.resolve().stem}"
     target.mkdir(parents=True, exist_ok=True)
     write_text(target / "times.csv", times_csv(result))
-    write_text(target / "snaps.csv", "\ufeff" + result.snaps.to_csv(index=False))
-    write_text(target / "components.csv", "\ufeff" + result.components.to_csv(index=False))
+    write_text(target / "snaps.csv", frame_csv(result.snaps))
+    write_text(target / "components.csv", frame_csv(result.components))
     for note in result.notes:
         _console().print(escape(f"· {note}"))
     _say(

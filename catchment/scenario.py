@@ -100,9 +100,14 @@ Action = Annotated[
 
 
 class Method(_Strict):
-    """How students are assigned to the schools that are open."""
+    """How students are assigned to the schools that are open.
+
+    ``stay_minutes`` is what a village's staying at today's school is worth: another school must be
+    so many minutes better (or today's be full) before the village moves.
+    """
 
     assignment: Literal["today", "nearest", "capacity"] = "today"
+    stay_minutes: float = Field(default=0.0, ge=0, le=600)
     connected: bool = True
     stages: tuple[Literal["primary", "junior"], ...] = ("primary", "junior")
 

@@ -14,7 +14,6 @@ from catchment.plan import Plan
 from catchment.problem import Bool, Int8, Int32, Problem
 
 Cost = npt.NDArray[np.float64]
-Assign = Callable[[Problem, int, int, Cost, Int32], tuple[Int32, str, float, tuple[str, ...]]]
 
 
 def today_plan(problem: Problem) -> Plan:
@@ -41,7 +40,7 @@ def today_plan(problem: Problem) -> Plan:
     )
     site_of = np.full((len(problem.group_band), years), -1, dtype=np.int32)
     for band in range(len(problem.bands)):
-        members = np.flatnonzero(problem.group_band == band)
+        members = _members(problem, band)
         cost = _cost(base, members, band, 0, opened[:, band, 0])
         kept = _usable(problem.today[members], opened[:, band, 0])
         site = np.where(kept >= 0, kept, assignment.nearest(cost))
@@ -54,6 +53,7 @@ def scenario_plan(
     method: str,
     *,
     connected: bool = True,
+    stay_minutes: float = 0.0,
     time_limit: float = 20.0,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -71,6 +71,9 @@ def scenario_plan(
     connected : bool
         Whether pieces cut off from their school are moved to an adjoining catchment (``nearest``;
         ``capacity`` is connected by itself; ``today`` is left as it is).
+    stay_minutes : float
+        Minutes that another school must be better by before a village leaves today's school
+        (``nearest`` and ``capacity``); in later years, the school of the year before.
     time_limit : float
         Seconds for the whole plan (``capacity``).
     seed : int
@@ -88,37 +91,39 @@ def scenario_plan(
     site_of = np.full((len(problem.group_band), years), -1, dtype=np.int32)
     notes: list[str] = []
     bound = 0.0
-    statuses: set[str] = set()
     share = time_limit / (years * bands)
     for t in range(years):
         for band in range(bands):
             if progress is not None:
                 progress(f"{problem.years[t]} · {problem.bands[band]}")
-            members = np.flatnonzero(problem.group_band == band)
+            members = _members(problem, band)
             usable = problem.must_open[:, band, t]
             cost = _cost(problem, members, band, t, usable)
             fixed = _usable(problem.fixed_site[members, t], usable)
+            if stay_minutes:
+                before = site_of[members, t - 1] if t else problem.today[members]
+                cost = _sticky(cost, before, stay_minutes)
             if method == "capacity":
-                site, status, low, more = _capacity(
-                    problem, members, band, t, cost, fixed, share, seed
-                )
+                site, low, more = _capacity(problem, members, band, t, cost, fixed, share, seed)
             else:
                 wanted = assignment.nearest(cost)
                 if method == "today":
                     kept = _usable(problem.today[members], usable)
                     wanted = np.where(kept >= 0, kept, wanted)
                 site = np.where(fixed >= 0, fixed, wanted).astype(np.int32)
-                status, low, more = "feasible", np.nan, ()
+                low, more = _least(problem, members, band, t), ()
                 if connected and method == "nearest":
                     site, more = _connect(problem, site, members, cost, fixed, band, t)
             site_of[members, t] = site
-            statuses.add(status)
             bound += low
             notes.extend(more)
-    status = "optimal" if statuses == {"optimal"} else "feasible"
     return _finish(
-        problem, problem.must_open, site_of, method, started, seed, status, bound, tuple(notes)
+        problem, problem.must_open, site_of, method, started, seed, "feasible", bound, tuple(notes)
     )
+
+
+def _members(problem: Problem, band: int) -> Int32:
+    return np.flatnonzero(problem.group_band == band).astype(np.int32)
 
 
 def _usable(wanted: Int32, usable: Bool) -> Int32:
@@ -127,23 +132,44 @@ def _usable(wanted: Int32, usable: Bool) -> Int32:
 
 
 def _cost(problem: Problem, members: Int32, band: int, t: int, usable: Bool) -> Cost:
-    cost = problem.minutes[problem.network[t], members].astype(np.float64)
+    cost: Cost = problem.minutes[problem.network[t], members].astype(np.float64)
     cost[:, ~usable] = np.inf
     return cost
 
 
-def _homes(problem: Problem, usable: Bool, cost: Cost) -> Int32:
-    """Village of each open site, -1 for a second site in one village or one it cannot reach."""
+def _least(problem: Problem, members: Int32, band: int, t: int) -> float:
+    """Student-minutes if everyone went to the nearest open school: no assignment has fewer."""
+    least = _cost(problem, members, band, t, problem.must_open[:, band, t]).min(axis=1)
+    demand = problem.demand()[members, t]
+    reached = np.isfinite(least)
+    return float((demand[reached] * least[reached]).sum())
+
+
+def _sticky(cost: Cost, today: Int32, stay_minutes: float) -> Cost:
+    """Make every school but today's dearer."""
+    moved = np.ones(cost.shape, dtype=bool)
+    known = np.flatnonzero(today >= 0)
+    moved[known, today[known]] = False
+    moved[today < 0] = False
+    dearer: Cost = cost + np.where(moved, stay_minutes, 0.0)
+    return dearer
+
+
+def _homes(problem: Problem, usable: Bool, minutes: Cost, position: Int32) -> Int32:
+    """Row of each open site's own village, -1 for the second site of a village or one cut off.
+
+    ``position`` turns a village into a row of ``minutes``, -1 where it has none.
+    """
     home = np.full(len(problem.home), -1, dtype=np.int32)
     best: dict[int, int] = {}
     for j in np.flatnonzero(usable):
-        village = int(problem.home[j])
-        if np.isfinite(cost[village, j]) and (
-            village not in best or cost[village, j] < cost[village, best[village]]
-        ):
-            best[village] = int(j)
-    for village, j in best.items():
-        home[j] = village
+        row = int(position[problem.home[j]])
+        if row < 0 or not np.isfinite(minutes[row, j]):
+            continue
+        if row not in best or minutes[row, j] < minutes[row, best[row]]:
+            best[row] = int(j)
+    for row, site in best.items():
+        home[site] = row
     return home
 
 
@@ -157,7 +183,8 @@ def _connect(
     t: int,
 ) -> tuple[Int32, tuple[str, ...]]:
     usable = problem.must_open[:, band, t]
-    home = _homes(problem, usable, cost)
+    everyone = np.arange(len(members), dtype=np.int32)
+    home = _homes(problem, usable, cost, everyone)
     whole = contiguity.connect(site, cost, problem.neighbours, home, usable)
     whole = np.where(fixed >= 0, fixed, whole).astype(np.int32)
     moved = np.flatnonzero(whole != site)
@@ -201,7 +228,15 @@ def band_places(problem: Problem, band: int, t: int) -> Int32:
     rooms = np.where(
         hosted[:, band], problem.rooms[:, t] * per_band[band] / np.maximum(grades, 1), 0.0
     )
-    return np.floor(rooms * size + 1e-9).astype(np.int32)
+    places: Int32 = np.floor(rooms * size + 1e-9).astype(np.int32)
+    return places
+
+
+SLACKS = (0.0, 0.1, 0.3)
+"""Shares by which places are exceeded when whole villages do not fit otherwise, tried in order."""
+
+OVER_LIMIT_MINUTES = 120.0
+"""What a minute limit is worth: a trip beyond it counts as so many minutes longer."""
 
 
 def _capacity(
@@ -213,84 +248,88 @@ def _capacity(
     fixed: Int32,
     time_limit: float,
     seed: int,
-) -> tuple[Int32, str, float, tuple[str, ...]]:
+) -> tuple[Int32, float, tuple[str, ...]]:
     usable = problem.must_open[:, band, t]
+    minutes = _cost(problem, members, band, t, usable)
     demand = problem.demand()[members, t].astype(np.int64)
-    limit = float(problem.trip_limit[band])
-    allowed = np.where(cost <= np.maximum(limit, cost.min(axis=1, keepdims=True)), cost, np.inf)
+    nearest_one = minutes.min(axis=1, keepdims=True)
+    far = minutes > np.maximum(float(problem.trip_limit[band]), nearest_one)
+    wanted = cost + np.where(far, OVER_LIMIT_MINUTES, 0.0)
     pinned = np.flatnonzero(fixed >= 0)
-    allowed[pinned] = np.inf
-    allowed[pinned, fixed[pinned]] = cost[pinned, fixed[pinned]]
-    reachable = np.isfinite(allowed).any(axis=1)
+    wanted[pinned] = np.inf
+    wanted[pinned, fixed[pinned]] = cost[pinned, fixed[pinned]]
+    served = np.flatnonzero(np.isfinite(wanted).any(axis=1))
+    wanted, demand, minutes = wanted[served], demand[served], minutes[served]
     places = band_places(problem, band, t).astype(np.int64)
-    short = _overflow(np.where(reachable, demand, 0), places, allowed)
-    notes: list[str] = []
+    short, seated = _overflow(demand, places, wanted)
     name = f"{problem.years[t]} {problem.bands[band]}"
+    notes: list[str] = []
     if short.any():
         sites = "、".join(
             f"{problem.site_ids[j]}（{short[j]}）" for j in np.argsort(-short)[:8] if short[j]
         )
         notes.append(
-            f"{name}: 限时范围内学位缺口 {short.sum()} 个，超出标准容量接收于 {sites} / "
-            f"{short.sum()} places short within the travel limit; seated above standard there"
+            f"{name}: 学位缺口 {short.sum()} 个，超出标准容量接收于 {sites} / "
+            f"{short.sum()} places short; seated above standard there"
         )
-    home = _homes(problem, usable, allowed)
-    served = np.flatnonzero(reachable)
     position = np.full(len(members), -1, dtype=np.int32)
     position[served] = np.arange(len(served), dtype=np.int32)
-    home = np.where(home >= 0, position[np.maximum(home, 0)], -1).astype(np.int32)
+    home = _homes(problem, usable, minutes, position)
     capacity = places + short
+    own = np.where(home >= 0, demand[np.maximum(home, 0)], 0)
     neighbours = problem.neighbours[served][:, served]
     site = np.full(len(members), -1, dtype=np.int32)
-    solution = None
-    # Whole villages need a little more room than divided ones: the slack is found, and told.
-    for slack in (0.0, 0.05, 0.1, 0.2, 0.4, 1.0):
-        room = np.where(usable, np.ceil(capacity * (1 + slack)), 0).astype(np.int64)
+    for slack in SLACKS:
+        room = np.where(usable, np.maximum(np.ceil(capacity * (1 + slack)), own), 0)
         solution = assignment.districts(
-            allowed[served],
-            demand[served],
-            room,
-            neighbours,
-            home,
-            time_limit=time_limit,
-            seed=seed,
-        )
+            wanted, demand, room, neighbours, home,
+            time_limit=time_limit / len(SLACKS), seed=seed,
+        )  # fmt: skip
         if (solution.site_of >= 0).all() and solution.status in ("optimal", "feasible"):
-            if slack:
-                notes.append(
-                    f"{name}: 整村划片须放宽容量 {slack:.0%} / whole villages need {slack:.0%} more room"
-                )
+            site[served] = solution.site_of
             break
     else:
-        notes.append(
-            f"{name}: 找不到整村、连片且满足容量的划片，改用最近学校 / no connected plan of whole villages "
-            "within the places was found; nearest schools are used"
+        site[served] = contiguity.connect(seated, wanted, neighbours, home, usable)
+    load = np.bincount(site[served], weights=demand, minlength=len(places)).astype(np.int64)
+    over = np.maximum(load - capacity, 0)
+    if over.any():
+        sites = "、".join(
+            f"{problem.site_ids[j]}（{over[j]}）" for j in np.argsort(-over)[:8] if over[j]
         )
-        nearest = assignment.nearest(allowed)
-        return nearest, "feasible", np.nan, tuple(notes)
-    site[served] = solution.site_of
-    bound = solution.bound if not short.any() else np.nan
-    return site, solution.status, bound, tuple(notes)
+        notes.append(
+            f"{name}: 村不拆分，另有 {over.sum()} 名学生超出容量：{sites} / villages are kept whole: "
+            f"{over.sum()} more students above capacity"
+        )
+    low = assignment.transport(
+        minutes, demand.astype(np.float64), np.maximum(capacity, load).astype(np.float64)
+    ).bound
+    return site, float(low), tuple(notes)
 
 
 def _overflow(
     demand: npt.NDArray[np.int64], places: npt.NDArray[np.int64], cost: Cost
-) -> npt.NDArray[np.int64]:
+) -> tuple[npt.NDArray[np.int64], Int32]:
     """Fewest places that must be added, and where, so that every student can be seated.
 
-    Each site gets a twin of unlimited size whose seats cost more than any journey.
+    Each site gets a twin of unlimited size whose seats cost more than any journey. The second
+    answer is the site that takes most of each village.
     """
     finite = cost[np.isfinite(cost)]
     penalty = (float(finite.max()) if len(finite) else 0.0) * 10 + 1000
-    total = int(demand.sum())
-    twin = np.where(np.isfinite(cost).any(axis=0), total, 0)
+    twin = np.where(np.isfinite(cost).any(axis=0), int(demand.sum()), 0)
     both = assignment.transport(
-        np.hstack([cost, cost + penalty]), demand, np.concatenate([places, twin])
+        np.hstack([cost, cost + penalty]),
+        demand.astype(np.float64),
+        np.concatenate([places, twin]).astype(np.float64),
     )
+    nearest = assignment.nearest(cost)
     if both.share is None:
-        return np.zeros(len(places), dtype=np.int64)
-    load = np.asarray(both.share.sum(axis=0)).ravel()[len(places) :]
-    return np.ceil(load - 1e-6).astype(np.int64)
+        return np.zeros(len(places), dtype=np.int64), nearest
+    share = np.asarray(both.share.todense())
+    load = share[:, len(places) :].sum(axis=0)
+    merged = share[:, : len(places)] + share[:, len(places) :]
+    most = np.where(merged.sum(axis=1) > 0, merged.argmax(axis=1), nearest)
+    return np.ceil(load - 1e-6).astype(np.int64), most.astype(np.int32)
 
 
 def _finish(
@@ -320,11 +359,10 @@ def _finish(
         mode_of[:, t] = np.where(served, problem.mode[net, rows, site], -1)
         objective += float((demand[served, t] * minutes[served]).sum())
     at_site = students_at_sites(problem, site_of)
-    combined = np.zeros(len(problem.site_ids), dtype=bool)
-    combined |= opened.any(axis=2)[:, 0] & ~opened[:, 1:].any(axis=(1, 2))
-    classes = classes_for_plan(at_site, problem.rooms, problem.class_size, combined)
-    if isinstance(classes, tuple):
-        classes = classes[0]
+    taught = np.asarray(opened.any(axis=2))
+    # Only where the lowest band alone is taught (a teaching point) may grades share a class.
+    combined = taught[:, 0] & (taught.sum(axis=1) == 1)
+    classes, _ = classes_for_plan(at_site, problem.rooms, problem.class_size, combined)
     return Plan(
         open=opened.copy(),
         site_of=site_of,

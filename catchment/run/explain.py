@@ -1,0 +1,136 @@
+"""Why a village goes to another school, in a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from catchment.plan import Plan
+from catchment.problem import Problem
+from catchment.region.model import Region
+from catchment.run.model import names_of_sites
+from catchment.scenario import Scenario
+
+
+def explain(
+    problem: Problem, today: Plan, plan: Plan, region: Region, scenario: Scenario
+) -> pd.DataFrame:
+    """Say for every village-band whose school changes where it goes and why.
+
+    Parameters
+    ----------
+    problem : Problem
+        The question.
+    today, plan : Plan
+        The two answers.
+    region : Region
+        The county.
+    scenario : Scenario
+        The resolved recipe.
+
+    Returns
+    -------
+    DataFrame
+        One row a village, band and first year of a change: ``village_id, village, township, band,
+        year, from_site, from_name, to_site, to_name, minutes_before, minutes_after, mode_before,
+        mode_after, students, reason_zh, reason_en``.
+    """
+    names = names_of_sites(region)
+    villages = region.villages
+    name = villages["name"].astype(str).tolist()
+    township = villages["township"].astype(str).tolist()
+    demand = problem.demand()
+    by_school = {(a.school, a.year): a for a in scenario.actions if hasattr(a, "school")}
+    rows = []
+    for i in range(len(problem.group_band)):
+        before = int(today.site_of[i, 0])
+        for t, year in enumerate(problem.years):
+            after = int(plan.site_of[i, t])
+            if after == before:
+                continue
+            v, b = int(problem.group_village[i]), int(problem.group_band[i])
+            zh, en = _reason(problem, plan, by_school, before, after, b, t, names)
+            rows.append(
+                {
+                    "village_id": problem.village_ids[v],
+                    "village": name[v],
+                    "township": township[v],
+                    "band": problem.bands[b],
+                    "year": year,
+                    "from_site": problem.site_ids[before] if before >= 0 else "",
+                    "from_name": names.get(problem.site_ids[before], "") if before >= 0 else "",
+                    "to_site": problem.site_ids[after] if after >= 0 else "",
+                    "to_name": names.get(problem.site_ids[after], "") if after >= 0 else "",
+                    "minutes_before": _minutes(problem, i, before, 0),
+                    "minutes_after": _minutes(problem, i, after, t),
+                    "mode_before": _mode(problem, int(today.mode_of[i, 0])),
+                    "mode_after": _mode(problem, int(plan.mode_of[i, t])),
+                    "students": int(demand[i, t]),
+                    "reason_zh": zh,
+                    "reason_en": en,
+                }
+            )
+            before = after
+    columns = [
+        "village_id", "village", "township", "band", "year", "from_site", "from_name", "to_site",
+        "to_name", "minutes_before", "minutes_after", "mode_before", "mode_after", "students",
+        "reason_zh", "reason_en",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _minutes(problem: Problem, i: int, site: int, t: int) -> float:
+    if site < 0:
+        return float("nan")
+    return round(float(problem.minutes[problem.network[t], i, site]), 1)
+
+
+def _mode(problem: Problem, mode: int) -> str:
+    return problem.modes[mode] if mode >= 0 else ""
+
+
+def _reason(
+    problem: Problem,
+    plan: Plan,
+    by_school: dict[Any, Any],
+    before: int,
+    after: int,
+    band: int,
+    t: int,
+    names: dict[str, str],
+) -> tuple[str, str]:
+    """One sentence on why a group leaves its school."""
+    if after < 0:
+        return "没有可到达的学校", "no school can be reached"
+    if before < 0:
+        return "原先没有可到达的学校", "no school could be reached before"
+    left, target = problem.site_ids[before], names.get(problem.site_ids[after], "")
+    action = None
+    for year in problem.years[: t + 1]:
+        for (school, when), each in by_school.items():
+            if (
+                school == left
+                and when is not None
+                and when <= year
+                and each.do
+                in (
+                    "merge",
+                    "downgrade",
+                )
+            ):
+                action = each
+    if not plan.open[before, band, t]:
+        note = f"（{action.reason}）" if action is not None and action.reason else ""
+        what_zh = "撤并" if action is None or action.do == "merge" else "改为教学点"
+        what_en = "closed" if action is None or action.do == "merge" else "made a teaching point"
+        year = action.year if action is not None else problem.years[t]
+        return (
+            f"{names.get(left, left)}{year}年{what_zh}，改到{target}{note}",
+            f"{names.get(left, left)} is {what_en} in {year}; goes to {target}",
+        )
+    nearer = "就近" if plan.method == "nearest" else "按学位和距离"
+    return (
+        f"{nearer}调整到{target}",
+        f"assigned to {target} by {'distance' if plan.method == 'nearest' else 'places and distance'}",
+    )

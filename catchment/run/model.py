@@ -1,0 +1,88 @@
+"""Run: everything there is to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from catchment.network.graph import RoadNetwork
+from catchment.network.travel import TravelTimes
+from catchment.plan import Plan
+from catchment.problem import Problem
+from catchment.region.model import Region
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything there is to show of one run.
+
+    Attributes
+    ----------
+    name : str
+        Name of the scenario.
+    scenario : dict
+        The recipe as read (plain values).
+    region : Region
+        The county as it is today.
+    network : RoadNetwork
+        Roads of today.
+    times : TravelTimes
+        Travel times of today's roads, sites of the scenario included.
+    problem : Problem
+        The question.
+    today : Plan
+        Today's arrangement carried through the years unchanged.
+    plan : Plan
+        The proposal.
+    indicators : DataFrame
+        ``indicator, unit, scope, id, year, value, plan`` (``plan`` is ``today`` or ``plan``).
+    findings : DataFrame
+        ``code, title, place, year, value, limit, excess, unit, severity, result, citation, ...``.
+    ledger : DataFrame
+        Large-class ledger.
+    catchments : GeoDataFrame
+        Polygons: ``plan, site_id, band, year, villages, students, pieces, geometry``.
+    conservation : DataFrame
+        ``year, students_in, served, unserved, rejected``.
+    explanations : DataFrame
+        One row a village-band whose school changes: before, after, minutes, reason.
+    provenance : dict
+        Digest of every input, versions, seed.
+    """
+
+    name: str
+    scenario: dict[str, Any]
+    region: Region
+    network: RoadNetwork
+    times: TravelTimes
+    problem: Problem
+    today: Plan
+    plan: Plan
+    indicators: pd.DataFrame
+    findings: pd.DataFrame
+    ledger: pd.DataFrame
+    catchments: gpd.GeoDataFrame
+    conservation: pd.DataFrame
+    explanations: pd.DataFrame
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def names_of_sites(region: Region) -> dict[str, str]:
+    """Names of schools and candidate sites by id.
+
+    Parameters
+    ----------
+    region : Region
+        The county.
+
+    Returns
+    -------
+    dict of str to str
+        Names.
+    """
+    schools = zip(region.schools["school_id"], region.schools["name"], strict=True)
+    sites = zip(region.sites["site_id"], region.sites["name"], strict=True)
+    return {str(k): str(v) for k, v in (*schools, *sites)}

@@ -1,0 +1,215 @@
+"""The order of one run, from a scenario to everything there is to show."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from catchment import __version__, indicators
+from catchment.assemble import assemble, used_bands
+from catchment.demand import students_by_village
+from catchment.errors import InputError
+from catchment.network import build
+from catchment.network.cells import neighbours, village_cells
+from catchment.network.graph import RoadNetwork
+from catchment.network.load import load_network
+from catchment.network.travel import travel_times
+from catchment.optimise.layout import scenario_plan, today_plan
+from catchment.plan import Plan
+from catchment.problem import Problem
+from catchment.region.model import Region
+from catchment.region.read import read_region
+from catchment.rules import books, rule
+from catchment.run.account import conserve
+from catchment.run.draw import catchments_of
+from catchment.run.explain import explain
+from catchment.run.large_classes import ledger_of
+from catchment.run.model import Run
+from catchment.scenario import Scenario, apply, read_scenario, resolve, roads_of
+
+Progress = Callable[[str], None]
+
+
+def execute(path: Path, *, set_aside: bool = False, progress: Progress | None = None) -> Run:
+    """Read a recipe and its county, and carry out the whole main job.
+
+    Parameters
+    ----------
+    path : Path
+        Recipe (TOML); the county's place is relative to it.
+    set_aside : bool
+        Whether rows in error are set aside and counted as rejected; otherwise they stop the run.
+    progress : callable, optional
+        Told a line of text before each step.
+
+    Returns
+    -------
+    Run
+        Everything there is to show.
+
+    Raises
+    ------
+    CatchmentError
+        When the recipe or the county cannot be used; nothing has been written then.
+    """
+    scenario = read_scenario(path)
+    folder = (path.parent / scenario.region).resolve()
+    _tell(progress, "读取县域数据 / reading the county")
+    region = read_region(folder, set_aside=set_aside)
+    recipe = hashlib.sha256(path.read_bytes()).hexdigest()
+    return run_scenario(scenario, region, folder=folder, recipe=recipe, progress=progress)
+
+
+def run_scenario(
+    scenario: Scenario,
+    region: Region,
+    *,
+    folder: Path | None = None,
+    recipe: str = "",
+    progress: Progress | None = None,
+) -> Run:
+    """Carry out a recipe on a county that has been read.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The recipe.
+    region : Region
+        The county.
+    folder : Path, optional
+        The county's folder, for its own rules and modes.
+    recipe : str
+        SHA-256 of the recipe's file, for provenance.
+    progress : callable, optional
+        Told a line of text before each step.
+
+    Returns
+    -------
+    Run
+        Everything there is to show.
+    """
+    scenario = resolve(scenario, region)
+    bands = used_bands(region.bands, scenario.method.stages)
+    years = scenario.years
+    _tell(progress, "学生数 / students")
+    students = students_by_village(region, years)
+    _tell(progress, "道路网络 / road network")
+    network = load_network(region)
+    networks, which = _networks(scenario, region, network)
+    _tell(progress, "出行时间 / travel times")
+    times = [travel_times(region, each) for each in networks]
+    _tell(progress, "邻接关系 / neighbours")
+    cells = village_cells(region)
+    regions = [apply(scenario, region, year) for year in years]
+    problem = assemble(regions, years, times, which, students, neighbours(cells), bands)
+    today = today_plan(problem)
+    _tell(progress, "方案 / plan")
+    plan = scenario_plan(
+        problem,
+        scenario.method.assignment,
+        connected=scenario.method.connected,
+        stay_minutes=scenario.method.stay_minutes,
+        time_limit=scenario.time_limit,
+        seed=scenario.seed,
+        progress=progress,
+    )
+    _tell(progress, "核查 / checks")
+    conservation = conserve(problem, plan, region)
+    measures = pd.concat(
+        [_measure(problem, today, region, "today"), _measure(problem, plan, region, "plan")],
+        ignore_index=True,
+    )
+    book = books.read_books(scenario.rules.books, county_folder=folder)
+    return Run(
+        name=scenario.name,
+        scenario=scenario.model_dump(mode="json", by_alias=True),
+        region=region,
+        network=network,
+        times=times[0],
+        problem=problem,
+        today=today,
+        plan=plan,
+        indicators=measures,
+        findings=rule.check(problem, plan, today, regions, book, measures),
+        ledger=ledger_of(problem, plan, region),
+        catchments=catchments_of(problem, today, plan, cells),
+        conservation=conservation,
+        explanations=explain(problem, today, plan, region, scenario),
+        provenance=_provenance(scenario, region, recipe, book),
+    )
+
+
+def _tell(progress: Progress | None, text: str) -> None:
+    if progress is not None:
+        progress(text)
+
+
+def _networks(
+    scenario: Scenario, region: Region, network: RoadNetwork
+) -> tuple[list[RoadNetwork], list[int]]:
+    """Return the different road networks of the years, and which holds in each."""
+    networks, which = [network], []
+    done: tuple[Any, ...] = ()
+    for year in scenario.years:
+        roads = roads_of(scenario, year)
+        if roads != done:
+            changed = network
+            for action in roads:
+                if action.road == "closed":
+                    changed = build.close_road(changed, action.start, region.crs)
+                elif action.end is None:
+                    raise InputError(
+                        "修路行动缺少 to = [经度, 纬度] / a new road needs its other end: to = [lon, lat]"
+                    )
+                else:
+                    changed = build.build_road(
+                        changed, action.start, action.end, region.crs, action.road_class
+                    )
+            networks.append(changed)
+            done = roads
+        which.append(len(networks) - 1)
+    return networks, which
+
+
+def _measure(problem: Problem, plan: Plan, region: Region, which: str) -> pd.DataFrame:
+    return indicators.compute(
+        problem, plan, which=which, townships=region.villages["township"].astype(str).tolist()
+    )
+
+
+def _provenance(
+    scenario: Scenario, region: Region, recipe: str, book: Sequence[Any]
+) -> dict[str, Any]:
+    sources = [
+        {
+            "layer": s.layer,
+            "file": s.file,
+            "sha256": s.sha256,
+            "rows": s.rows,
+            "crs": s.crs,
+            "encoding": s.encoding,
+            "notes": list(s.notes),
+        }
+        for s in region.sources
+    ]
+    packages = ("geopandas", "shapely", "pyproj", "numpy", "scipy", "numba", "pandas", "osmium")
+    facts = {
+        "catchment": __version__,
+        "python": platform.python_version(),
+        "packages": {p: version(p) for p in packages},
+        "recipe_sha256": recipe,
+        "sources": sources,
+        "crs": region.crs.to_string(),
+        "seed": scenario.seed,
+        "rule_books": list(scenario.rules.books),
+        "rules": len(book),
+    }
+    text = json.dumps([recipe, sources, __version__, scenario.seed], ensure_ascii=False)
+    return {"digest": hashlib.sha256(text.encode()).hexdigest(), **facts}

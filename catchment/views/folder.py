@@ -1,0 +1,237 @@
+"""The folder of one run: every file written whole or not at all, and a run opened again."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from catchment.errors import InputError, NotFoundError
+from catchment.run import Run, execute, names_of_sites
+from catchment.views.files import write_bytes
+from catchment.views.geopackage import write_geopackage
+from catchment.views.maps import write_map
+from catchment.views.parents import write_parents
+from catchment.views.report import write_report
+from catchment.views.tables import frame_csv
+from catchment.views.workbook import write_ledger
+
+
+def write_run(
+    run: Run,
+    folder: Path,
+    *,
+    lang: str = "zh",
+    recipe: Path | None = None,
+    set_aside: bool = False,
+    tiles: str | None = None,
+    tianditu_key: str | None = None,
+) -> list[Path]:
+    """Write everything a run has to show.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    folder : Path
+        Folder of the run; made if need be. Each file replaces its predecessor in one step.
+    lang : {"zh", "en"}
+        Language of maps and documents.
+    recipe : Path, optional
+        The recipe's file, so that the run can be opened again.
+    set_aside : bool
+        Whether rows in error were set aside.
+    tiles, tianditu_key : str, optional
+        Online base map, only when asked for.
+
+    Returns
+    -------
+    list of Path
+        Files written, ``run.json`` last: a folder with it is complete.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [
+        write_geopackage(run, folder / "plan.gpkg", lang=lang),
+        write_bytes(folder / "indicators.csv", frame_csv(run.indicators).encode("utf-8")),
+        write_bytes(folder / "findings.csv", frame_csv(run.findings).encode("utf-8")),
+        write_bytes(folder / "explanations.csv", frame_csv(run.explanations).encode("utf-8")),
+        write_ledger(run, folder / "ledger.xlsx", lang=lang),
+        write_map(run, folder / "map.html", lang=lang, tiles=tiles, tianditu_key=tianditu_key),
+        write_parents(run, folder / "parents.html", lang=lang),
+        *write_report(run, folder, lang=lang),
+    ]
+    timing = {"seconds": round(run.plan.seconds, 3)}
+    written.append(write_bytes(folder / "timing.json", _json(timing)))
+    facts = record(run)
+    facts["recipe"] = _relative(recipe, folder)
+    facts["set_aside"] = set_aside
+    written.append(write_bytes(folder / "run.json", _json(facts)))
+    return written
+
+
+def record(run: Run) -> dict[str, Any]:
+    """Everything of a run that another program needs, as plain values.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+
+    Returns
+    -------
+    dict
+        The same run gives the same values: the time it took is in ``timing.json``.
+    """
+    problem, plan = run.problem, run.plan
+    names = names_of_sites(run.region)
+    sites = problem.site_ids
+    return {
+        "name": run.name,
+        "region": run.region.name,
+        "note": run.region.note,
+        "years": list(problem.years),
+        "bands": list(problem.bands),
+        "plan": {
+            "method": plan.method,
+            "status": plan.status,
+            "objective_student_minutes": _number(plan.objective),
+            "bound_student_minutes": _number(plan.bound),
+            "seed": plan.seed,
+            "notes": list(plan.notes),
+        },
+        "today_objective_student_minutes": _number(run.today.objective),
+        "conservation": run.conservation.to_dict(orient="records"),
+        "scenario": run.scenario,
+        "sites": [
+            {
+                "id": site,
+                "name": names.get(site, ""),
+                "today": [b for k, b in enumerate(problem.bands) if problem.today_open[j, k]],
+                "open": {
+                    str(year): [b for k, b in enumerate(problem.bands) if plan.open[j, k, t]]
+                    for t, year in enumerate(problem.years)
+                },
+                "rooms": {
+                    str(year): int(problem.rooms[j, t]) for t, year in enumerate(problem.years)
+                },
+                "classes": {
+                    str(year): {
+                        str(g): int(plan.classes[j, k, t])
+                        for k, g in enumerate(problem.grades)
+                        if plan.classes[j, k, t]
+                    }
+                    for t, year in enumerate(problem.years)
+                },
+            }
+            for j, site in enumerate(sites)
+        ],
+        "assignment": [
+            {
+                "village": problem.village_ids[problem.group_village[i]],
+                "band": problem.bands[problem.group_band[i]],
+                "today": _site(sites, int(run.today.site_of[i, 0])),
+                "site": {
+                    str(year): _site(sites, int(plan.site_of[i, t]))
+                    for t, year in enumerate(problem.years)
+                },
+            }
+            for i in range(len(problem.group_band))
+        ],
+        "provenance": run.provenance,
+    }
+
+
+def reload_run(folder: Path, *, progress: Callable[[str], None] | None = None) -> Run:
+    """Open the run of a folder again, from the same recipe and the same layers.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a run.
+    progress : callable, optional
+        Told a line of text before each step.
+
+    Returns
+    -------
+    Run
+        The same run.
+
+    Raises
+    ------
+    NotFoundError
+        When the folder holds no run, or the recipe is gone.
+    InputError
+        When the recipe or a layer has changed since.
+    """
+    facts = read_record(folder)
+    if not facts.get("recipe"):
+        raise NotFoundError(
+            f"{folder}: run.json 没有记录方案文件；请用 catchment run 重新运行 / "
+            "run.json names no recipe; run it again"
+        )
+    recipe = folder / facts["recipe"]
+    run = execute(recipe, set_aside=bool(facts.get("set_aside")), progress=progress)
+    if run.provenance["digest"] != facts["provenance"]["digest"]:
+        raise InputError(
+            f"{folder}: 方案或数据在运行之后改过；请用 catchment run {recipe} 重新运行 / the recipe or a "
+            "layer has changed since this run; run it again"
+        )
+    return run
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read ``run.json`` of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a run.
+
+    Returns
+    -------
+    dict
+        Its values (see :func:`record`).
+
+    Raises
+    ------
+    NotFoundError
+        When there is none.
+    InputError
+        When it is not the record of a run.
+    """
+    path = folder / "run.json"
+    if not path.is_file():
+        raise NotFoundError(
+            f"{folder} 不是运行文件夹（没有 run.json）；请先 catchment run / not the folder of a run"
+        )
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as fault:
+        raise InputError(f"{path}: 文件损坏：{fault} / damaged file") from fault
+    if not isinstance(facts, dict) or "provenance" not in facts:
+        raise InputError(f"{path}: 不是运行记录 / not the record of a run")
+    return facts
+
+
+def _relative(recipe: Path | None, folder: Path) -> str:
+    if recipe is None:
+        return ""
+    try:
+        return Path(os.path.relpath(recipe.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # another drive on Windows: the place cannot be told without naming it
+        return ""
+
+
+def _site(sites: tuple[str, ...], position: int) -> str | None:
+    return sites[position] if position >= 0 else None
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 3) if math.isfinite(value) else None
+
+
+def _json(facts: Any) -> bytes:
+    return (json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
