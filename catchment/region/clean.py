@@ -384,7 +384,7 @@ def _long(
         piece["students"] = pd.Series(values, dtype=object)
         keep = [v is not None or raw.rows[k] in refused for k, v in enumerate(values)]
         sums += np.asarray([v if isinstance(v, int) else 0 for v in values], dtype=np.int64)
-        pieces.append(piece.assign(_source=range(len(table)), _grade=grade)[keep])
+        pieces.append(piece.assign(_source=range(len(table)), _grade=grade)[np.asarray(keep, bool)])
     long = pd.concat(pieces).sort_values(["_source", "_grade"], kind="stable")
     source = long["_source"].to_numpy(dtype=np.int64)
     if matched.total is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,7 +179,7 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
         When the path or a file of the manifest does not exist.
     """
     found = locate(Path(path))
-    bands = bands if bands is not None else read_bands(found.bands)
+    bands = bands if bands is not None else _bands(found)
     faults = list(found.faults)
     parts: dict[str, _Part] = {}
     for name, layer in layers().items():
@@ -228,6 +230,29 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
         elevation,
         _stored(found),
     )
+
+
+def _bands(found: Found) -> tuple[Band, ...]:
+    """Bands of the folder, of a GeoPackage of this package, or the shipped ones."""
+    package = _own_package(found)
+    if package is None:
+        return read_bands(found.bands)
+    try:
+        raw = read_gpkg(Place("bands", package, package.name, sublayer="bands"))
+    except LayerError:
+        return read_bands(None)
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "bands.csv"
+        with table.open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerows([raw.headings, *raw.cells])
+        return read_bands(table)
+
+
+def _own_package(found: Found) -> Path | None:
+    """GeoPackage of the region, where this package has written it."""
+    if not found.manifest.metric:
+        return None
+    return next((p.path for p in found.places.values() if p.path.suffix.lower() == ".gpkg"), None)
 
 
 def _read(layer: Layer, place: Place, faults: list[Fault]) -> _Part:
@@ -465,8 +490,8 @@ def _source(part: _Part) -> Source:
 def _stored(found: Found) -> pd.DataFrame:
     """Rows set aside by an earlier reading; only GeoPackages of this package hold them."""
     empty = finish_rejected([])
-    path = next((p.path for p in found.places.values() if p.path.suffix.lower() == ".gpkg"), None)
-    if path is None or not found.manifest.metric:
+    path = _own_package(found)
+    if path is None:
         return empty
     try:
         raw = read_gpkg(Place("rejected", path, path.name, sublayer="rejected"))
