@@ -100,7 +100,7 @@ def attach(
         labels, _ = components(network, allowed)
         preferred = labels[network.tail] == 0
     moved = np.zeros(len(placed), dtype=np.bool_)
-    if extra_m > 0:
+    if extra_m > 0 and len(pieces.segment):
         minor = np.flatnonzero((piece >= 0) & ~preferred[pieces.segment[piece]])
         inside = np.flatnonzero(preferred[pieces.segment])
         if len(minor) and len(inside):
