@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -27,7 +29,7 @@ def dice(seed: int) -> UInt64:
 
 
 @njit(cache=True)
-def _next(state: UInt64) -> np.uint64:
+def _next(state: UInt64) -> Any:
     """Advance by one (xorshift64*)."""
     x = state[0]
     x ^= x >> np.uint64(12)
