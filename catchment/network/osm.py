@@ -363,11 +363,9 @@ def _from_graph(graph: Any, crs: CRS, classes: tuple[RoadClass, ...] | None) -> 
         tail, head = nodes[u], nodes[v]
         length = round(float(data.get("length", 0.0)), 3)
         back = (head, tail, str(data.get("osmid", "")), length)
-        if tail != head and back in found:
+        if back in found:
             at = found.pop(back)
             uses[at] = _both_ways(uses[at])
-            continue
-        if tail == head and back in found:
             continue
         said = _first(data.get("highway", ""))
         position = index.get(said.lower(), -1)
