@@ -13,32 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 import branca.element
 import folium
+import pandas as pd
 
 from catchment.errors import CatchmentError, InputError
-
 from catchment.views.page import LANGS, POLICY_MARK, asset, data_block, style, write_page
 from catchment.views.payload import map_payload, text
+from catchment.views.problem_map import problem_payload
 
 if TYPE_CHECKING:
     from catchment.run import Run
 
 _VENDORED = "vendored:"
+_SCRIPTS = ("leaflet/leaflet.js", "common.js", "draw.js")
+_STYLES = ("leaflet/leaflet.css", "map.css")
 _MAP_ID = "map_a"
 _DATA_ID = "catchment-data"
 _OSM = "https://tile.openstreetmap.org"
 _TIANDITU = "https://t0.tianditu.gov.cn"
 
 
-class _Map(folium.Map):  # type: ignore[misc]
+class _Map(folium.Map):
     """A folium map made of the package's own files alone.
 
-    Folium's list of links is a class attribute that any map may add to, so this class has its own.
+    Folium's lists of links are class attributes that any map may add to, so each map has its own.
     """
-
-    default_js = [
-        (name, f"{_VENDORED}{name}") for name in ("leaflet/leaflet.js", "common.js", "draw.js")
-    ]
-    default_css = [(name, f"{_VENDORED}{name}") for name in ("leaflet/leaflet.css", "map.css")]
 
     _template = folium.template.Template(
         """
@@ -70,17 +68,25 @@ class _Map(folium.Map):  # type: ignore[misc]
         self._id = "a"
         self._name = "map"
         self.page = page.replace("<!--map-->", f'<div class="folium-map" id="{_MAP_ID}"></div>')
-        self.default_js = [*self.default_js, *((s, f"{_VENDORED}{s}") for s in scripts)]
+        self.default_js = [(s, f"{_VENDORED}{s}") for s in (*_SCRIPTS, *scripts)]
+        self.default_css = [(s, f"{_VENDORED}{s}") for s in _STYLES]
 
-    def render(self, **kwargs: Any) -> None:
+    def figure(self) -> branca.element.Figure:
+        """Page the map is in."""
+        root = self.get_root()
+        assert isinstance(root, branca.element.Figure)
+        return root
+
+    def render(self, **kwargs: Any) -> str:
         """Render with every link replaced by the file it stands for."""
-        super().render(**kwargs)
-        for link in self.get_root().header._children.values():
+        super().render(**kwargs)  # type: ignore[no-untyped-call]
+        for link in self.figure().header._children.values():
             if isinstance(link, branca.element.Link):
-                link.code = _vendored(link.url)
+                link.code = _vendored(link.url)  # type: ignore[assignment]
+        return ""
 
 
-class _Drawing(branca.element.MacroElement):  # type: ignore[misc]
+class _Drawing(branca.element.MacroElement):
     """The data and the call that draws it."""
 
     _template = folium.template.Template(
@@ -93,7 +99,7 @@ class _Drawing(branca.element.MacroElement):  # type: ignore[misc]
     )
 
     def __init__(self, start: str, payload: dict[str, Any]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._id = "drawing"
         self._name = "drawing"
         self.start = start
@@ -146,6 +152,39 @@ def write_map(
     return _write("Catchment.start", asset("map.html"), ["map.js"], payload, title, path, hosts)
 
 
+def write_problem_map(problems: pd.DataFrame, path: Path, *, lang: str = "zh") -> Path:
+    """Write a map of the rows of the input that need attention.
+
+    Parameters
+    ----------
+    problems : DataFrame
+        ``layer, row, column, value, severity, what_zh, what_en, x, y`` (degrees of longitude and
+        latitude; missing where a row has no place).
+    path : Path
+        The ``.html`` file wanted.
+    lang : {"zh", "en"}
+        Language the page opens in.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    InputError
+        When the language is unknown.
+    CatchmentError
+        When the file cannot be written.
+    """
+    if lang not in LANGS:
+        raise InputError(f"语言 {lang!r} 不支持；请用 zh 或 en / language must be zh or en")
+    payload = problem_payload(problems, lang=lang)
+    title = "数据问题 / Problems of the data"
+    page = asset("problems.html")
+    return _write("Catchment.problems", page, ["problems.js"], payload, title, path)
+
+
 def _write(
     start: str,
     page: str,
@@ -157,7 +196,7 @@ def _write(
 ) -> Path:
     leaflet = _Map(page, scripts, attribution_control=bool(hosts))
     leaflet.add_child(_Drawing(start, payload))
-    figure = leaflet.get_root()
+    figure = leaflet.figure()
     figure.title = html.escape(title)
     figure.header.add_child(branca.element.Element(POLICY_MARK), name="policy")
     return write_page(figure.render(embedded=True), path, pictures=hosts)

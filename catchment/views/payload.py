@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import geopandas as gpd
 import networkx as nx
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +23,6 @@ from catchment.places import class_table, seats
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.region.model import Region
-
 from catchment.views.page import pick_words
 from catchment.views.plain import plain
 
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from catchment.run import Run
 
 Numbers = npt.NDArray[Any]
+Graph: TypeAlias = "nx.Graph[Any]"
 
 PLANS = ("today", "plan")
 ROLES = ("closed", "central", "complete", "teaching_point", "junior", "nine_year")
@@ -98,9 +97,7 @@ def map_payload(run: Run, *, lang: str = "zh") -> dict[str, Any]:
         "estimated": [int(k) for k in np.flatnonzero(problem.estimated.any(axis=1))],
         "trips": trips(problem, tuple(ways.values())),
         "network": [int(w) for w in problem.network],
-        "colours": {
-            p: c for p, c in zip(PLANS, _colours(problem, run.today, run.plan, cells), strict=True)
-        },
+        "colours": dict(zip(PLANS, _colours(problem, run.today, run.plan, cells), strict=True)),
         "plans": {p: _arrangement(run, p, ways[p]) for p in PLANS},
         "indicators": _indicators(run.indicators),
         "findings": _findings(run),
@@ -119,7 +116,7 @@ _CONSERVATION = ("year", "students_in", "served", "unserved", "rejected")
 
 
 def headings(run: Run) -> dict[str, Any]:
-    """What every page says about where it comes from.
+    """Say where a page comes from.
 
     Parameters
     ----------
@@ -288,7 +285,7 @@ def village_cells(
     where = np.flatnonzero(there)
     cloud = shapely.MultiPoint(list(points[there]))
     extent = shapely.union_all([shapely.box(*outline.bounds), shapely.box(*cloud.bounds)])
-    if len(where) == 1 or cloud.convex_hull.area == 0 and len(set(cloud.geoms)) < 2:
+    if len(set(cloud.geoms)) < 2:
         cells[where[0]] = outline
         return cells, outline
     parts = np.array(
@@ -698,8 +695,8 @@ def cell_pairs(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
     return np.column_stack([a[shared], c[shared]]).astype(np.int64)
 
 
-def _touching(pairs: npt.NDArray[np.int64], cell: Numbers) -> nx.Graph:
-    graph = nx.Graph()
+def _touching(pairs: npt.NDArray[np.int64], cell: Numbers) -> Graph:
+    graph: Graph = nx.Graph()
     graph.add_nodes_from(sorted(set(cell[cell >= 0].tolist())))
     ends = cell[pairs] if len(pairs) else np.zeros((0, 2), int)
     for a, c in ends.tolist():
@@ -708,7 +705,7 @@ def _touching(pairs: npt.NDArray[np.int64], cell: Numbers) -> nx.Graph:
     return graph
 
 
-def stable_colours(graphs: Iterable[nx.Graph], size: int) -> list[npt.NDArray[np.int64]]:
+def stable_colours(graphs: Iterable[Graph], size: int) -> list[npt.NDArray[np.int64]]:
     """Colour a row of graphs so that neighbours differ and colours change as little as may be.
 
     Parameters
@@ -725,7 +722,7 @@ def stable_colours(graphs: Iterable[nx.Graph], size: int) -> list[npt.NDArray[np
         that are in no graph have colour 0.
     """
     states = list(graphs)
-    union = nx.Graph()
+    union: Graph = nx.Graph()
     for graph in states:
         union.add_nodes_from(sorted(graph.nodes))
         union.add_edges_from(sorted(tuple(sorted(e)) for e in graph.edges))
@@ -782,7 +779,7 @@ def _indicators(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _findings(run: Run) -> dict[str, Any]:
-    """Findings that do not pass in full; those that pass counted."""
+    """List findings that do not pass; count those that do."""
     table = run.findings
     if not len(table):
         return {"rules": [], "rows": [], "passed": 0}
@@ -829,7 +826,7 @@ def _table(table: pd.DataFrame, columns: Sequence[str]) -> list[list[Any]]:
     """Rows of a table in the order of some columns; missing columns are empty."""
     if not len(table):
         return []
-    parts = []
+    parts: list[list[Any]] = []
     for column in columns:
         if column not in table.columns:
             parts.append([None] * len(table))

@@ -5,12 +5,6 @@ from __future__ import annotations
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from pyproj import CRS
-from scipy.sparse import csr_matrix
-from scipy.spatial import Delaunay
-from shapely import Polygon, box, voronoi_polygons
-from shapely.geometry import MultiPoint
-
 from catchment.network.graph import RoadNetwork
 from catchment.network.travel import TravelTimes
 from catchment.plan import Plan
@@ -18,6 +12,11 @@ from catchment.problem import Problem
 from catchment.region.bands import read_bands
 from catchment.region.model import Region
 from catchment.run import Run
+from pyproj import CRS
+from scipy.sparse import csr_matrix
+from scipy.spatial import Delaunay
+from shapely import Polygon, box, voronoi_polygons
+from shapely.geometry import MultiPoint
 
 HOSTILE = (
     '<img src=x onerror="window.__hit=1">',
@@ -38,7 +37,26 @@ HOSTILE = (
 )
 _SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许"
 _PLACES = ("家湾", "家坪", "家沟", "岭", "坝", "石", "河口", "家寨")
-_TOWNS = "青溪 云岭 石门 双河 白沙 龙潭 花坪 高寨 柳林 大湾 桃园 松坡 金竹 梅江".split()
+_TOWNS = (
+    "青溪", "云岭", "石门", "双河", "白沙", "龙潭", "花坪", "高寨", "柳林", "大湾", "桃园", "松坡", "金竹", "梅江",
+)  # fmt: skip
+    [
+        "青溪",
+        "云岭",
+        "石门",
+        "双河",
+        "白沙",
+        "龙潭",
+        "花坪",
+        "高寨",
+        "柳林",
+        "大湾",
+        "桃园",
+        "松坡",
+        "金竹",
+        "梅江",
+    ]
+)
 
 
 def build_run(*, villages: int = 300, seed: int = 7, hostile: bool = False) -> Run:
@@ -294,7 +312,9 @@ def _roads(spots: np.ndarray, rng: np.random.Generator, pieces: int = 6) -> Road
     """Connect neighbouring villages by winding roads cut into short segments."""
     mesh = Delaunay(spots)
     pairs = {
-        (int(min(a, c)), int(max(a, c))) for s in mesh.simplices for a, c in zip(s, np.roll(s, 1))
+        (int(min(a, c)), int(max(a, c)))
+        for s in mesh.simplices
+        for a, c in zip(s, np.roll(s, 1), strict=True)
     }
     node: list[np.ndarray] = [*spots]
     tail, head, shape, offsets, cls = [], [], [], [0], []

@@ -576,8 +576,7 @@ Catchment.start = function (mainMap, dataId) {
 
   function head(title, under) {
     return el("div", { class: "place" }, el("button", { type: "button", class: "back", id: "back", text: t("map.back"), onclick: function () { openPlace(null, false); byId("panel").focus(); } }),
-      el("h2", {}, name(title)), el("p", { class: "quiet" }, under.filter(Boolean).map(function (u, k) { return [k ? " · " : "", name(u)]; })),
-      el("p", { class: "quiet", text: data.years[state.year] }));
+      el("h2", {}, name(title)), el("p", { class: "quiet" }, under.concat([data.years[state.year]]).filter(Boolean).map(function (u, k) { return [k ? " · " : "", name(u)]; })));
   }
 
   function page() {
@@ -688,17 +687,18 @@ Catchment.start = function (mainMap, dataId) {
       .concat(data.villages.name.map(function (n, i) { return { kind: "village", k: i, name: n, where: data.villages.towns[data.villages.town[i]], code: data.villages.id[i] }; }));
     Catchment.searchBox(byId("find"), byId("found"), Catchment.finder(items, 30), function (item) { openPlace([item.kind, item.k], true); });
     listen(boards[0]);
-    var kept = null;
+    /* Canvases are printed as they stand: the stage keeps its size and is scaled to the sheet. */
     window.addEventListener("beforeprint", function () {
-      kept = [mainMap.getCenter(), mainMap.getZoom()];
-      document.body.classList.add("printing");
-      frames();
-      if (!state.open) { fit(); }
+      var stage = byId("stage"), w = stage.clientWidth, h = stage.clientHeight;
+      stage.style.width = w + "px";
+      stage.style.height = h + "px";
+      stage.style.zoom = Math.min(1.25, 1040 / w, 560 / h).toFixed(3);
+      byId("legend").open = true;
     });
     window.addEventListener("afterprint", function () {
-      document.body.classList.remove("printing");
+      var stage = byId("stage");
+      stage.style.width = stage.style.height = stage.style.zoom = "";
       frames();
-      if (kept) { mainMap.setView(kept[0], kept[1], { animate: false }); }
     });
   }
 

@@ -1,0 +1,146 @@
+/* The parents' page: find a village, read its sheet, print it. */
+(function () {
+  "use strict";
+  var el = Catchment.el, t = Catchment.t, name = Catchment.name, decimal = Catchment.decimal, empty = Catchment.empty;
+  var data = Catchment.read("parents-data"), byId = function (id) { return document.getElementById(id); }, open = -1;
+  var NONE = -1, FEWER = -10;
+  Catchment.speak(data.words, data.lang);
+
+  function lang() { return Catchment.lang(); }
+  function bandName(b) { return b[lang()] || b.id; }
+  function siteName(j) { return j >= 0 ? name(data.sites[j]) : t("par.no_school"); }
+
+  function classSize(n) { return n === FEWER ? t("par.fewer", { n: data.limit }) : n <= NONE ? "—" : t("par.at_most", { n: n }); }
+
+  function card(title, s, fresh, limit, before, then) {
+    var longer = before && s[2] !== null && before[2] !== null && s[2] - before[2] > 0.05 ? s[2] - before[2] : 0;
+    return el("div", { class: "card" + (fresh ? " new" : "") }, el("h4", { text: title }),
+      el("span", { class: "school" }, siteName(s[1])),
+      s[1] < 0 ? el("p", { class: "warn", text: t("par.no_school_yet") }) : [el("dl", {},
+        el("dt", { text: t("par.how") }), el("dd", { text: s[4] >= 0 ? t("mode." + data.modes[s[4]]) : "—" }),
+        el("dt", { text: t("par.time") }), el("dd", { text: s[2] === null ? t("par.no_way") : t("par.min", { n: decimal(s[2]) }) }),
+        el("dt", { text: t("par.distance") }), el("dd", { text: s[3] === null ? "—" : t("par.km", { n: decimal(s[3] / 1000) }) }),
+        el("dt", { text: t("par.class_size") }), el("dd", { text: then ? t("par.now_then", { a: classSize(s[5]), y: data.years[data.years.length - 1], b: classSize(then[5]) }) : classSize(s[5]) })),
+      longer ? el("p", { class: "warn", text: t("par.longer", { n: decimal(longer) }) }) : null,
+      s[6] ? el("p", { class: "warn", text: t("par.over", { n: decimal(limit, 0) }) }) : null]);
+  }
+
+  function bandPart(v, b) {
+    var steps = data.steps[v * data.bands.length + b], band = data.bands[b], today = steps[0], later = steps.slice(1);
+    var same = later.length === 1 && later[0][0] === 0, moved = later.some(function (s) { return s[1] !== today[1]; });
+    var verdict = same ? t("par.same") : moved ? t("par.changes", { y: later[0][0] }) : t("par.same_school", { y: later[0][0] });
+    return el("section", { class: "band" }, el("h3", { text: bandName(band) }), el("p", { class: "verdict" + (moved ? " change" : ""), text: verdict }),
+      el("div", { class: same ? "pair single" : "pair" }, card(same ? t("par.today_and_then") : t("par.today"), today, false, band.limit, null, same && later[0][5] !== today[5] ? later[0] : null),
+        same ? null : later.map(function (s) { return card(t("par.from_year", { y: s[0] }), s, true, band.limit, today); })));
+  }
+
+  function work(w) {
+    var words = { y: w[0], n: w[3] }, line = t("par.work_" + w[1], words), parts = line.split("{s}");
+    if (w[1] === "role") { parts = t("par.work_role", { y: w[0], r: t("role." + roles[w[3]]) }).split("{s}"); }
+    return el("li", {}, parts[0], parts.length > 1 ? siteName(w[2]) : null, parts[1] || "");
+  }
+  var roles = ["closed", "central", "complete", "teaching_point", "junior", "nine_year"];
+
+  function concerns(v) {
+    var sites = [], n = data.bands.length;
+    for (var b = 0; b < n; b++) { data.steps[v * n + b].forEach(function (s) { if (s[1] >= 0) { sites.push(s[1]); } }); }
+    return data.works.filter(function (w) { return w[2] < 0 || sites.indexOf(w[2]) >= 0; });
+  }
+
+  function sheet(v) {
+    var village = data.villages[v], works = concerns(v);
+    return [el("h2", {}, name(village.name)), el("p", { class: "town" }, name(village.town)),
+      data.bands.map(function (b, k) { return bandPart(v, k); }),
+      works.length ? el("section", { class: "band" }, el("h3", { text: t("par.first") }), el("ul", {}, works.map(work))) : null,
+      el("p", { class: "small", text: t("par.time_note") })];
+  }
+
+  function respond() {
+    function line(key) {
+      return el("li", {}, t("par.notice_" + key), data.notice[key] ? name(data.notice[key]) : el("span", { class: "blank", text: "\u00a0" }));
+    }
+    return [el("h2", { text: t("par.respond") }), el("p", { text: t("par.respond_text") }), el("ul", {}, ["until", "place", "contact", "phone"].map(line))];
+  }
+
+  function common() {
+    var box = empty(byId("common")), zh = lang() === "zh";
+    var built = data.works.filter(function (w) { return ["build", "reopen", "expand", "road"].indexOf(w[1]) >= 0; });
+    var changed = data.works.filter(function (w) { return built.indexOf(w) < 0; });
+    box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.built") }),
+      el("h3", { text: t("par.built_first") }), built.length ? el("ul", {}, built.map(work)) : el("p", { text: t("par.built_none") }),
+      changed.length ? el("details", { open: changed.length < 9 }, el("summary", { text: t("par.changed", { n: changed.length }) }), el("ul", {}, changed.map(work))) : el("p", { text: t("par.changed_none") })));
+    box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.open") }), el("p", { class: "small", text: t("par.open_text") }),
+      data.open.length ? el("ul", {}, data.open.map(function (o) {
+        return el("li", {}, el("span", { class: "tagged " + o[0], text: t("res." + o[0]) }), name(zh ? o[1] : o[2]), o[5] > 1 ? t("par.cases", { n: o[5] }) : "", " ", el("span", { class: "small" }, name(zh ? o[3] : o[4])));
+      })) : el("p", { text: t("par.open_none") })));
+    box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.questions") }), el("p", { class: "small", text: t("par.questions_text") }),
+      el("ul", {}, ["bus", "board", "lunch", "class", "building", "return"].map(function (q) { return el("li", { text: t("par.q_" + q) }); }))));
+    box.appendChild(el("div", { class: "block" }, respond()));
+  }
+
+  function show(v) {
+    open = v;
+    var box = empty(byId("answer"));
+    if (v < 0) { return; }
+    box.appendChild(el("article", { class: "village" }, sheet(v), el("div", { class: "act" },
+      el("button", { type: "button", id: "print-one", text: t("par.print_one"), onclick: function () { print([]); } }),
+      el("button", { type: "button", id: "print-town", onclick: function () { print(townOf(data.villages[v].town)); } }, t("par.print_town"), name(data.villages[v].town))),
+    el("p", { class: "sign", text: t("par.sign") })));
+  }
+
+  function townOf(town) {
+    var out = [];
+    data.villages.forEach(function (v, k) { if (v.town === town) { out.push(k); } });
+    return out;
+  }
+
+  function print(list) {
+    var box = empty(byId("sheets"));
+    list.forEach(function (v) {
+      box.appendChild(el("article", { class: "village" }, el("p", { class: "small" }, name(data.county), " · ", t("par.title"), " ", name(data.scenario), data.note ? " · " : "", name(data.note)),
+        sheet(v), respond(), el("p", { class: "sign", text: t("par.sign") }), el("p", { class: "small", text: t("par.draft") })));
+    });
+    document.body.classList.toggle("many", list.length > 0);
+    window.print();
+  }
+  window.addEventListener("afterprint", function () { document.body.classList.remove("many"); empty(byId("sheets")); });
+
+  function towns() {
+    var box = empty(byId("towns")), seen = [];
+    data.villages.forEach(function (v) { if (seen.indexOf(v.town) < 0) { seen.push(v.town); } });
+    seen.sort().forEach(function (town) {
+      box.appendChild(el("details", {}, el("summary", {}, name(town)), el("div", { class: "chips" }, townOf(town).map(function (v) {
+        return el("button", { type: "button", onclick: function () { go(v); } }, name(data.villages[v].name));
+      }))));
+    });
+  }
+
+  function go(v) {
+    show(v);
+    byId("browse").open = false;
+    byId("answer").focus({ preventScroll: true });
+    byId("answer").scrollIntoView({ block: "start" });
+  }
+
+  function build() {
+    Catchment.label(document.body);
+    document.title = data.county + " · " + t("par.title");
+    byId("county").textContent = data.county;
+    byId("scenario").textContent = data.scenario;
+    byId("note").textContent = data.note;
+    byId("note").hidden = !data.note;
+    byId("lang").textContent = lang() === "zh" ? "English" : "中文";
+    byId("stamp").textContent = [data.note, data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed })].filter(Boolean).join(" · ");
+    towns();
+    common();
+    show(open);
+  }
+
+  byId("lang").addEventListener("click", function () { Catchment.speak(data.words, lang() === "zh" ? "en" : "zh"); build(); });
+  build();
+  var items = data.villages.map(function (v, k) { return { kind: "village", k: k, name: v.name, where: v.town, code: v.id }; });
+  Catchment.searchBox(byId("find"), byId("found"), Catchment.finder(items, 40), function (item) { go(item.k); });
+  window.requestAnimationFrame(function () {
+    window.requestAnimationFrame(function () { performance.mark("catchment:painted"); document.documentElement.setAttribute("data-ready", "1"); });
+  });
+})();

@@ -1,0 +1,290 @@
+"""The page for parents: find my village; today and the proposal in plain words. No student counts.
+
+Only class sizes are shown, and none below the privacy limit: what the page does not hold cannot be
+worked out from it.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catchment.errors import InputError
+from catchment.places import class_table
+from catchment.plan import Plan
+from catchment.problem import Problem
+from catchment.views.page import (
+    LANGS,
+    POLICY_MARK,
+    asset,
+    data_block,
+    pick_words,
+    style,
+    write_page,
+)
+from catchment.views.payload import (
+    ROLES,
+    headings,
+    number,
+    site_loads,
+    site_names,
+    site_roles,
+    text,
+    village_table,
+)
+
+if TYPE_CHECKING:
+    from catchment.run import Run
+
+PRIVACY_LIMIT = 10
+"""Counts of students below this are never shown to the public."""
+
+FEWER = -10
+NONE = -1
+NOTICE = ("place", "contact", "phone", "until")
+"""What a county may say about how to respond; left out, the page has lines to fill in by hand."""
+
+
+def write_parents(
+    run: Run, path: Path, *, lang: str = "zh", notice: Mapping[str, str] | None = None
+) -> Path:
+    """Write the parents' page of a run as one file that needs nothing else.
+
+    Parameters
+    ----------
+    run : Run
+        A whole run.
+    path : Path
+        The ``.html`` file wanted.
+    lang : {"zh", "en"}
+        Language the page opens in; it can be switched in the page.
+    notice : mapping, optional
+        How to respond: ``place``, ``contact``, ``phone``, ``until``.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    InputError
+        When the language or a key of the notice is unknown.
+    CatchmentError
+        When the file cannot be written.
+    """
+    if lang not in LANGS:
+        raise InputError(f"语言 {lang!r} 不支持；请用 zh 或 en / language must be zh or en")
+    payload = parents_payload(run, lang=lang, notice=notice)
+    title = html.escape(f"{text(run.region.name)} · {text(run.name)}")
+    page = "\n".join(
+        [
+            "<!DOCTYPE html>",
+            f'<html lang="{"zh-CN" if lang == "zh" else "en"}">',
+            "<head>",
+            '<meta charset="utf-8">',
+            POLICY_MARK,
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{title}</title>",
+            f"<style>{style('parents.css')}</style>",
+            "</head>",
+            f"<body>{asset('parents.html')}",
+            data_block("parents-data", payload),
+            f"<script>{asset('common.js')}</script>",
+            f"<script>{asset('parents.js')}</script>",
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+    return write_page(page, path)
+
+
+def parents_payload(
+    run: Run, *, lang: str = "zh", notice: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Everything the parents' page shows.
+
+    Parameters
+    ----------
+    run : Run
+        A whole run.
+    lang : {"zh", "en"}
+        Language the page opens in.
+    notice : mapping, optional
+        How to respond.
+
+    Returns
+    -------
+    dict
+        Plain values; travel facts of every village-band, class sizes of at least
+        :data:`PRIVACY_LIMIT` and no other count of students.
+
+    Raises
+    ------
+    InputError
+        When a key of the notice is unknown.
+    """
+    given = dict(notice or {})
+    unknown = sorted(set(given) - set(NOTICE))
+    if unknown:
+        raise InputError(
+            f"公告中有不认识的项 {unknown}；可用 {list(NOTICE)} / unknown part of the notice"
+        )
+    problem = run.problem
+    names, towns = village_table(run)
+    sizes = [class_sizes(problem, plan) for plan in (run.today, run.plan)]
+    return {
+        "format": 1,
+        "lang": lang,
+        "words": pick_words("par", "role", "mode", "res", "map"),
+        **headings(run),
+        "limit": PRIVACY_LIMIT,
+        "modes": list(problem.modes),
+        "sites": site_names(run),
+        "villages": [
+            {"id": text(v), "name": n, "town": w}
+            for v, n, w in zip(problem.village_ids, names, towns, strict=True)
+        ],
+        "steps": [
+            _steps(problem, run.today, run.plan, sizes, i)
+            for i in range(len(problem.group_village))
+        ],
+        "works": _works(run),
+        "open": _open_points(run),
+        "notice": {key: text(given.get(key, "")) for key in NOTICE},
+    }
+
+
+def class_sizes(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
+    """Largest class of every site by band and year, as it may be shown to the public.
+
+    Parameters
+    ----------
+    problem : Problem
+        The question.
+    plan : Plan
+        An arrangement.
+
+    Returns
+    -------
+    (m, b, t) int64
+        Students of the largest class; -10 where there are fewer than :data:`PRIVACY_LIMIT`, -1
+        where there is no class.
+    """
+    m, b, t = plan.open.shape
+    largest = np.full((m, b, t), NONE, np.int64)
+    table = class_table(site_loads(problem, plan), plan.classes)
+    band = problem.grade_band
+    for k in range(b):
+        grades = np.flatnonzero(band == k)
+        if not len(grades):
+            continue
+        mine = (table.grade <= grades[-1]) & (table.grade_to >= grades[0])
+        np.maximum.at(largest, (table.site[mine], np.int32(k), table.year[mine]), table.size[mine])
+    small = (largest >= 0) & (largest < PRIVACY_LIMIT)
+    return np.where(small, FEWER, largest)
+
+
+def _steps(
+    problem: Problem,
+    today: Plan,
+    plan: Plan,
+    sizes: list[npt.NDArray[np.int64]],
+    i: int,
+) -> list[list[Any]]:
+    """Today's trip of a village-band, then every change of the proposal by year.
+
+    Each is year, site, minutes, metres, mode, largest class and whether it is over the limit.
+    """
+
+    def state(p: int, t: int) -> list[Any]:
+        way = (today, plan)[p]
+        j, band = int(way.site_of[i, t]), int(problem.group_band[i])
+        if j < 0:
+            return [-1, None, None, -1, NONE, 0]
+        w = int(problem.network[t])
+        cost = float(problem.minutes[w, i, j])
+        mode = int(way.mode_of[i, t])
+        boards = mode >= 0 and problem.modes[mode] == "board"
+        over = cost > float(problem.trip_limit[band]) and not boards
+        return [
+            j,
+            number(cost, 1),
+            number(problem.metres[w, i, j], 0),
+            mode,
+            int(sizes[p][j, band, t]),
+            int(over),
+        ]
+
+    years = problem.years
+    out = [[int(years[0]), *state(0, 0)]]
+    last = out[0][1:5]
+    for t, year in enumerate(years):
+        now = state(1, t)
+        if now[:4] != last:
+            out.append([int(year), *now])
+            last = now[:4]
+    if len(out) == 1:
+        out.append([int(years[-1]), *state(1, len(years) - 1)])
+        out[1][0] = 0
+    return out
+
+
+def _works(run: Run) -> list[list[Any]]:
+    """What is built, changed and closed, by year: year, kind, site, rooms added."""
+    problem, plan = run.problem, run.plan
+    out: list[list[Any]] = []
+    before = site_roles(run, run.today)
+    after = site_roles(run, plan)
+    point = ROLES.index("teaching_point")
+    for j in range(len(problem.site_ids)):
+        was_rooms, was = int(problem.rooms[j, 0]), int(before[j, 0])
+        for t, year in enumerate(problem.years):
+            now, rooms = int(after[j, t]), int(problem.rooms[j, t])
+            if now and not was:
+                kind = "reopen" if problem.existing[j] else "build"
+                out.append([int(year), kind, j, rooms])
+            elif was and not now:
+                out.append([int(year), "close", j, 0])
+            elif now and rooms > was_rooms:
+                out.append([int(year), "expand", j, rooms - was_rooms])
+            if now and was and now != was:
+                out.append([int(year), "point" if now == point else "role", j, now])
+            was, was_rooms = now, max(rooms, was_rooms)
+    for t in range(1, len(problem.years)):
+        if problem.network[t] != problem.network[t - 1]:
+            out.append([int(problem.years[t]), "road", -1, 0])
+    order = {"road": 0, "build": 1, "reopen": 2, "expand": 3, "role": 4, "point": 5, "close": 6}
+    return sorted(out, key=lambda w: (w[0], order[w[1]], w[2]))
+
+
+def _open_points(run: Run) -> list[list[Any]]:
+    """Rules not yet met, without data or awaiting evidence: result, titles, sources, places."""
+    table = run.findings
+    if not len(table):
+        return []
+    found: dict[tuple[str, str], list[Any]] = {}
+    for row in table.to_dict("records"):
+        if row["result"] not in ("fail", "unknown", "evidence"):
+            continue
+        key = (str(row["result"]), str(row["code"]))
+        entry = found.setdefault(
+            key,
+            [
+                text(row["result"]),
+                *(
+                    text(row[c], longest=300)
+                    for c in ("title_zh", "title_en", "citation_zh", "citation_en")
+                ),
+                0,
+            ],
+        )
+        entry[5] += 1
+    order = {"fail": 0, "evidence": 1, "unknown": 2}
+    return [found[k] for k in sorted(found, key=lambda k: (order[k[0]], k[1]))]

@@ -1,0 +1,57 @@
+"""What a map of input problems needs: the rows that have a place, as one dict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from catchment.views.page import pick_words
+from catchment.views.payload import text
+
+_STEP = 1e5
+_TEXTS = ("layer", "row", "column", "value", "severity", "what_zh", "what_en")
+
+
+def problem_payload(
+    problems: pd.DataFrame, *, lang: str = "zh", outline: Sequence[Sequence[float]] = ()
+) -> dict[str, Any]:
+    """Rows of a table of problems that have a place.
+
+    Parameters
+    ----------
+    problems : DataFrame
+        ``layer, row, column, value, severity, what_zh, what_en, x, y``; degrees of longitude and
+        latitude, missing where a row has no place.
+    lang : {"zh", "en"}
+        Language the page opens in.
+    outline : sequence of (lon, lat), optional
+        Outline drawn behind the rows.
+
+    Returns
+    -------
+    dict
+        Plain values; ``placeless`` counts the rows that cannot be drawn.
+    """
+    x = pd.to_numeric(problems["x"], errors="coerce").to_numpy(float)
+    y = pd.to_numeric(problems["y"], errors="coerce").to_numpy(float)
+    there = np.isfinite(x) & np.isfinite(y) & (np.abs(x) <= 180) & (np.abs(y) <= 85)
+    rows = []
+    for record, px, py in zip(problems[there].to_dict("records"), x[there], y[there], strict=True):
+        rows.append(
+            [
+                *(text(record.get(c), longest=400) for c in _TEXTS),
+                round(px * _STEP),
+                round(py * _STEP),
+            ]
+        )
+    return {
+        "format": 1,
+        "lang": lang,
+        "words": pick_words("map", "prob"),
+        "rows": rows,
+        "placeless": int((~there).sum()),
+        "outline": [round(c * _STEP) for point in outline for c in point],
+    }
