@@ -178,7 +178,9 @@ def _gauss_krueger_name(raw: str) -> int | None:
         return None
     wide = re.search(r"(?<!\d)6\s*[-°]?\s*(?:degree|度)|六度", low) is not None
     narrow = re.search(r"(?<!\d)3\s*[-°]?\s*(?:degree|度)|三度", low) is not None
-    # Without a width the meridian decides where it can: county surveys use three degrees.
+    # EPSG and Esri name the six-degree systems without a width; in Chinese words a width left out
+    # means three degrees, as county surveys use.
+    wide = wide or re.search(r"cgcs\s?2000[\s/]*(?:gk|gauss)", low) is not None
     step = 6 if wide and not narrow else 3
     meridian = re.search(
         r"(?:cm|central meridian|中央经线|中央子午线|meridian)\D{0,6}(\d{2,3})(?!\d)", low
