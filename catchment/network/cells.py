@@ -12,6 +12,7 @@ import shapely
 from scipy.sparse import csgraph
 from shapely.geometry.base import BaseGeometry
 
+from catchment.network.snap import coordinates
 from catchment.region.model import Region
 
 _APART_M = 2.0
@@ -108,8 +109,7 @@ def neighbours(cells: gpd.GeoDataFrame, *, link_parts: bool = True) -> sp.csr_ma
 
 
 def _coordinates(villages: gpd.GeoDataFrame) -> npt.NDArray[np.float64]:
-    points = villages.geometry.to_numpy()
-    return np.column_stack([shapely.get_x(points), shapely.get_y(points)]).astype(np.float64)
+    return np.column_stack(coordinates(villages.geometry.to_numpy()))
 
 
 def _spread(xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -44,6 +44,28 @@ class Attachments:
     moved: npt.NDArray[np.bool_]
 
 
+def coordinates(
+    geometry: npt.ArrayLike,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Read the coordinates of points; of rows without a point, nan.
+
+    Parameters
+    ----------
+    geometry : (p,) array-like of Point
+        Points; None, empty points and other shapes count as no place.
+
+    Returns
+    -------
+    x, y : (p,) float64
+        Coordinates.
+    """
+    shapes = np.asarray(geometry, dtype=object)
+    x, y = np.full(len(shapes), np.nan), np.full(len(shapes), np.nan)
+    there = (shapely.get_type_id(shapes) == 0) & ~shapely.is_empty(shapes)
+    x[there], y[there] = shapely.get_x(shapes[there]), shapely.get_y(shapes[there])
+    return x, y
+
+
 def attach(
     network: RoadNetwork,
     x: npt.ArrayLike,

@@ -9,7 +9,6 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import shapely
 
 from catchment.errors import InputError
 from catchment.network.graph import RoadNetwork, components, lengths, strong_components
@@ -17,7 +16,7 @@ from catchment.network.journey import door_to_door
 from catchment.network.modes import Modes, modes_of
 from catchment.network.roads import RoadClass, class_index, road_classes_of
 from catchment.network.slope import slope_factors
-from catchment.network.snap import Attachments, attach
+from catchment.network.snap import Attachments, attach, coordinates
 from catchment.region.bands import Band
 from catchment.region.model import Region
 
@@ -272,9 +271,8 @@ class _Places:
 
     @staticmethod
     def of(table: gpd.GeoDataFrame, key: str, kind: str) -> _Places:
-        points = table.geometry.to_numpy()
         ids = tuple(str(k) for k in table[key])
-        return _Places(ids, (kind,) * len(ids), shapely.get_x(points), shapely.get_y(points))
+        return _Places(ids, (kind,) * len(ids), *coordinates(table.geometry.to_numpy()))
 
     def take(self, which: Sequence[int]) -> _Places:
         at = np.asarray(which, dtype=np.int64)

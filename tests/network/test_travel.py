@@ -307,6 +307,14 @@ def test_no_villages_and_no_schools() -> None:
     assert travel_times(region({"v": place(1, 0)}, {}), net).minutes.shape == (4, 1, 0)
 
 
+def test_village_without_a_place_is_listed() -> None:
+    county = region({"lost": shapely.Point(), "v": place(0, 0)}, {"s": place(4, 0)})
+    times = travel_times(county, network("A---------B"))
+    assert np.isinf(times.minutes[:, 0]).all()
+    assert times.snaps["beyond_limit"].tolist() == [True, False, False]
+    assert walk(times, "v", "s")[1] == pytest.approx(400)
+
+
 def test_best_mode_walks_then_rides_then_walks_anyway() -> None:
     minutes = np.array(
         [
