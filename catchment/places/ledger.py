@@ -300,27 +300,37 @@ def _chosen(
     """Say what the plan does about a class, or else propose the least disruptive way."""
     j, k, t = one.site, one.grade, one.year
     year = facts.years[t]
+    left = _years_left(facts, j, k, t)
     if t + 1 < len(facts.years):
-        following = facts.years[t + 1]
-        last = k + 1 >= len(facts.grades) or not facts.hosted[j, k + 1, t + 1]
-        if last and not facts.students[j, k + 1 :, t + 1].any():
-            return "毕业或升学后自然消除", "ends when the grade leaves", "", f"{following}-08-31"
-        if not last:
-            students, classes = facts.students[j, k + 1, t + 1], facts.classes[j, k + 1, t + 1]
-            standard = limits.standard(facts.grades[k + 1])
-            if classes and -(-students // classes) <= standard:
-                zh, en = _reason(facts, one)
-                return zh, en, ways[0].responsible, f"{following}-08-31"
+        gap = facts.years[t + 1] - year
+        if gap >= left:
+            zh, en = "毕业或升学后自然消除", "ends when the grade leaves"
+            return zh, en, facts.site_names[j], f"{year + left}-08-31"
+        students = facts.students[j, k + gap, t + 1]
+        classes = facts.classes[j, k + gap, t + 1]
+        standard = limits.standard(facts.grades[k + gap])
+        if classes and -(-students // classes) <= standard:
+            zh, en = _reason(facts, one, k + gap)
+            return zh, en, ways[0].responsible, f"{facts.years[t + 1]}-08-31"
     way = ways[0]
     return f"建议：{way.zh}", f"proposed: {way.en}", way.responsible, f"{year + way.years}-08-31"
 
 
-def _reason(facts: LedgerFacts, one: _Large) -> tuple[str, str]:
+def _years_left(facts: LedgerFacts, j: int, k: int, t: int) -> int:
+    """Years until a grade leaves the site, by the grades taught there."""
+    taught = facts.hosted[j, :, t]
+    last = k
+    while last + 1 < len(taught) and taught[last + 1]:
+        last += 1
+    return last - k + 1
+
+
+def _reason(facts: LedgerFacts, one: _Large, after: int) -> tuple[str, str]:
     j, k, t = one.site, one.grade, one.year
-    if facts.rooms[j, t + 1] > facts.rooms[j, t]:
-        return "方案：扩建教室后增班", "plan: more rooms, more classes"
-    if facts.classes[j, k + 1, t + 1] > facts.classes[j, k, t]:
+    if facts.classes[j, after, t + 1] > facts.classes[j, k, t]:
+        if facts.rooms[j, t + 1] > facts.rooms[j, t]:
+            return "方案：扩建教室后增班", "plan: more rooms, more classes"
         return "方案：利用空余教室增班", "plan: one more class in a free room"
-    if facts.students[j, k + 1, t + 1] < facts.students[j, k, t]:
+    if facts.students[j, after, t + 1] < facts.students[j, k, t]:
         return "方案：调整招生范围，学生分流", "plan: catchment changed, fewer students"
     return "方案：重新编班", "plan: classes formed anew"

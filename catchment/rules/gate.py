@@ -249,7 +249,8 @@ def _trips(case: Case, closing: Closing, rule: Rule, out: Findings) -> None:
     problem, roll, t = case.problem, case.rolls[0], closing.year
     limit = problem.trip_limit[problem.group_band].astype(float)
     half_hour = case.find("R-TRV-01", "grades=1-3")
-    late = lost = nowhere = 0
+    board = problem.modes.index("board") if "board" in problem.modes else -2
+    late = lost = nowhere = boarders = 0
     worst = 0.0
     for i in closing.groups:
         pupils = int(roll.students[i, t])
@@ -259,6 +260,9 @@ def _trips(case: Case, closing: Closing, rule: Rule, out: Findings) -> None:
         minutes = float(roll.minutes[i, t])
         if not np.isfinite(minutes):
             lost += pupils
+            continue
+        if case.plan.mode_of[i, t] == board:
+            boarders += pupils
             continue
         worst = max(worst, minutes)
         if minutes > limit[i] * (1 + 1e-6):
@@ -275,6 +279,8 @@ def _trips(case: Case, closing: Closing, rule: Rule, out: Findings) -> None:
         _add(case, closing, rule, out, NAN, "unknown", zh, en)
     else:
         zh, en = f"并入学生最长单程 {worst:.0f} 分钟", f"longest trip {worst:.0f} min"
+        if boarders:
+            zh, en = f"{zh}，寄宿 {boarders} 人", f"{en}, {boarders} board"
         _add(case, closing, rule, out, 0.0, "pass", zh, en)
 
 
@@ -287,8 +293,12 @@ def _room_for(case: Case, closing: Closing, rule: Rule, out: Findings) -> None:
         [b in case.facts.bands and case.facts.bands[b].boarding != "no" for b in problem.bands]
     )[problem.group_band]
     far = roll.minutes[:, t] > problem.trip_limit[problem.group_band]
+    if "board" in problem.modes:
+        boards = boards | (case.plan.mode_of[:, t] == problem.modes.index("board"))
+        far = far | (case.plan.mode_of[:, t] == problem.modes.index("board"))
     short: list[int] = []
     unsure: list[int] = []
+    shown: list[str] = []
     least = NAN
     for j in closing.receivers:
         here = case.plan.site_of[:, t] == j
@@ -307,17 +317,26 @@ def _room_for(case: Case, closing: Closing, rule: Rule, out: Findings) -> None:
         if have != have or have < 0:
             unsure.append(j)
             continue
+        shown.append(f"{case.facts.site_name[j]} {have:g}/{need}")
         ratio = have / need
         least = ratio if least != least else min(least, ratio)
         if ratio < limit:
             short.append(j)
     if short:
-        _add(case, closing, rule, out, least, "fail", f"{_names(case, short)} 不足", "too few")
+        zh, en = (
+            f"{_names(case, short)} 不足（现有/需要：{'、'.join(shown)}）",
+            f"too few (present/needed): {', '.join(shown)}",
+        )
+        _add(case, closing, rule, out, least, "fail", zh, en)
     elif unsure:
         zh = f"{_names(case, unsure)} 未填报"
         _add(case, closing, rule, out, NAN, "unknown", zh, f"not reported: {_names(case, unsure)}")
+    elif shown:
+        listed = "、".join(shown)
+        zh, en = f"现有/需要：{listed}", f"present/needed: {listed}"
+        _add(case, closing, rule, out, least, "pass", zh, en)
     else:
-        _add(case, closing, rule, out, least, "pass")
+        _add(case, closing, rule, out, NAN, "pass", "没有此项需求", "not needed")
 
 
 def _receiver_size(

@@ -90,6 +90,7 @@ def _checker(rule: Rule) -> _Check:
         "staff_per_class": size.check_staff,
         "unserved_students": travel.check_unserved,
         "walk_beyond_limit": travel.check_bus_need,
+        "boarders": travel.check_boarders,
         "bus_speed": travel.check_bus_speed,
         "junior_schools": travel.check_towns,
     }

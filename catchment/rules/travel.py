@@ -77,8 +77,10 @@ def check_trips(case: Case, rule: Rule, out: Findings) -> None:
         "trip_m": roll.metres,
     }[rule.quantity]
     walking = np.array([m.startswith("walk") for m in problem.modes] + [False])
+    boards = np.array([m == "board" for m in problem.modes] + [False])
     for y, year in enumerate(problem.years):
-        about = (pupils[:, y] > 0) & roll.served[:, y]
+        # boarders make the trip once a week: limits of the daily way are not about them
+        about = (pupils[:, y] > 0) & roll.served[:, y] & ~boards[case.plan.mode_of[:, y]]
         if rule.quantity == "walk_minutes":
             about &= walking[case.plan.mode_of[:, y]]
         applies, doubtful = _urban(case, rule, y)
@@ -86,7 +88,23 @@ def check_trips(case: Case, rule: Rule, out: Findings) -> None:
         over = about & applies & known & ~_holds(rule, value[:, y])
         unsure = about & ((applies & ~known) | (doubtful & ~(known & _holds(rule, value[:, y]))))
         for i in np.flatnonzero(over):
-            _group(case, rule, out, int(i), y, float(value[i, y]), "fail", int(pupils[i, y]))
+            # the urban radius is a standard for new builds; of an existing school it only informs
+            old = "urban" in rule.scope and rule.severity == "standard"
+            old = old and bool(problem.existing[case.plan.site_of[i, y]])
+            _group(
+                case,
+                rule,
+                out,
+                int(i),
+                y,
+                float(value[i, y]),
+                "fail",
+                int(pupils[i, y]),
+                ("规范适用于新建学校，现有学校仅供参考", "a standard for new builds")
+                if old
+                else ("", ""),
+                severity="soft" if old else "",
+            )
         for i in np.flatnonzero(unsure):
             why = (
                 ("没有可行路径", "no trip is known")
@@ -197,6 +215,35 @@ def check_bus_speed(case: Case, rule: Rule, out: Findings) -> None:
         out.add(rule, "county", "county", "全县", year, round(speed, 6), result)
 
 
+def check_boarders(case: Case, rule: Rule, out: Findings) -> None:
+    """Check that nobody of the grades named boards.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    rule : Rule
+        ``R-BRD-01``.
+    out : Findings
+        Takes one finding a village, band and year with boarders; unknown where the question knows
+        no boarding.
+    """
+    problem = case.problem
+    if "board" not in problem.modes:
+        zh, en = "没有寄宿安排的数据", "no boarding in this question"
+        out.add(rule, "county", "county", "全县", problem.years[0], NAN, "unknown", zh, en)
+        return
+    mode = problem.modes.index("board")
+    pupils = problem.students[:, grades_of(case, rule), :].sum(axis=1, dtype=np.int64)
+    for y, year in enumerate(problem.years):
+        there = (case.plan.mode_of[:, y] == mode) & (pupils[:, y] > 0)
+        for i in np.flatnonzero(there):
+            number = int(pupils[i, y])
+            _group(case, rule, out, int(i), y, number, "fail", number, ("寄宿", "boards"))
+        if not there.any():
+            out.add(rule, "county", "county", "全县", year, 0.0, "pass")
+
+
 def check_towns(case: Case, rule: Rule, out: Findings) -> None:
     """Check that every township has a junior school.
 
@@ -275,6 +322,8 @@ def _group(
     result: str,
     pupils: int,
     why: tuple[str, str] = ("", ""),
+    *,
+    severity: str = "",
 ) -> None:
     problem, facts = case.problem, case.facts
     v, b, j = int(problem.group_village[i]), int(problem.group_band[i]), case.plan.site_of[i, y]
@@ -292,4 +341,5 @@ def _group(
         "；".join(x for x in (zh, f"就读 {school}" if school else "", why[0]) if x),
         "; ".join(x for x in (en, f"attends {school}" if school else "", why[1]) if x),
         students=pupils,
+        severity=severity,
     )

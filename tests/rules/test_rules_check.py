@@ -135,6 +135,20 @@ def riders(world: World) -> World:
     return world.with_problem(mode=np.full_like(p.mode, 3))
 
 
+def boarding(band: int) -> Knob:
+    """Let one band of village v2 board."""
+
+    def turn(world: World) -> World:
+        p = world.problem
+        mode = p.mode.copy()
+        mode[:, 6 + band, :] = 3
+        return world.with_problem(
+            modes=("walk_lower", "walk_upper", "walk_junior", "board"), mode=mode
+        )
+
+    return turn
+
+
 def receiver(**changes: object) -> Knob:
     return lambda w: w.with_facts(**changes)
 
@@ -223,6 +237,7 @@ CASES: dict[Key, tuple[Knob, Knob, Knob | None]] = {
     ("R-TRV-06", "mode=bus"): (riders, lambda w: riders(w).with_problem(metres=w.problem.metres * 30), slower(1)),
     ("R-TRV-07", f"stage=primary;{URBAN}"): (near, both(all_urban, slower(5)), town_unknown),
     ("R-TRV-07", f"stage=junior;{URBAN}"): (near, both(all_urban, slower(5)), town_unknown),
+    ("R-BRD-01", "grades=1-3"): (boarding(1), boarding(0), same),
     ("R-NEAR-01", "grades=1-9"): (same, unserved, None),
     ("R-TOWN-01", "township"): (same, lambda w: w.with_facts(village_town=("north", "far", "far", "far")), no_junior),
     ("R-CLS-01", "stage=primary"): (same, rooms(6), "bare"),
@@ -266,7 +281,7 @@ CASES: dict[Key, tuple[Knob, Knob, Knob | None]] = {
 }  # fmt: skip
 
 # no layer of the region holds what these need, so they are unknown and never anything else
-NOT_RECORDED = ("R-BRD-01", "R-YZ-")
+NOT_RECORDED = ("R-YZ-",)
 
 
 def results(world: World, key: Key) -> set[str]:
@@ -335,7 +350,7 @@ def test_unknown_case(world: World, key: Key, monkeypatch: pytest.MonkeyPatch) -
     assert "unknown" in results(knob(world), key)
 
 
-@pytest.mark.parametrize("code", ["R-BRD-01", "R-YZ-01", "R-YZ-09"])
+@pytest.mark.parametrize("code", ["R-YZ-01", "R-YZ-09"])
 def test_what_no_layer_holds_is_unknown(world: World, code: str) -> None:
     table = world.findings()
     assert set(table[table["code"] == code]["result"]) == {"unknown"}
@@ -408,6 +423,24 @@ def test_gate_names_the_hard_item_that_forbids(world: World, knob: Knob, code: s
     assert row["result"] == "fail"
     assert code in row["detail_zh"]
     assert code in row["detail_en"]
+
+
+def test_boarders_of_the_upper_grades_are_no_late_trips(world: World) -> None:
+    far = far_upper(world)
+    assert verdict(far)["result"] == "fail"
+    p = far.problem
+    mode = p.mode.copy()
+    mode[:, [7, 10], 1] = 3
+    boards = far.with_problem(modes=("walk_lower", "walk_upper", "walk_junior", "board"), mode=mode)
+    assert verdict(boards)["result"] == "evidence"
+    assert "R-CON-03" in verdict(seats(20, 1000, 1000)(boards))["detail_zh"]
+
+
+def test_urban_radius_of_an_existing_school_only_informs(world: World) -> None:
+    table = both(all_urban, slower(5))(world).findings()
+    rows = table[(table["code"] == "R-TRV-07") & (table["result"] == "fail")]
+    assert len(rows)
+    assert set(rows["severity"]) == {"soft"}
 
 
 def test_gate_is_undecided_when_data_are_missing(world: World) -> None:
