@@ -116,17 +116,17 @@ def test_published_gcj_vectors(wgs, gcj):
     assert apart(*gcj02_to_wgs84(*gcj), *wgs) < 0.01
 
 
-@pytest.mark.parametrize(
-    ("bd", "wgs"),
-    [
-        ((120.019809, 29.199786), (120.00877901149691, 29.196131605295484)),
-        ((120.036455, 29.210504), (120.0253853970846, 29.206795749156136)),
-    ],
-)
-def test_published_bd_vectors(bd, wgs):
-    # The published inverse is one step of the approximation: right to about a metre.
-    assert apart(*bd09_to_wgs84(*bd), *wgs) < 5.0
-    assert apart(*wgs84_to_bd09(*bd09_to_wgs84(*bd)), *bd) < 0.001
+def test_published_bd_vectors():
+    # Two independent libraries; their inverse is one step of the approximation.
+    assert (
+        apart(*transform(116.404, 39.915, "GCJ-02", "BD-09"), 116.41036949371029, 39.92133699351021)
+        < 0.01
+    )
+    assert (
+        apart(*transform(116.404, 39.915, "BD-09", "GCJ-02"), 116.39762729119315, 39.90865673957631)
+        < 1.0
+    )
+    assert apart(*bd09_to_wgs84(123.0, 45.0), 122.98762210, 44.99171540) < 1.0
 
 
 @settings(deadline=None, max_examples=200)
