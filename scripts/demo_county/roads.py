@@ -396,9 +396,10 @@ def _directed(ways: list[Way], one_way: Sequence[str]) -> list[Way]:
 
 
 def _strong_parts(ways: list[Way]) -> int:
-    """Count the parts within which every place is reached from every other."""
-    there = [(w.cells[0], w.cells[-1]) for w in ways]
-    back = [(b, a) for (a, b), w in zip(there, ways, strict=True) if "oneway" not in w.tags]
+    """Count the parts within which every place is reached from every other by vehicle."""
+    driven = [w for w in ways if w.tags["highway"] not in {"path", "track"}]
+    there = [(w.cells[0], w.cells[-1]) for w in driven]
+    back = [(b, a) for (a, b), w in zip(there, driven, strict=True) if "oneway" not in w.tags]
     number: dict[int, int] = {}
     pairs = [
         (number.setdefault(a, len(number)), number.setdefault(b, len(number)))

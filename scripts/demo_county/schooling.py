@@ -352,7 +352,10 @@ def _beside(grid: roads.Grid, cell: int, taken: set[int]) -> int:
 def _designate(county: County, villages: tuple[Village, ...], schools: list[School]) -> Ints:
     """Designate schools as offices do: in the own township, even where another is nearer."""
     cells = [s.cell for s in schools]
-    metres = roads.distances(county.grid, cells)[:, [v.cell for v in villages]].T
+    at = [v.cell for v in villages]
+    walked = roads.distances(county.grid, cells)[:, at].T
+    driven = roads.distances(county.grid, cells, roads.RANK["unclassified"])[:, at].T
+    metres = np.where(walked <= 2_200.0, walked, driven)
     straight = np.hypot(
         np.array([[v.x] for v in villages]) - np.array([s.x for s in schools]),
         np.array([[v.y] for v in villages]) - np.array([s.y for s in schools]),
@@ -373,9 +376,11 @@ def _designate(county: County, villages: tuple[Village, ...], schools: list[Scho
             if village.kind == "town":
                 own = [j for j in own if schools[j].urban == "121"]
             best = min(own, key=lambda j: (metres[start, j], j), default=hosts[0])
-            other = min(hosts, key=lambda j: (metres[start, j], j))
+            other = min(hosts, key=lambda j: (metres[k, j], j))
             # Over the border only where the own township's school is out of all proportion.
-            absurd = metres[start, best] > max(9_000.0, 1.8 * metres[start, other])
+            absurd = metres[k, best] > max(
+                9_000.0 if band < 2 else 34_000.0, 1.7 * metres[k, other]
+            )
             result[k, band] = other if absurd else best
     return _town_loads(villages, schools, metres, result)
 

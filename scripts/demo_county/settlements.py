@@ -346,12 +346,12 @@ def _lonely(grid: Grid, terrain: Terrain, across: Bools) -> list[int]:
     dry = ~(terrain.river | terrain.bridge).ravel()
     while len(result) < _LONELY:
         far = cKDTree(grid.spot[near]).query(grid.spot)[0]
-        best = int(np.argmax(np.where(inner & dry, far, 0.0)))
-        if far[best] < 2150.0:
+        best = int(np.argmin(np.where(inner & dry, np.abs(far - 2450.0), np.inf)))
+        if abs(far[best] - 2450.0) > 300.0:
             return result
         result.append(best)
         near = near.copy()
-        near |= np.hypot(*(grid.spot - grid.spot[best]).T) < 1500.0
+        near |= np.hypot(*(grid.spot - grid.spot[best]).T) < 6000.0
     return result
 
 
