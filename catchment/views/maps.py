@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import branca.element
 import folium
-import pandas as pd
 
 from catchment.errors import CatchmentError, InputError
 from catchment.views.page import LANGS, POLICY_MARK, asset, data_block, style, write_page
 from catchment.views.payload import map_payload, text
-from catchment.views.problem_map import problem_payload
 
 if TYPE_CHECKING:
     from catchment.run import Run
@@ -149,43 +147,12 @@ def write_map(
     if base:
         payload["tiles"] = base
     title = f"{text(run.region.name)} · {text(run.name)}"
-    return _write("Catchment.start", asset("map.html"), ["map.js"], payload, title, path, hosts)
+    return write_drawn(
+        "Catchment.start", asset("map.html"), ["map.js"], payload, title, path, hosts
+    )
 
 
-def write_problem_map(problems: pd.DataFrame, path: Path, *, lang: str = "zh") -> Path:
-    """Write a map of the rows of the input that need attention.
-
-    Parameters
-    ----------
-    problems : DataFrame
-        ``layer, row, column, value, severity, what_zh, what_en, x, y`` (degrees of longitude and
-        latitude; missing where a row has no place).
-    path : Path
-        The ``.html`` file wanted.
-    lang : {"zh", "en"}
-        Language the page opens in.
-
-    Returns
-    -------
-    Path
-        ``path``.
-
-    Raises
-    ------
-    InputError
-        When the language is unknown.
-    CatchmentError
-        When the file cannot be written.
-    """
-    if lang not in LANGS:
-        raise InputError(f"语言 {lang!r} 不支持；请用 zh 或 en / language must be zh or en")
-    payload = problem_payload(problems, lang=lang)
-    title = "数据问题 / Problems of the data"
-    page = asset("problems.html")
-    return _write("Catchment.problems", page, ["problems.js"], payload, title, path)
-
-
-def _write(
+def write_drawn(
     start: str,
     page: str,
     scripts: Sequence[str],
@@ -194,6 +161,35 @@ def _write(
     path: Path,
     hosts: Sequence[str] = (),
 ) -> Path:
+    """Write a page with a map that the package's own module draws.
+
+    Parameters
+    ----------
+    start : str
+        Function of the module that draws.
+    page : str
+        Body of the page, with ``<!--map-->`` where the map goes.
+    scripts : sequence of str
+        Modules, besides those of every map.
+    payload : dict
+        What is drawn.
+    title : str
+        Title of the page, as text.
+    path : Path
+        The file wanted.
+    hosts : sequence of str
+        Origins of map tiles.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    CatchmentError
+        When the page would need something that is not shipped, or cannot be written.
+    """
     leaflet = _Map(page, scripts, attribution_control=bool(hosts))
     leaflet.add_child(_Drawing(start, payload))
     figure = leaflet.figure()

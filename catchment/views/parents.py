@@ -237,7 +237,7 @@ def _steps(
 
 
 def _works(run: Run) -> list[list[Any]]:
-    """What is built, changed and closed, by year: year, kind, site, rooms added."""
+    """List what is built, changed and closed: year, kind, site, rooms added."""
     problem, plan = run.problem, run.plan
     out: list[list[Any]] = []
     before = site_roles(run, run.today)
@@ -257,9 +257,11 @@ def _works(run: Run) -> list[list[Any]]:
             if now and was and now != was:
                 out.append([int(year), "point" if now == point else "role", j, now])
             was, was_rooms = now, max(rooms, was_rooms)
-    for t in range(1, len(problem.years)):
-        if problem.network[t] != problem.network[t - 1]:
-            out.append([int(problem.years[t]), "road", -1, 0])
+    out.extend(
+        [int(problem.years[t]), "road", -1, 0]
+        for t in range(1, len(problem.years))
+        if problem.network[t] != problem.network[t - 1]
+    )
     order = {"road": 0, "build": 1, "reopen": 2, "expand": 3, "role": 4, "point": 5, "close": 6}
     return sorted(out, key=lambda w: (w[0], order[w[1]], w[2]))
 

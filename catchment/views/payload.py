@@ -1,61 +1,47 @@
 """Everything a page of a run needs, as one dict that JSON can hold.
 
 Counts of students are per village and band, never per student; home points are not read at all.
-Geometry is in WGS84 as integers of 1e-5 degree (about a metre), each vertex as a step from the one
-before.
+Geometry is that of :mod:`catchment.views.ground`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import shapely
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
+from catchment.indicators.registry import registry
+from catchment.network.cells import neighbours, village_cells
 from catchment.places import class_table, seats
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.region.model import Region
+from catchment.views.ground import (
+    Frame,
+    Numbers,
+    catchment_colours,
+    frame_of,
+    outlines,
+    rings,
+    roads,
+    spots,
+)
 from catchment.views.page import pick_words
 from catchment.views.plain import plain
 
 if TYPE_CHECKING:
     from catchment.run import Run
 
-Numbers = npt.NDArray[Any]
-Graph: TypeAlias = "nx.Graph[Any]"
 
 PLANS = ("today", "plan")
 ROLES = ("closed", "central", "complete", "teaching_point", "junior", "nine_year")
-COLOURS = 5
-"""Colours of catchments: four of the ladder and one hatch."""
-_STEP = 1e5
-_SIMPLIFY_M = 6.0
-_CELL_SIMPLIFY_M = 15.0
 _LONGEST_NAME = 160
-_RANKS = {
-    "motorway": 0, "trunk": 0, "primary": 0, "secondary": 1, "tertiary": 2,
-    "unclassified": 3, "residential": 3, "living_street": 3, "road": 3,
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """Turns metric points into steps of 1e-5 degree."""
-
-    change: Transformer
-
-    def points(self, x: Numbers, y: Numbers) -> npt.NDArray[np.int64]:
-        lon, lat = self.change.transform(np.asarray(x, float), np.asarray(y, float))
-        at = np.column_stack([lon, lat])
-        return np.rint(np.where(np.isfinite(at), at, 0.0) * _STEP).astype(np.int64)
+_WORDS = ("map", "role", "mode", "unit", "sev", "res", "cat")
 
 
 def map_payload(run: Run, *, lang: str = "zh") -> dict[str, Any]:
@@ -75,31 +61,39 @@ def map_payload(run: Run, *, lang: str = "zh") -> dict[str, Any]:
         Yearly series hold a list, or the position of an earlier year that is the same.
     """
     problem = run.problem
-    frame = _frame(run.region.crs)
-    cells, _ = village_cells(run.region, problem.village_ids)
+    frame = frame_of(run.region.crs)
+    cells = village_cells(run.region).set_index("village_id").loc[list(problem.village_ids)]
+    shapes = cells.geometry.to_numpy()
+    touching = neighbours(cells, link_parts=False)
     ways = {"today": run.today, "plan": run.plan}
     demand = problem.demand()
     return {
         "format": 1,
         "lang": lang,
-        "words": pick_words("map", "role", "mode", "ind", "unit", "sev", "res", "cat", "road"),
+        "words": pick_words(*_WORDS),
         **headings(run),
         "grades": [int(g) for g in problem.grades],
         "modes": list(problem.modes),
         "roles": list(ROLES),
-        "roads": _roads(run, frame),
-        "townships": _outlines(run.region, "township", frame),
-        "outline": _outlines(run.region, "county", frame),
-        "cells": [_rings(shape, frame) for shape in cells],
+        "roads": roads(run.network, frame),
+        "townships": outlines(run.region, "township", frame),
+        "outline": outlines(run.region, "county", frame),
+        "cells": [rings(shape, frame) for shape in shapes],
         "villages": _villages(run, frame),
         "sites": _sites(run, frame),
         "demand": series(demand),
         "estimated": [int(k) for k in np.flatnonzero(problem.estimated.any(axis=1))],
         "trips": trips(problem, tuple(ways.values())),
         "network": [int(w) for w in problem.network],
-        "colours": dict(zip(PLANS, _colours(problem, run.today, run.plan, cells), strict=True)),
+        "colours": {
+            p: [series(c) for c in bands]
+            for p, bands in catchment_colours(problem, ways, touching).items()
+        },
         "plans": {p: _arrangement(run, p, ways[p]) for p in PLANS},
         "indicators": _indicators(run.indicators),
+        "measures": {
+            k: [m.zh, m.en, m.definition_zh, m.definition_en] for k, m in registry().items()
+        },
         "findings": _findings(run),
         "ledger": _table(run.ledger, _LEDGER),
         "classes": _real_classes(run),
@@ -256,87 +250,6 @@ def trips(problem: Problem, plans: Sequence[Plan]) -> list[list[list[float]]]:
     return out
 
 
-def village_cells(
-    region: Region, village_ids: Sequence[str]
-) -> tuple[npt.NDArray[np.object_], Any]:
-    """Cells of the villages: the land nearer to a village than to any other, within the county.
-
-    Parameters
-    ----------
-    region : Region
-        The county.
-    village_ids : sequence of str
-        Villages in the order wanted.
-
-    Returns
-    -------
-    cells : (v,) array of geometry
-        Polygons that do not overlap; empty where two villages share a point.
-    outline : geometry
-        The county.
-    """
-    table = region.villages.set_index(region.villages["village_id"].astype(str))
-    points = table.geometry.reindex(list(village_ids)).to_numpy()
-    there = np.array([p is not None and not p.is_empty for p in points], dtype=bool)
-    cells = np.array([shapely.Polygon() for _ in points], dtype=object)
-    outline = county_outline(region, points[there])
-    if not there.any():
-        return cells, outline
-    where = np.flatnonzero(there)
-    cloud = shapely.MultiPoint(list(points[there]))
-    extent = shapely.union_all([shapely.box(*outline.bounds), shapely.box(*cloud.bounds)])
-    if len(set(cloud.geoms)) < 2:
-        cells[where[0]] = outline
-        return cells, outline
-    parts = np.array(
-        shapely.voronoi_polygons(cloud, extend_to=extent.buffer(1000)).geoms, dtype=object
-    )
-    parts = shapely.intersection(parts, outline)
-    tree = shapely.STRtree(parts)
-    owner, part = tree.query(points[there], predicate="intersects")
-    taken: set[int] = set()
-    for i, k in sorted(zip(owner.tolist(), part.tolist(), strict=True)):
-        if k not in taken and cells[where[i]].is_empty:
-            cells[where[i]] = parts[k]
-            taken.add(k)
-    return cells, outline
-
-
-def county_outline(region: Region, points: Numbers) -> Any:
-    """Outline of the county: its boundary, the union of its townships, or a hull of its villages.
-
-    Parameters
-    ----------
-    region : Region
-        The county.
-    points : array of geometry
-        Village points.
-
-    Returns
-    -------
-    geometry
-        A polygon or several.
-    """
-    table = region.boundaries
-    for kind in ("county", "township", "village"):
-        if len(table) and (table["kind"] == kind).any():
-            shapes = shapely.make_valid(table.geometry[table["kind"] == kind].to_numpy())
-            whole = shapely.union_all(shapes)
-            if not whole.is_empty:
-                # Villages just outside a generalised boundary still get a cell.
-                out = points[~shapely.covers(whole, points)] if len(points) else points
-                if len(out):
-                    whole = shapely.union_all([whole, *shapely.buffer(out, 400.0)])
-                return whole
-    if not len(points):
-        return shapely.Polygon()
-    return shapely.MultiPoint(list(points)).convex_hull.buffer(2500.0)
-
-
-def _frame(crs: CRS) -> _Frame:
-    return _Frame(Transformer.from_crs(crs, CRS.from_epsg(4326), always_xy=True))
-
-
 def _crs_name(crs: CRS) -> str:
     code = crs.to_epsg()
     return f"{crs.name} (EPSG:{code})" if code else crs.name
@@ -351,84 +264,6 @@ def _digest(provenance: dict[str, Any]) -> str:
 
 def _or_missing(value: float | None) -> float:
     return -1 if value is None else value
-
-
-def _steps(points: npt.NDArray[np.int64]) -> list[int]:
-    """One line as its count of points, its first point and the steps from there."""
-    keep = np.ones(len(points), bool)
-    keep[1:] = (np.diff(points, axis=0) != 0).any(axis=1)
-    kept = points[keep]
-    moved = np.diff(kept, axis=0, prepend=np.zeros((1, 2), np.int64))
-    return [len(kept), *moved.ravel().tolist()]
-
-
-def _rings(shape: Any, frame: _Frame) -> list[int]:
-    """Outer and inner rings of a polygon or several, one after the other."""
-    out: list[int] = []
-    if shape.is_empty:
-        return out
-    for part in shapely.get_parts(shapely.get_parts(shape)):
-        if part.geom_type != "Polygon":
-            continue
-        for ring in (part.exterior, *part.interiors):
-            at = shapely.get_coordinates(ring)
-            steps = _steps(frame.points(at[:, 0], at[:, 1]))
-            if steps[0] >= 4:
-                out += steps
-    return out
-
-
-def _outlines(region: Region, kind: str, frame: _Frame) -> list[dict[str, Any]]:
-    table = region.boundaries
-    if not len(table):
-        return []
-    rows = table[table["kind"] == kind].sort_values("boundary_id")
-    shapes = shapely.make_valid(rows.geometry.to_numpy())
-    shapes = shapely.coverage_simplify(shapes, _CELL_SIMPLIFY_M) if len(rows) else shapes
-    out = []
-    for name, shape in zip(rows["name"], shapes, strict=True):
-        spot = shape.representative_point() if not shape.is_empty else None
-        out.append(
-            {
-                "name": text(name),
-                "at": frame.points(*shapely.get_coordinates(spot).T)[0].tolist() if spot else [],
-                "rings": _rings(shape, frame),
-            }
-        )
-    return out
-
-
-def _roads(run: Run, frame: _Frame) -> list[dict[str, Any]]:
-    """Lines of the road network, joined where a road goes on, thinned to what can be seen."""
-    net = run.network
-    ranks = np.array(
-        [_RANKS.get(c.removesuffix("_link"), 4) for c in net.classes] or [4], dtype=np.int8
-    )
-    rank = ranks[net.road_class] if len(net.road_class) else np.zeros(0, np.int8)
-    counts = np.diff(net.offsets)
-    owner = np.repeat(np.arange(len(counts)), counts)
-    out = []
-    for hazard in (False, True):
-        for level in range(5):
-            mine = (rank == level) & (net.hazard == hazard)
-            if not mine.any():
-                continue
-            keep = mine[owner]
-            index = np.cumsum(mine) - 1
-            lines = shapely.linestrings(net.shape[keep], indices=index[owner[keep]])
-            whole = shapely.line_merge(shapely.multilinestrings(lines))
-            parts = shapely.get_parts(shapely.simplify(whole, _SIMPLIFY_M))
-            parts = parts[shapely.length(parts) > 0]
-            flat: list[int] = []
-            last = np.zeros(2, np.int64)
-            for part in parts:
-                at = shapely.get_coordinates(part)
-                points = frame.points(at[:, 0], at[:, 1])
-                steps = _steps(points - last)
-                last = points[-1]
-                flat += steps
-            out.append({"rank": level, "hazard": hazard, "line": flat})
-    return out
 
 
 def _names(problem: Problem, region: Region) -> tuple[list[str], list[str], list[int], Numbers]:
@@ -492,7 +327,7 @@ def village_table(run: Run) -> tuple[list[str], list[str]]:
     return [text(name.get(v, v)) or v for v in ids], [text(town.get(v, "")) for v in ids]
 
 
-def _villages(run: Run, frame: _Frame) -> dict[str, Any]:
+def _villages(run: Run, frame: Frame) -> dict[str, Any]:
     names, towns = village_table(run)
     listed = sorted(set(towns))
     table = run.region.villages
@@ -502,11 +337,11 @@ def _villages(run: Run, frame: _Frame) -> dict[str, Any]:
         "name": names,
         "towns": listed,
         "town": [listed.index(w) for w in towns],
-        "at": _spots(points.reindex(list(run.problem.village_ids)).to_numpy(), frame),
+        "at": spots(points.reindex(list(run.problem.village_ids)).to_numpy(), frame),
     }
 
 
-def _sites(run: Run, frame: _Frame) -> dict[str, Any]:
+def _sites(run: Run, frame: Frame) -> dict[str, Any]:
     name, town, _, spot = _names(run.problem, run.region)
     schools = run.region.schools
     guess = []
@@ -518,21 +353,11 @@ def _sites(run: Run, frame: _Frame) -> dict[str, Any]:
         "id": list(run.problem.site_ids),
         "name": name,
         "town": town,
-        "at": _spots(spot, frame),
+        "at": spots(spot, frame),
         "existing": run.problem.existing.astype(int).tolist(),
         "home": run.problem.home.tolist(),
         "guessed": guess,
     }
-
-
-def _spots(points: Numbers, frame: _Frame) -> list[list[int]]:
-    there = np.array([p is not None and not p.is_empty for p in points], dtype=bool)
-    out: list[list[int]] = [[] for _ in points]
-    if there.any():
-        at = shapely.get_coordinates(points[there])
-        for i, xy in zip(np.flatnonzero(there), frame.points(at[:, 0], at[:, 1]), strict=True):
-            out[i] = xy.tolist()
-    return out
 
 
 def site_loads(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
@@ -650,108 +475,6 @@ def _site_figures(table: pd.DataFrame, label: str, name: str, problem: Problem) 
     return out
 
 
-def _colours(
-    problem: Problem, today: Plan, plan: Plan, cells: npt.NDArray[np.object_]
-) -> list[list[list[Any]]]:
-    """Colour of every site by plan, band and year: neighbours differ, a school keeps its colour."""
-    pairs = cell_pairs(cells)
-    b, m = len(problem.bands), len(problem.site_ids)
-    out = [[[] for _ in range(b)] for _ in PLANS]  # type: list[list[list[Any]]]
-    for k in range(b):
-        rows = np.flatnonzero(problem.group_band == k)
-        at = np.full(len(problem.village_ids), -1)
-        at[problem.group_village[rows]] = rows
-        states = [(p, t) for p in range(2) for t in range(len(problem.years))]
-        graphs = []
-        for p, t in states:
-            site_of = (today, plan)[p].site_of[:, t]
-            cell = np.where(at >= 0, site_of[np.maximum(at, 0)], -1)
-            graphs.append(_touching(pairs, cell))
-        chosen = stable_colours(graphs, m)
-        for p in range(2):
-            mine = [c for (q, _), c in zip(states, chosen, strict=True) if q == p]
-            out[p][k] = series(np.array(mine).T)
-    return out
-
-
-def cell_pairs(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
-    """Pairs of cells that share a border.
-
-    Parameters
-    ----------
-    cells : (v,) array of geometry
-        Polygons.
-
-    Returns
-    -------
-    (k, 2) int64
-        Positions, the lower first.
-    """
-    tree = shapely.STRtree(cells)
-    a, c = tree.query(cells, predicate="intersects")
-    keep = a < c
-    a, c = a[keep], c[keep]
-    shared = shapely.length(shapely.intersection(shapely.boundary(cells[a]), cells[c])) > 1.0
-    return np.column_stack([a[shared], c[shared]]).astype(np.int64)
-
-
-def _touching(pairs: npt.NDArray[np.int64], cell: Numbers) -> Graph:
-    graph: Graph = nx.Graph()
-    graph.add_nodes_from(sorted(set(cell[cell >= 0].tolist())))
-    ends = cell[pairs] if len(pairs) else np.zeros((0, 2), int)
-    for a, c in ends.tolist():
-        if a >= 0 and c >= 0 and a != c:
-            graph.add_edge(a, c)
-    return graph
-
-
-def stable_colours(graphs: Iterable[Graph], size: int) -> list[npt.NDArray[np.int64]]:
-    """Colour a row of graphs so that neighbours differ and colours change as little as may be.
-
-    Parameters
-    ----------
-    graphs : iterable of Graph
-        Nodes are positions below ``size``.
-    size : int
-        Number of positions.
-
-    Returns
-    -------
-    list of (size,) int64
-        Colours, 0 upwards; fewer than :data:`COLOURS` wherever a colouring was found. Positions
-        that are in no graph have colour 0.
-    """
-    states = list(graphs)
-    union: Graph = nx.Graph()
-    for graph in states:
-        union.add_nodes_from(sorted(graph.nodes))
-        union.add_edges_from(sorted(tuple(sorted(e)) for e in graph.edges))
-    found = nx.greedy_color(union, strategy="DSATUR")
-    if max(found.values(), default=0) < COLOURS:
-        fixed = np.zeros(size, np.int64)
-        for node, colour in found.items():
-            fixed[node] = colour
-        return [fixed.copy() for _ in states]
-    out = []
-    last = np.full(size, -1, np.int64)
-    for graph in states:
-        now = last.copy()
-        for a, c in sorted(tuple(sorted(e)) for e in graph.edges):
-            if now[a] >= 0 and now[a] == now[c]:
-                now[c] = -1
-        bare = [n for n in sorted(graph.nodes) if now[n] < 0]
-        for node in sorted(bare, key=lambda n: (-graph.degree(n), n)):
-            near = {int(now[k]) for k in graph[node]}
-            now[node] = next((c for c in range(COLOURS) if c not in near), COLOURS)
-        if (now == COLOURS).any():
-            fresh = nx.greedy_color(graph, strategy="DSATUR")
-            for node, colour in fresh.items():
-                now[node] = colour
-        out.append(np.maximum(now, 0))
-        last = now
-    return out
-
-
 def _indicators(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Figures of county, bands and townships: name, unit, and series by plan."""
     out: list[dict[str, Any]] = []
@@ -799,16 +522,16 @@ def _findings(run: Run) -> dict[str, Any]:
                     "code": text(code),
                     **{k: text(row[k], longest=400) for k in
                        ("title_zh", "title_en", "citation_zh", "citation_en", "unit", "severity")},
-                    "verified": bool(row["verified"]),
+                    "verified": str(row["verified"]).lower() in ("true", "yes", "1"),
                 }
             )  # fmt: skip
-        ident = str(row["id"])
+        first = str(row["id"]).partition("/")[0]
         rows.append(
             [
                 rules[code],
                 text(row["result"]),
-                site.get(ident, -1),
-                village.get(ident.partition("|")[0].partition(":")[0], -1),
+                site.get(first, -1),
+                village.get(first, -1),
                 text(row["place"]),
                 number(row["year"]),
                 number(row["value"]),

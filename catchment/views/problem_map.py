@@ -1,18 +1,56 @@
-"""What a map of input problems needs: the rows that have a place, as one dict."""
+"""Map of the problems of the input: the rows that have a place."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from catchment.views.page import pick_words
+from catchment.errors import InputError
+from catchment.views.maps import write_drawn
+from catchment.views.page import LANGS, asset, pick_words
 from catchment.views.payload import text
 
 _STEP = 1e5
-_TEXTS = ("layer", "row", "column", "value", "severity", "what_zh", "what_en")
+_TEXTS = (
+    "layer", "row", "column", "value", "severity", "what_zh", "what_en", "remedy_zh", "remedy_en",
+)  # fmt: skip
+
+
+def write_problem_map(problems: pd.DataFrame, path: Path, lang: str = "zh") -> Path:
+    """Write a map of the rows of the input that need attention.
+
+    Parameters
+    ----------
+    problems : DataFrame
+        ``layer, row, column, value, severity, what_zh, what_en, x, y`` (degrees of longitude and
+        latitude; missing where a row has no place).
+    path : Path
+        The ``.html`` file wanted.
+    lang : {"zh", "en"}
+        Language the page opens in.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    InputError
+        When the language is unknown.
+    CatchmentError
+        When the file cannot be written.
+    """
+    if lang not in LANGS:
+        raise InputError(f"语言 {lang!r} 不支持；请用 zh 或 en / language must be zh or en")
+    payload = problem_payload(problems, lang=lang)
+    title = "数据问题 / Problems of the data"
+    page = asset("problems.html")
+    return write_drawn("Catchment.problems", page, ["problems.js"], payload, title, path)
 
 
 def problem_payload(

@@ -38,25 +38,9 @@ HOSTILE = (
 _SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许"
 _PLACES = ("家湾", "家坪", "家沟", "岭", "坝", "石", "河口", "家寨")
 _TOWNS = (
-    "青溪", "云岭", "石门", "双河", "白沙", "龙潭", "花坪", "高寨", "柳林", "大湾", "桃园", "松坡", "金竹", "梅江",
+    "青溪", "云岭", "石门", "双河", "白沙", "龙潭", "花坪", "高寨", "柳林", "大湾", "桃园",
+    "松坡", "金竹", "梅江",
 )  # fmt: skip
-    [
-        "青溪",
-        "云岭",
-        "石门",
-        "双河",
-        "白沙",
-        "龙潭",
-        "花坪",
-        "高寨",
-        "柳林",
-        "大湾",
-        "桃园",
-        "松坡",
-        "金竹",
-        "梅江",
-    ]
-)
 
 
 def build_run(*, villages: int = 300, seed: int = 7, hostile: bool = False) -> Run:
@@ -353,7 +337,7 @@ def _indicators(problem: Problem, today: Plan, plan: Plan, towns: list[str]) -> 
     demand = problem.students.sum(axis=1)
     for label, p in (("today", today), ("plan", plan)):
         for i, year in enumerate(problem.years):
-            for scope, ident, pick in [("county", "", slice(None))] + [
+            for scope, ident, pick in [("county", "county", slice(None))] + [
                 ("band", band, problem.group_band == k) for k, band in enumerate(problem.bands)
             ]:
                 site = p.site_of[pick, i]
@@ -365,22 +349,30 @@ def _indicators(problem: Problem, today: Plan, plan: Plan, towns: list[str]) -> 
                 worst = cost[load > 0].max()
                 for name, unit, value in (
                     ("students", "students", float(demand[pick, i].sum())),
-                    ("mean_minutes", "min", float((cost * load).sum() / load.sum())),
-                    ("worst_minutes", "min", float(worst)),
-                    ("share_over_limit", "share", float(load[over].sum() / load.sum())),
-                    ("students_over_limit", "students", float(load[over].sum())),
+                    ("minutes_mean", "min", float((cost * load).sum() / load.sum())),
+                    ("minutes_max", "min", float(worst)),
+                    ("over_limit_share", "share", float(load[over].sum() / load.sum())),
+                    ("over_limit_students", "students", float(load[over].sum())),
                     ("unserved", "students", float(demand[pick, i].sum() - load.sum())),
                 ):
                     rows.append((name, unit, scope, ident, year, value, label))
             rows.append(
-                ("schools_open", "schools", "county", "", year,
+                ("schools_open", "schools", "county", "county", year,
                  float(p.open[:, :, i].any(1).sum()), label)
             )  # fmt: skip
             rows.append(
-                ("classes", "classes", "county", "", year, float(p.classes[:, :, i].sum()), label)
+                (
+                    "classes",
+                    "classes",
+                    "county",
+                    "county",
+                    year,
+                    float(p.classes[:, :, i].sum()),
+                    label,
+                )
             )
-            rows.append(("large_classes", "classes", "county", "", year, 9.0 - 2 * i, label))
-            rows.extend(("mean_minutes", "min", "township", w, year, 20.0, label) for w in towns)
+            rows.append(("large_classes", "classes", "county", "county", year, 9.0 - 2 * i, label))
+            rows.extend(("minutes_mean", "min", "township", w, year, 20.0, label) for w in towns)
     return pd.DataFrame(rows, columns=["indicator", "unit", "scope", "id", "year", "value", "plan"])
 
 

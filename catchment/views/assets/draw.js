@@ -123,7 +123,17 @@ Catchment.draw = (function () {
         }
       }
     });
-    return Array.from(found.values());
+    var out = Array.from(found.values()), off = 4e-5 / 360 * 256;
+    /* Drawn boundaries need not share their vertices: look for the cell on the other side. */
+    out.forEach(function (e) {
+      if (e[5] >= 0) { return; }
+      var dx = e[2] - e[0], dy = e[3] - e[1], n = Math.hypot(dx, dy) || 1, mx = (e[0] + e[2]) / 2, my = (e[1] + e[3]) / 2;
+      for (var s = -1; s < 2; s += 2) {
+        var x = mx - dy / n * off * s, y = my + dx / n * off * s;
+        for (var c = 0; c < cells.length; c++) { if (c !== e[4] && inside(cells[c], x, y)) { e[5] = c; return; } }
+      }
+    });
+    return out;
   }
 
   function hatch(ctx, back, line) {
@@ -232,8 +242,8 @@ Catchment.draw = (function () {
       }
       if (code < LADDER.length) { return LADDER[code]; }
       hatched = hatched || {};
-      hatched.fifth = hatched.fifth || hatch(ctx, "#E9E4F0", "#6A5A8C");
-      return hatched.fifth;
+      hatched[code] = hatched[code] || hatch(ctx, code === 4 ? "#E9E4F0" : "#FFFFFF", code === 4 ? "#6A5A8C" : LADDER[(code - 5) % 4]);
+      return hatched[code];
     }
 
     var fillSheet = new Sheet(function (ctx, v) {

@@ -7,8 +7,8 @@ Catchment.start = function (mainMap, dataId) {
   Catchment.speak(data.words, data.lang);
 
   var nBands = data.bands.length, nSites = data.sites.id.length, nVillages = data.villages.id.length, nYears = data.years.length;
-  var LOWER_IS_BETTER = /minutes|over_limit|unserved|large_classes|over_standard|shortfall|student_km|over_km/;
-  var TILES = ["mean_minutes", "students_over_limit", "schools_open", "large_classes"];
+  var LOWER_IS_BETTER = /minutes|km|over_|unserved|no_trip|large|largest|combined|shortfall|shortage|worsened/;
+  var TILES = ["minutes_mean", "over_limit_students", "schools_open", "large_classes"];
   var SAYS = ["today", "plan"];
   var state = {
     view: "plan", year: startYear(), band: 0, fill: "catchments", lang: Catchment.lang(), tab: "figures", scope: "county",
@@ -16,13 +16,13 @@ Catchment.start = function (mainMap, dataId) {
     layers: { catchments: true, townships: data.townships.length > 0, roads: true, villages: true, over: true, schools: true, names: true }
   };
 
-  /* The first year in which the proposal differs from today, so that the page opens on something to see. */
+  /* The page opens on the year in which the last school opens, closes or changes. */
   function startYear() {
-    for (var y = 0; y < nYears; y++) {
-      var a = at(data.plans.today.site, y), b = at(data.plans.plan.site, y);
-      for (var i = 0; i < a.length; i++) { if (a[i] !== b[i]) { return nYears - 1; } }
+    var open = data.plans.plan.open;
+    for (var y = nYears - 1; y > 0; y--) {
+      if (String(at(open, y)) !== String(at(open, y - 1))) { return y; }
     }
-    return 0;
+    return nYears - 1;
   }
 
   function at(list, y) { var x = list[y]; return typeof x === "number" ? list[x] : x; }
@@ -303,10 +303,6 @@ Catchment.start = function (mainMap, dataId) {
 
   /* ---------------------------------------------------------------- figures */
 
-  function indicator(which, scope, id) {
-    return data.indicators.find(function (x) { return x.name === which && x.scope === scope && x.id === id; });
-  }
-
   function show(value, unit) {
     if (value === null || value === undefined) { return "—"; }
     if (unit === "share") { return decimal(value * 100, 1) + "%"; }
@@ -315,7 +311,10 @@ Catchment.start = function (mainMap, dataId) {
   }
 
   function unitWord(unit) { return unit === "share" || !unit ? "" : Catchment.has("unit." + unit) ? t("unit." + unit) : unit; }
-  function indicatorName(x) { return Catchment.has("ind." + x.name) ? t("ind." + x.name) : x.name.replace(/_/g, " "); }
+  function indicatorName(x) { return label(x.name); }
+  function label(code) { var m = measure(code); return m ? m[state.lang === "zh" ? 0 : 1] : code.replace(/_/g, " "); }
+  function measure(code) { return Object.prototype.hasOwnProperty.call(data.measures, code) ? data.measures[code] : null; }
+  function definition(code) { var m = measure(code); return m ? m[state.lang === "zh" ? 2 : 3] : null; }
 
   function difference(x, y) {
     var a = x.today[y], b = x.plan[y];
@@ -341,7 +340,7 @@ Catchment.start = function (mainMap, dataId) {
 
   function figures() {
     var y = state.year, year = data.years[y], scope = state.scope, id = scope === "county" ? "" : data.bands[state.band].id;
-    var rows = data.indicators.filter(function (x) { return x.scope === scope && (scope === "county" || x.id === id); });
+    var rows = data.indicators.filter(function (x) { return x.scope === scope && (scope === "county" || x.id === id) && x.today.concat(x.plan).some(function (v) { return v !== null; }); });
     if (!rows.length) { return [el("p", { class: "empty", text: t("map.no_figures") })]; }
     function when(x) { return x.years.indexOf(year); }
     var tiles = TILES.map(function (n) { return rows.find(function (x) { return x.name === n; }); }).filter(Boolean);
@@ -361,7 +360,7 @@ Catchment.start = function (mainMap, dataId) {
       el("table", { class: "grid" }, el("caption", { class: "quiet", text: t("map.table_note") }),
         el("thead", {}, el("tr", {}, [t("map.measure"), t("map.today"), t("map.plan"), t("map.diff")].map(function (h) { return el("th", { scope: "col", text: h }); }))),
         el("tbody", {}, rows.map(function (x) {
-          return el("tr", {}, el("th", { scope: "row" }, indicatorName(x), unitWord(x.unit) ? el("small", { text: " " + unitWord(x.unit) }) : null, spark(x, when(x))),
+          return el("tr", {}, el("th", { scope: "row", title: definition(x.name) }, indicatorName(x), unitWord(x.unit) ? el("small", { text: " " + unitWord(x.unit) }) : null, spark(x, when(x))),
             el("td", { text: show(x.today[when(x)], x.unit) }), el("td", { class: "strong", text: show(x.plan[when(x)], x.unit) }), el("td", {}, difference(x, when(x))));
         }))),
       keep ? el("p", { class: "sum", text: t("map.conservation", { a: count(keep[1]), b: count(keep[2]), c: count(keep[3]), d: count(keep[4]) }) }) : null,
@@ -371,7 +370,7 @@ Catchment.start = function (mainMap, dataId) {
   }
 
   function townTable(year) {
-    var rows = data.indicators.filter(function (x) { return x.scope === "township" && (x.name === "mean_minutes" || x.name === "students_over_limit"); });
+    var rows = data.indicators.filter(function (x) { return x.scope === "township" && (x.name === "minutes_mean" || x.name === "over_limit_students"); });
     if (!rows.length) { return null; }
     var towns = [];
     rows.forEach(function (x) { if (towns.indexOf(x.id) < 0) { towns.push(x.id); } });
@@ -380,10 +379,10 @@ Catchment.start = function (mainMap, dataId) {
       return x ? [el("td", { text: show(x.today[k], x.unit) }), el("td", { class: "strong", text: show(x.plan[k], x.unit) })] : [el("td", {}, "—"), el("td", {}, "—")];
     }
     return el("details", { class: "more" }, el("summary", { text: t("map.by_township") }), el("table", { class: "grid" },
-      el("thead", {}, el("tr", {}, el("th", { scope: "col", text: t("map.township") }), ["mean_minutes", "students_over_limit"].map(function (w) {
-        return el("th", { scope: "col", colspan: 2, text: t("ind." + w) });
+      el("thead", {}, el("tr", {}, el("th", { scope: "col", text: t("map.township") }), ["minutes_mean", "over_limit_students"].map(function (w) {
+        return el("th", { scope: "col", colspan: 2, text: label(w) });
       }))), el("tbody", {}, towns.map(function (town) {
-        return el("tr", {}, el("th", { scope: "row" }, name(town)), cell(town, "mean_minutes"), cell(town, "students_over_limit"));
+        return el("tr", {}, el("th", { scope: "row" }, name(town)), cell(town, "minutes_mean"), cell(town, "over_limit_students"));
       }))));
   }
 

@@ -5,7 +5,7 @@ Catchment.problems = function (map, dataId) {
   var data = Catchment.read(dataId), byId = function (id) { return document.getElementById(id); }, chosen = -1;
   Catchment.speak(data.words, data.lang);
   var LOOK = { error: "#A3160F", warning: "#D39A00" };
-  var spots = data.rows.map(function (r) { return [D.worldX(r[7]), D.worldY(r[8])]; });
+  var spots = data.rows.map(function (r) { return [D.worldX(r[9]), D.worldY(r[10])]; });
   var shape = data.outline.length ? D.decode([data.outline.length / 2].concat(data.outline.map(function (v, k) { return k < 2 ? v : v - data.outline[k - 2]; })), false) : null;
 
   var sheet = new D.Sheet(function (ctx, v) {
@@ -19,7 +19,7 @@ Catchment.problems = function (map, dataId) {
     });
   });
   if (spots.length) {
-    var lon = data.rows.map(function (r) { return r[7] / 1e5; }), lat = data.rows.map(function (r) { return r[8] / 1e5; });
+    var lon = data.rows.map(function (r) { return r[9] / 1e5; }), lat = data.rows.map(function (r) { return r[10] / 1e5; });
     map.fitBounds([[Math.min.apply(null, lat), Math.min.apply(null, lon)], [Math.max.apply(null, lat), Math.max.apply(null, lon)]], { padding: [40, 40], maxZoom: 13, animate: false });
   }
   sheet.addTo(map);
@@ -28,7 +28,7 @@ Catchment.problems = function (map, dataId) {
     chosen = k;
     sheet.redraw();
     document.querySelectorAll("article.finding").forEach(function (a, n) { a.classList.toggle("moved", n === k); });
-    if (fly) { map.setView([data.rows[k][8] / 1e5, data.rows[k][7] / 1e5], Math.max(map.getZoom(), 11)); }
+    if (fly) { map.setView([data.rows[k][10] / 1e5, data.rows[k][7] / 1e5], Math.max(map.getZoom(), 11)); }
     else { document.querySelectorAll("article.finding")[k].scrollIntoView({ block: "center" }); }
   }
 
@@ -49,7 +49,8 @@ Catchment.problems = function (map, dataId) {
         return el("article", { class: "finding " + (r[4] === "error" ? "fail" : "unknown") + (k === chosen ? " moved" : "") }, el("p", { class: "badges" },
           el("span", { class: "badge " + (r[4] === "error" ? "res-fail" : "res-unknown"), text: t("prob." + r[4]) }), name(r[0])),
         el("h3", {}, el("button", { type: "button", class: "link", onclick: function () { choose(k, true); } }, name(zh ? r[5] : r[6]))),
-        el("p", { class: "quiet" }, t("prob.where", { r: r[1], c: r[2] }), r[3] ? [t("prob.value"), name(r[3])] : null));
+        el("p", { class: "quiet" }, t("prob.where", { r: r[1], c: r[2] }), r[3] ? [t("prob.value"), name(r[3])] : null),
+        r[zh ? 7 : 8] ? el("p", { class: "why" }, name(r[zh ? 7 : 8])) : null);
       })));
   }
   byId("lang").addEventListener("click", function () { Catchment.speak(data.words, Catchment.lang() === "zh" ? "en" : "zh"); build(); });
