@@ -8,6 +8,7 @@ from catchment.places.classes import (
     form_classes,
     needed_classes,
 )
+from catchment.places.elimination import Elimination, eliminate
 from catchment.places.ledger import LedgerFacts, ledger
 from catchment.places.limits import CATEGORIES, ClassLimits
 from catchment.places.seats import places, seats
@@ -16,10 +17,12 @@ __all__ = [
     "CATEGORIES",
     "ClassLimits",
     "ClassTable",
+    "Elimination",
     "LedgerFacts",
     "class_sizes",
     "class_table",
     "classes_for_plan",
+    "eliminate",
     "form_classes",
     "ledger",
     "needed_classes",
