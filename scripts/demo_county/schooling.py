@@ -288,6 +288,7 @@ def _found(
         far = cKDTree(grid.spot[spread]).query(grid.spot[town_cells])[0]
         spread.append(town_cells[int(np.argmax(far))])
     spread = [_beside(grid, cell, set(town_cells)) for cell in spread]
+    spread[3:5] = sorted(spread[3:5], key=lambda c: grid.spot[c, 1])  # the south's, the north's
     for name, cell in zip(names["town"]["primary"], spread, strict=False):
         add(
             name,

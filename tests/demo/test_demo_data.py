@@ -217,6 +217,11 @@ def test_counts_are_those_of_a_mountain_county() -> None:
     assert any("李家" in r["学校名称"] and r["办学类型"] == "教学点" for r in open_schools)
 
 
+def test_names_fit_their_place() -> None:
+    at = {r["学校名称"]: school_places()[r["学校标识码"]] for r in sheet("schools")}
+    assert at["云岭县城南小学"][1] < at["云岭县第一小学"][1] < at["云岭县城北小学"][1]
+
+
 def test_large_classes_stand_in_town() -> None:
     town = {
         r["学校标识码"]
