@@ -148,11 +148,13 @@ def _direct(
     metres: bool,
 ) -> None:
     """Lower ``best`` and ``walked`` (the caller's own arrays) where both lie on one segment."""
-    for j in np.flatnonzero(target.segment >= 0):
+    order = np.argsort(origin.segment, kind="stable")
+    ranked = origin.segment[order]
+    first = np.searchsorted(ranked, target.segment, side="left")
+    last = np.searchsorted(ranked, target.segment, side="right")
+    for j in np.flatnonzero((target.segment >= 0) & (last > first)):
         s = target.segment[j]
-        rows = np.flatnonzero(origin.segment == s)
-        if not len(rows):
-            continue
+        rows = order[first[j] : last[j]]
         ahead = target.fraction[j] - origin.fraction[rows]
         cost = _partial(np.abs(ahead), np.where(ahead >= 0, forward[s], backward[s]))
         better = cost < best[rows, j]

@@ -21,7 +21,9 @@ class Modes:
     snap_limit_m : float
         Points farther than this from every road are not attached, metres.
     snap_extra_m : float
-        Extra metres allowed to reach the main part of the network.
+        Extra metres allowed to reach a real part of the network past a fragment.
+    snap_fragment_m : float
+        Separate parts of the network shorter than this are fragments, metres.
     walk_slope : float
         1 where walking heeds slope, 0 where it does not.
     walk_slope_cap : float
@@ -42,6 +44,7 @@ class Modes:
 
     snap_limit_m: float
     snap_extra_m: float
+    snap_fragment_m: float
     walk_slope: float
     walk_slope_cap: float
     walk_slope_step_m: float

@@ -177,7 +177,7 @@ def read_road_classes(path: Path | None = None) -> tuple[RoadClass, ...]:
 
 
 def road_classes_of(region: Region) -> tuple[RoadClass, ...]:
-    """Read a county's road classes: its own ``roads.csv`` beside its road file, else the shipped.
+    """Read a county's own ``road_classes.csv`` beside its road file, else the shipped table.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def road_classes_of(region: Region) -> tuple[RoadClass, ...]:
     InputError
         When the county's table cannot be read.
     """
-    own = region.road_file.parent / "roads.csv" if region.road_file is not None else None
+    own = region.road_file.parent / "road_classes.csv" if region.road_file is not None else None
     return read_road_classes(own if own is not None and own.is_file() else None)
 
 

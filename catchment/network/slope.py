@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
 from catchment.network.graph import RoadNetwork, lengths
 from catchment.network.modes import Modes
-from catchment.region.elevation import Elevation
+from catchment.region.elevation import Elevation, sample
 
 # Tobler (1993): km/h = 6 exp(-3.5 |slope + 0.05|); here relative to the flat, as a factor on time.
 _STEEPNESS, _BEST = 3.5, 0.05
@@ -38,53 +38,6 @@ def tobler_factor(slope: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """
     s = np.asarray(slope, dtype=np.float64)
     return np.asarray(np.exp(_STEEPNESS * (np.abs(s + _BEST) - _BEST)), dtype=np.float64)
-
-
-def sample_heights(
-    elevation: Elevation, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], crs: CRS
-) -> npt.NDArray[np.float64]:
-    """Sample heights between the centres of the raster's cells.
-
-    Parameters
-    ----------
-    elevation : Elevation
-        Raster of heights.
-    x, y : (p,) float64
-        Points in ``crs``.
-    crs : pyproj.CRS
-        CRS of the points.
-
-    Returns
-    -------
-    (p,) float64
-        Metres; nan outside the raster and where one of the cells that count has a void.
-    """
-    theirs = CRS.from_user_input(elevation.crs)
-    if theirs != crs:
-        x, y = Transformer.from_crs(crs, theirs, always_xy=True).transform(x, y)
-    a, b, c, d, e, f = elevation.transform
-    ratio = a * e - b * d
-    dx, dy = np.asarray(x) - c, np.asarray(y) - f
-    column = (e * dx - b * dy) / ratio - 0.5
-    row = (a * dy - d * dx) / ratio - 0.5
-    rows, columns = elevation.heights.shape
-    inside = (row >= -0.5) & (row <= rows - 0.5) & (column >= -0.5) & (column <= columns - 0.5)
-    row = np.clip(np.where(inside, row, 0.0), 0, rows - 1)
-    column = np.clip(np.where(inside, column, 0.0), 0, columns - 1)
-    r0 = np.minimum(row.astype(np.int64), max(rows - 2, 0))
-    c0 = np.minimum(column.astype(np.int64), max(columns - 2, 0))
-    r1, c1 = np.minimum(r0 + 1, rows - 1), np.minimum(c0 + 1, columns - 1)
-    down, right = row - r0, column - c0
-    height = np.zeros(len(row))
-    for at_row, at_column, share in (
-        (r0, c0, (1 - down) * (1 - right)),
-        (r0, c1, (1 - down) * right),
-        (r1, c0, down * (1 - right)),
-        (r1, c1, down * right),
-    ):
-        value = elevation.heights[at_row, at_column].astype(np.float64)
-        height += np.where(share > 0, value * share, 0.0)
-    return np.where(inside, height, np.nan)
 
 
 def walk_factors(
@@ -139,7 +92,7 @@ def walk_factors(
     first = np.concatenate([[0], np.cumsum(parts + 1)])[:-1]
     order = np.arange(len(segment)) - first[segment]
     at = begin[segment] + metres[segment] * order / parts[segment]
-    height = sample_heights(
+    height = sample(
         elevation,
         np.interp(at, run, network.shape[:, 0]),
         np.interp(at, run, network.shape[:, 1]),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from catchment.network.graph import SHORTEST_M, RoadNetwork, components
+from catchment.network.graph import SHORTEST_M, RoadNetwork, components, lengths
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,7 @@ class Attachments:
     beyond_limit : (p,) bool
         Whether the nearest road is farther than the limit (or the point has no place).
     moved : (p,) bool
-        Whether the point was attached to the main part of the network although a road cut off from
-        it lies nearer.
+        Whether the point was attached past a nearer fragment of road that is cut off.
     """
 
     segment: npt.NDArray[np.int64]
@@ -74,14 +73,17 @@ def attach(
     allowed: npt.NDArray[np.bool_],
     limit_m: float = 2000.0,
     extra_m: float = 200.0,
+    fragment_m: float = 1000.0,
     preferred: npt.NDArray[np.bool_] | None = None,
 ) -> Attachments:
-    """Attach points to the nearest allowed segment, to the main part of the network if near.
+    """Attach points to the nearest allowed segment, past mere fragments of road if need be.
 
-    A point whose nearest road is cut off from the main part of the network is attached to the
-    nearest road of the main part instead, where that is at most ``extra_m`` farther away and
-    within the limit. Among roads equally near, the first segment is taken; a position within
-    0.01 m of an end of a segment is that end.
+    A point whose nearest road is a fragment (cut off from the largest part of the network, and
+    less than ``fragment_m`` of road in all) is attached to the nearest road that is none, where
+    that is at most ``extra_m`` farther away and within the limit. A longer part that is cut off,
+    such as the roads beyond a river without a bridge, keeps its points: that they cannot get away
+    is a result. Among roads equally near, the first segment is taken; a position within 0.01 m of
+    an end of a segment is that end.
 
     Parameters
     ----------
@@ -95,8 +97,10 @@ def attach(
         Farthest distance, metres, > 0.
     extra_m : float, default 200
         Extra distance allowed to reach the preferred segments, metres; 0 = nearest road always.
+    fragment_m : float, default 1000
+        Separate parts of at least this much road are no fragments, metres.
     preferred : (e,) bool, optional
-        Segments of the main part; the largest connected part of ``allowed`` when left out.
+        Segments that belong to no fragment, where the caller knows better.
 
     Returns
     -------
@@ -119,8 +123,7 @@ def attach(
     pieces = _Pieces.of(network, allowed)
     piece, nearest = pieces.nearest(points, limit_m)
     if preferred is None:
-        labels, _ = components(network, allowed)
-        preferred = labels[network.tail] == 0
+        preferred = whole_parts(network, allowed, fragment_m)
     moved = np.zeros(len(placed), dtype=np.bool_)
     if extra_m > 0 and len(pieces.segment):
         minor = np.flatnonzero((piece >= 0) & ~preferred[pieces.segment[piece]])
@@ -135,6 +138,40 @@ def attach(
     if len(far) and len(pieces.segment):
         _, nearest[far] = pieces.nearest(points[far], None)
     return _attachments(pieces, piece, nearest, moved, placed, px, py)
+
+
+def whole_parts(
+    network: RoadNetwork,
+    allowed: npt.NDArray[np.bool_],
+    fragment_m: float,
+    labels: npt.NDArray[np.int32] | None = None,
+) -> npt.NDArray[np.bool_]:
+    """Tell the segments of real parts of the network from those of mere fragments.
+
+    Parameters
+    ----------
+    network : RoadNetwork
+        Roads with k nodes and e segments.
+    allowed : (e,) bool
+        Segments that count.
+    fragment_m : float
+        Parts of at least this much road are no fragments, metres; the largest part never is.
+    labels : (k,) int32, optional
+        Part of each node, 0 = the largest; parts connected by ``allowed`` when left out.
+
+    Returns
+    -------
+    (e,) bool
+        Segments with both ends in one part that is no fragment.
+    """
+    if labels is None:
+        labels, _ = components(network, allowed)
+    tail, head = labels[network.tail], labels[network.head]
+    inside = allowed & (tail == head) & (tail >= 0)
+    metres = np.bincount(tail[inside], weights=lengths(network)[inside], minlength=1)
+    whole = metres >= fragment_m
+    whole[0] = True
+    return np.asarray(inside & whole[np.minimum(np.maximum(tail, 0), len(whole) - 1)])
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from catchment.network.journey import door_to_door
 from catchment.network.modes import Modes, modes_of
 from catchment.network.roads import RoadClass, class_index, road_classes_of
 from catchment.network.slope import slope_factors
-from catchment.network.snap import Attachments, attach, coordinates
+from catchment.network.snap import Attachments, attach, coordinates, whole_parts
 from catchment.region.bands import Band
 from catchment.region.model import Region
 
@@ -344,6 +344,7 @@ def _times(
         allowed=network.walk,
         limit_m=settings.snap_limit_m,
         extra_m=settings.snap_extra_m,
+        fragment_m=settings.snap_fragment_m,
     )
     bus_at = _bus_stops(network, both, settings, table)
     shape = (len(region.bands) + 1, n, len(places.ids))
@@ -387,18 +388,19 @@ def _bus_stops(
 ) -> Attachments:
     """Attach to roads where a bus may stop, within the access walk, out of one-way traps if near.
 
-    A bus must come and go, so the main part is the largest set of junctions that can all be driven
-    to from each other.
+    A bus must come and go, so what counts as a part are junctions that can all be driven to from
+    each other.
     """
     stop = np.array([c.stop for c in _classes_of(network, classes)])[network.road_class]
     strong = strong_components(network, network.drive_forward, network.drive_backward)
-    main = (strong[network.tail] == 0) & (strong[network.head] == 0)
+    drivable = network.drive_forward | network.drive_backward
+    main = whole_parts(network, drivable, modes.snap_fragment_m, strong)
     limit = modes.bus_access_limit_min * modes.bus_access_kmh * 1000.0 / 60.0
     return attach(
         network,
         places.x,
         places.y,
-        allowed=(network.drive_forward | network.drive_backward) & stop,
+        allowed=drivable & stop,
         limit_m=max(min(limit, modes.snap_limit_m), 1e-6),
         extra_m=modes.snap_extra_m,
         preferred=main,
@@ -472,9 +474,9 @@ def _notes(
     moved = walk_at.moved | bus_at.moved
     if moved.any():
         notes.append(
-            f"{int(moved.sum())} 个点的最近道路与主路网不连通，改接主路网{who(moved)} / "
-            f"{int(moved.sum())} points were attached to the main network, since the road nearest "
-            "to them is cut off from it"
+            f"{int(moved.sum())} 个点的最近道路是孤立的零碎路段，改接成片路网{who(moved)} / "
+            f"{int(moved.sum())} points were attached past the road nearest to them, a fragment "
+            "that leads nowhere"
         )
     if len(parts) > 1:
         notes.append(

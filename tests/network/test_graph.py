@@ -198,6 +198,21 @@ A---------B
     assert near.walk_m[0] == pytest.approx(10)
 
 
+def test_roads_beyond_a_river_keep_their_village() -> None:
+    drawing = """
+A---------B-E
+
+C---------D
+"""
+    net = network(drawing)
+    x, y = [place(2, 1.9).x], [place(2, 1.9).y]
+    at = attach(net, x, y, allowed=net.walk)
+    assert at.moved.tolist() == [False]
+    assert at.walk_m[0] == pytest.approx(10)
+    few = attach(net, x, y, allowed=net.walk, fragment_m=1001)
+    assert few.moved.tolist() == [True]
+
+
 def test_attach_beyond_limit_without_place_and_without_roads() -> None:
     net = network("A---------B")
     at = attach(

@@ -12,10 +12,9 @@ from catchment.errors import InputError
 from catchment.network.load import with_heights
 from catchment.network.modes import read_modes
 from catchment.network.roads import read_road_classes, road_use, speed_kmh
-from catchment.network.slope import sample_heights, slope_factors, tobler_factor
+from catchment.network.slope import slope_factors, tobler_factor
 from catchment.network.travel import travel_times
 from catchment.region.elevation import Elevation
-from pyproj import CRS, Transformer
 from tests.network.ascii_map import METRIC, network, place, region
 
 
@@ -124,17 +123,6 @@ def plane(east: float, void: bool = False) -> Elevation:
     if void:
         heights[:, centre > 500] = np.nan
     return Elevation(heights, (30.0, 0.0, corner.x, 0.0, -30.0, corner.y), "EPSG:4547")
-
-
-def test_heights_between_cells_and_in_another_crs() -> None:
-    x = np.array([place(3.3, 2).x, place(9.99, 1).x, place(-500, 0).x])
-    y = np.array([place(3.3, 2).y, place(9.99, 1).y, place(-500, 0).y])
-    got = sample_heights(plane(0.1), x, y, METRIC)
-    assert got[:2] == pytest.approx([1033.0, 1099.9], abs=0.01)
-    assert np.isnan(got[2])
-    degrees = CRS.from_epsg(4490)
-    lon, lat = Transformer.from_crs(METRIC, degrees, always_xy=True).transform(x[:2], y[:2])
-    assert sample_heights(plane(0.1), lon, lat, degrees) == pytest.approx(got[:2], abs=0.01)
 
 
 def test_walking_uphill_and_downhill() -> None:

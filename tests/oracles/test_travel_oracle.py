@@ -108,13 +108,18 @@ class Oracle:
                 graph.add_edge(tail, head)
             if self.both[k][1] < math.inf:
                 graph.add_edge(head, tail)
-        parts = nx.strongly_connected_components(graph)
+        parts = list(nx.strongly_connected_components(graph))
         largest = max(parts, key=lambda nodes: (len(nodes), -min(nodes)))
-        return {
-            k
-            for k in self.allowed
-            if int(self.network.tail[k]) in largest and int(self.network.head[k]) in largest
-        }
+        main: set[int] = set()
+        for part in parts:
+            inside = {
+                k
+                for k in self.allowed
+                if int(self.network.tail[k]) in part and int(self.network.head[k]) in part
+            }
+            if part is largest or sum(float(self.network.length[k]) for k in inside) >= 1000:
+                main |= inside
+        return main
 
     def _snap(self, point: shapely.Point) -> tuple[int, float, float] | None:
         gap = shapely.distance(point, self.shapes)
