@@ -147,7 +147,7 @@ def _print_problems(table: Any, lang: str, most: int = 40) -> None:
         cells = [row.severity, row.layer, row.row, row.column, row.value]
         cells += [row.what_zh, row.remedy_zh] if lang == "zh" else [row.what_en, row.remedy_en]
         shown.add_row(*(escape("" if pd.isna(c) else str(c)) for c in cells))
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     if len(table):
         console.print(shown)
     if len(table) > most:
@@ -237,7 +237,7 @@ def _tianditu_key(tiles: str | None) -> str | None:
 
 
 def _summary(result: Any, lang: str) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     table = Table(title="学生数守恒" if lang == "zh" else "Students accounted for")
     heads = ("年份", "学生", "= 已安排", "+ 未安排", "+ 剔除")
     if lang == "en":
@@ -277,7 +277,7 @@ def compare(
         shown.add_column(escape(str(head)), overflow="fold")
     for row in table.itertuples(index=False):
         shown.add_row(*(escape(str(v)) for v in row))
-    Console(highlight=False).print(shown)
+    Console(highlight=False, soft_wrap=True).print(shown)
     written = write_comparison(runs, out or Path("runs") / "compare", lang)
     _say(
         lang,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +90,7 @@ def scenario_plan(
     started = time.perf_counter()
     years, bands = len(problem.years), len(problem.bands)
     site_of = np.full((len(problem.group_band), years), -1, dtype=np.int32)
-    notes: list[str] = []
+    notes: list[Note] = []
     bound = 0.0
     share = time_limit / (years * bands)
     for t in range(years):
@@ -118,8 +119,53 @@ def scenario_plan(
             bound += low
             notes.extend(more)
     return _finish(
-        problem, problem.must_open, site_of, method, started, seed, "feasible", bound, tuple(notes)
+        problem,
+        problem.must_open,
+        site_of,
+        method,
+        started,
+        seed,
+        "feasible",
+        bound,
+        _folded(problem, notes),
     )
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing a method had to do in one year, told once a band over all years.
+
+    Attributes
+    ----------
+    band : int
+        Position of the band.
+    what : str
+        What was done.
+    year : str
+        The year and the figures.
+    """
+
+    band: int
+    what: str
+    year: str
+
+
+def _folded(problem: Problem, notes: list[Note]) -> tuple[str, ...]:
+    lines: dict[tuple[int, str], list[str]] = {}
+    for note in notes:
+        lines.setdefault((note.band, note.what), []).append(note.year)
+    return tuple(
+        f"{problem.bands[band]}: {what}: {'; '.join(years)}"
+        for (band, what), years in sorted(lines.items())
+    )
+
+
+def _excess(
+    problem: Problem, band: int, t: int, what: str, students: npt.NDArray[np.int64]
+) -> Note:
+    worst = [j for j in np.argsort(-students, kind="stable")[:5] if students[j]]
+    sites = "、".join(f"{problem.site_ids[j]} {students[j]}" for j in worst)
+    return Note(band, what, f"{problem.years[t]}: {students.sum()}（{sites}）")
 
 
 def _members(problem: Problem, band: int) -> Int32:
@@ -181,7 +227,7 @@ def _connect(
     fixed: Int32,
     band: int,
     t: int,
-) -> tuple[Int32, tuple[str, ...]]:
+) -> tuple[Int32, tuple[Note, ...]]:
     usable = problem.must_open[:, band, t]
     everyone = np.arange(len(members), dtype=np.int32)
     home = _homes(problem, usable, cost, everyone)
@@ -193,13 +239,12 @@ def _connect(
     demand = problem.demand()[members, t]
     reach = moved[np.isfinite(cost[moved, whole[moved]]) & np.isfinite(cost[moved, site[moved]])]
     extra = float((demand[reach] * (cost[reach, whole[reach]] - cost[reach, site[reach]])).sum())
-    return whole, (
-        (
-            f"{problem.years[t]} {problem.bands[band]}: 为使学区连片调整 {len(moved)} 个村，"
-            f"增加 {extra:.0f} 学生分钟 / {len(moved)} villages moved to keep catchments connected "
-            f"(+{extra:.0f} student-minutes)"
-        ),
+    note = Note(
+        band,
+        "为使学区连片而调整的村 / villages moved to keep catchments connected",
+        f"{problem.years[t]}: {len(moved)}（+{extra:.0f} 学生·分钟 / student-minutes）",
     )
+    return whole, (note,)
 
 
 def band_places(problem: Problem, band: int, t: int) -> Int32:
@@ -248,7 +293,7 @@ def _capacity(
     fixed: Int32,
     time_limit: float,
     seed: int,
-) -> tuple[Int32, float, tuple[str, ...]]:
+) -> tuple[Int32, float, tuple[Note, ...]]:
     usable = problem.must_open[:, band, t]
     minutes = _cost(problem, members, band, t, usable)
     demand = problem.demand()[members, t].astype(np.int64)
@@ -262,16 +307,9 @@ def _capacity(
     wanted, demand, minutes = wanted[served], demand[served], minutes[served]
     places = band_places(problem, band, t).astype(np.int64)
     short, seated = _overflow(demand, places, wanted)
-    name = f"{problem.years[t]} {problem.bands[band]}"
-    notes: list[str] = []
+    notes: list[Note] = []
     if short.any():
-        sites = "、".join(
-            f"{problem.site_ids[j]}（{short[j]}）" for j in np.argsort(-short)[:8] if short[j]
-        )
-        notes.append(
-            f"{name}: 学位缺口 {short.sum()} 个，超出标准容量接收于 {sites} / "
-            f"{short.sum()} places short; seated above standard there"
-        )
+        notes.append(_excess(problem, band, t, "学位缺口，超出标准容量接收 / places short", short))
     position = np.full(len(members), -1, dtype=np.int32)
     position[served] = np.arange(len(served), dtype=np.int32)
     home = _homes(problem, usable, minutes, position)
@@ -293,13 +331,8 @@ def _capacity(
     load = np.bincount(site[served], weights=demand, minlength=len(places)).astype(np.int64)
     over = np.maximum(load - capacity, 0)
     if over.any():
-        sites = "、".join(
-            f"{problem.site_ids[j]}（{over[j]}）" for j in np.argsort(-over)[:8] if over[j]
-        )
-        notes.append(
-            f"{name}: 村不拆分，另有 {over.sum()} 名学生超出容量：{sites} / villages are kept whole: "
-            f"{over.sum()} more students above capacity"
-        )
+        what = "村不拆分而超出容量的学生 / students above capacity, villages being kept whole"
+        notes.append(_excess(problem, band, t, what, over))
     low = assignment.transport(
         minutes, demand.astype(np.float64), np.maximum(capacity, load).astype(np.float64)
     ).bound

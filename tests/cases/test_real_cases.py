@@ -1,0 +1,91 @@
+"""Two real counties from their raw data to every output, checked against facts known beforehand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from catchment.run import Run, execute
+from catchment.views.folder import write_run
+from tests.cases.real_regions import CASES, write_rutland, write_taitung
+
+pytestmark = [
+    pytest.mark.shared,
+    pytest.mark.skipif(
+        not CASES.is_dir(), reason="the folder of real cases is not beside the project"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def rutland(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
+    folder = write_rutland(tmp_path_factory.mktemp("rutland"))
+    run = execute(folder / "scenarios" / "run.toml")
+    write_run(run, folder / "out", recipe=folder / "scenarios" / "run.toml")
+    return run, folder / "out"
+
+
+@pytest.fixture(scope="module")
+def taitung(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = write_taitung(tmp_path_factory.mktemp("taitung"))
+    return execute(folder / "scenarios" / "run.toml")
+
+
+def _conserved(run: Run) -> None:
+    table = run.conservation
+    assert (table["students_in"] == table["served"] + table["unserved"] + table["rejected"]).all()
+    children = run.region.children
+    grades = children["grade"].isin(run.problem.grades)
+    for year, given in children[grades].groupby("year")["students"].sum().items():
+        assert int(table.set_index("year").loc[int(str(year)), "students_in"]) == int(given)
+
+
+def test_rutland_nearest_primary_agrees_with_independent_facts(rutland: tuple[Run, Path]) -> None:
+    run, _ = rutland
+    assert len(run.region.villages) == 61
+    primary = (run.region.schools["role"] == "complete").to_numpy()
+    metres = run.times.metres[run.times.modes.index("bus")][:, : len(primary)][:, primary]
+    nearest = metres.min(axis=1)
+    # Independent: mean 2.9 km and worst 8.5 km to the nearest primary over drivable roads, the
+    # largest step from a settlement to a road 93 m (to a node; an edge is never farther).
+    # A bus takes the fastest road, which may be a little longer than the shortest.
+    assert 2.85 <= nearest.mean() / 1000 <= 3.1
+    assert 8.4 <= nearest.max() / 1000 <= 9.0
+    snaps = run.times.snaps
+    villages = snaps[snaps["kind"] == "village"]
+    assert villages["drive_m"].max() <= 93.5
+
+
+def test_rutland_runs_end_to_end_and_conserves(rutland: tuple[Run, Path]) -> None:
+    run, out = rutland
+    _conserved(run)
+    assert run.problem.estimated.all()
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert record["region"] == "Rutland"
+    assert (out / "map.html").stat().st_size < 2_000_000
+    assert "OpenStreetMap contributors" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_taitung_lists_the_islands_as_unreachable_and_counts_their_children(taitung: Run) -> None:
+    _conserved(taitung)
+    villages = taitung.region.villages
+    island = villages["township"].isin(["綠島鄉", "蘭嶼鄉"]).to_numpy()
+    assert island.sum() >= 2
+    rows = np.flatnonzero(island)
+    assert not np.isfinite(taitung.times.minutes[:, rows]).any()
+    groups = np.isin(taitung.problem.group_village, rows)
+    assert (taitung.plan.site_of[groups] == -1).all()
+    lost = int(taitung.problem.demand()[groups, 0].sum())
+    assert 0 < lost <= int(taitung.conservation["unserved"].iloc[0])
+    said = " ".join(taitung.times.notes)
+    assert "没有任何道路" in said
+    unserved = taitung.findings[taitung.findings["result"] == "fail"]
+    assert isinstance(unserved, pd.DataFrame)
+
+
+def test_traditional_chinese_names_arrive_as_they_are(taitung: Run) -> None:
+    assert "臺東市國小（示意）" in set(taitung.region.schools["name"])
+    assert taitung.region.name == "臺東縣"
