@@ -1,5 +1,6 @@
 """Places: class formation, school places, large classes and their ledger."""
 
+from catchment.places.carry import Continued, carry, read_ledger
 from catchment.places.classes import (
     ClassTable,
     class_sizes,
@@ -17,8 +18,10 @@ __all__ = [
     "CATEGORIES",
     "ClassLimits",
     "ClassTable",
+    "Continued",
     "Elimination",
     "LedgerFacts",
+    "carry",
     "class_sizes",
     "class_table",
     "classes_for_plan",
@@ -27,5 +30,6 @@ __all__ = [
     "ledger",
     "needed_classes",
     "places",
+    "read_ledger",
     "seats",
 ]

@@ -1,0 +1,374 @@
+"""Carry a ledger over the years: read it back, continue it, check zero growth (零增量).
+
+A person's edits are kept. What is missing, contradictory or cannot be read is answered row by row;
+such a row is carried as far as it can be understood, never silently dropped.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from openpyxl import load_workbook
+
+from catchment.errors import InputError
+from catchment.places.ledger import COLUMNS
+
+STATE_WORDS = {
+    "": "open",
+    "open": "open",
+    "未销号": "open",
+    "待消除": "open",
+    "planned": "planned",
+    "way chosen": "planned",
+    "已定措施": "planned",
+    "doing": "doing",
+    "in progress": "doing",
+    "整改中": "doing",
+    "struck_off": "struck_off",
+    "struck off": "struck_off",
+    "已销号": "struck_off",
+    "forecast": "forecast",
+    "预警": "forecast",
+}
+"""Words for the states that a person may write."""
+
+PROBLEM_COLUMNS = ("row", "column", "value", "problem_zh", "problem_en", "remedy_zh", "remedy_en")
+"""Columns of the table of problems; ``row`` is the line in the sheet, 0 where there is none."""
+
+_KEPT = ("chosen", "responsible", "target_date", "note")
+
+
+@dataclass(frozen=True)
+class Continued:
+    """A ledger carried into this year.
+
+    Attributes
+    ----------
+    table : DataFrame
+        The continued ledger: this year's rows with a person's entries kept, and rows struck off.
+    problems : DataFrame
+        Columns :data:`PROBLEM_COLUMNS`.
+    new : DataFrame
+        Classes above standard this year that no open row of the earlier ledger accounts for.
+    zero_growth : bool
+        Whether there are none.
+    """
+
+    table: pd.DataFrame
+    problems: pd.DataFrame
+    new: pd.DataFrame
+    zero_growth: bool
+
+
+class _Problems:
+    def __init__(self) -> None:
+        self.rows: list[tuple[Any, ...]] = []
+
+    def add(
+        self, row: int, column: str, value: object, zh: str, en: str, fix: str, do: str
+    ) -> None:
+        shown = "" if _blank(value) else str(value)
+        self.rows.append((row, column, shown, zh, en, fix, do))
+
+    def table(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows, columns=list(PROBLEM_COLUMNS))
+
+
+def read_ledger(path: Path) -> pd.DataFrame:
+    """Read a ledger that a person has filled in.
+
+    Parameters
+    ----------
+    path : Path
+        A workbook (``.xlsx``) or a table (``.csv``, UTF-8 or GB18030); headings in Chinese or
+        English, in any order, below any number of title rows.
+
+    Returns
+    -------
+    DataFrame
+        Columns as in ``ledger_columns.csv``, as text, and ``row``: the line in the sheet.
+
+    Raises
+    ------
+    InputError
+        When no row of headings can be found or the file cannot be read.
+    """
+    if path.suffix.lower() == ".csv":
+        raw = path.read_bytes()
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = raw.decode("gb18030")
+        return _frame([list(r) for r in csv.reader(text.splitlines())], path.name)
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except Exception as fault:
+        raise InputError(
+            f"{path.name} 无法作为工作簿打开，请另存为 .xlsx / cannot be opened as a workbook; "
+            "save it as .xlsx"
+        ) from fault
+    try:
+        for sheet in book.worksheets:
+            rows = [list(r) for r in sheet.iter_rows(values_only=True)]
+            if _header(rows) is not None:
+                return _frame(rows, path.name)
+    finally:
+        book.close()
+    raise InputError(
+        f"{path.name} 中没有找到台账表头（学年、学校代码、年级、班号、学生数） / "
+        "no headings of a ledger were found"
+    )
+
+
+def carry(previous: pd.DataFrame, current: pd.DataFrame, *, today: dt.date) -> Continued:
+    """Continue an earlier ledger with this year's classes.
+
+    A class is followed with its grade: class 2 of grade 3 is class 2 of grade 4 a year later. An
+    open row whose class is no longer above standard is struck off as of ``today``; one whose class
+    still is keeps the person's entries.
+
+    Parameters
+    ----------
+    previous : DataFrame
+        Earlier ledger, as :func:`read_ledger` returns it.
+    current : DataFrame
+        This run's ledger (columns of :data:`catchment.places.ledger.COLUMNS`); its first year is
+        this year.
+    today : date
+        Date written for rows struck off.
+
+    Returns
+    -------
+    Continued
+        The continued ledger, what is wrong with the earlier one, and growth.
+    """
+    problems = _Problems()
+    records: list[dict[str, Any]] = [
+        dict(zip(previous.columns, r, strict=True)) for r in previous.itertuples(index=False)
+    ]
+    rows = [_checked(row, problems, today) for row in records]
+    now = current[current["year"] == current["year"].min()] if len(current) else current
+    year = int(now["year"].iloc[0]) if len(now) else today.year
+    here = {
+        (str(r["school_id"]), int(r["grade"]), _class(r["class_no"])): k
+        for k, r in zip(now.index, now.to_dict("records"), strict=True)
+    }
+    table = current.copy()
+    for column in _KEPT:
+        table[column] = table[column].astype(object)
+    past: list[dict[str, Any]] = []
+    followed: set[Any] = set()
+    seen: dict[tuple[str, int, int, str], int] = {}
+    for row in rows:
+        if row is None:
+            continue
+        key = (row["school_id"], row["year"], row["grade"], _class(row["class_no"]))
+        if key in seen:
+            problems.add(
+                row["row"], "class_no", row["class_no"], f"与第 {seen[key]} 行重复",
+                f"repeats row {seen[key]}", "删去其中一行", "delete one of them",
+            )  # fmt: skip
+            continue
+        seen[key] = row["row"]
+        if row["state"] == "forecast" or row["year"] > year:
+            continue
+        at = here.get((row["school_id"], row["grade"] + year - row["year"], key[3]))
+        if at is None:
+            past.append(_ended(row, today))
+            continue
+        if row["state"] == "struck_off":
+            if row["year"] == year:
+                problems.add(
+                    row["row"], "state", "struck_off", "已销号，但该班本年仍超标准，已重新列入",
+                    "struck off, but the class is still above standard; it is listed again",
+                    "核对在籍人数后再销号", "check the enrolment before striking it off",
+                )  # fmt: skip
+            else:
+                problems.add(
+                    row["row"], "state", "struck_off", "上年已销号的班本年又超标准，按新增计",
+                    "struck off earlier, above standard again; counted as growth",
+                    "查明反弹原因", "find out why it came back",
+                )  # fmt: skip
+                past.append(_ended(row, today))
+                continue
+        followed.add(at)
+        for column in _KEPT:
+            if row[column]:
+                table.at[at, column] = row[column]
+        table.at[at, "state"] = "open" if row["state"] == "struck_off" else row["state"]
+        if row["target_date"] and row["target_date"] < today.isoformat():
+            problems.add(
+                row["row"], "target_date", row["target_date"], "已过完成时限，仍未消除",
+                "past its target date and still above standard",
+                "重定时限并写明原因", "set a new date and give the reason",
+            )  # fmt: skip
+    growth = now.loc[[k for k in now.index if k not in followed]]
+    kept = pd.DataFrame(past, columns=list(COLUMNS))
+    whole = pd.concat([x for x in (kept, table) if len(x)] or [table], ignore_index=True)
+    order = ["year", "township", "school", "school_id", "grade", "class_no"]
+    return Continued(
+        table=whole.sort_values(order, kind="stable", ignore_index=True),
+        problems=problems.table(),
+        new=growth.reset_index(drop=True),
+        zero_growth=growth.empty,
+    )
+
+
+@cache
+def _known() -> tuple[dict[str, str], ...]:
+    text = files("catchment.places").joinpath("ledger_columns.csv").read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+@cache
+def _heading() -> dict[str, str]:
+    out: dict[str, str] = {}
+    for row in _known():
+        for name in (row["column"], row["zh"], row["en"], *row["aliases"].split("|")):
+            if name:
+                out[_plain(name)] = row["column"]
+    return out
+
+
+def _plain(text: object) -> str:
+    """Text as compared: no spaces, half-width brackets, lower case."""
+    shown = "" if _blank(text) else str(text)
+    shown = shown.replace("（", "(").replace("）", ")").replace("\u3000", " ")
+    return "".join(shown.split()).lower().replace("_", "")
+
+
+def _header(rows: list[list[Any]]) -> int | None:
+    need = {r["column"] for r in _known() if r["required"] == "yes"}
+    for number, row in enumerate(rows[:20]):
+        if need <= {_heading().get(_plain(cell), "") for cell in row}:
+            return number
+    return None
+
+
+def _frame(rows: list[list[Any]], name: str) -> pd.DataFrame:
+    at = _header(rows)
+    if at is None:
+        raise InputError(
+            f"{name} 中没有找到台账表头（学年、学校代码、年级、班号、学生数） / "
+            "no headings of a ledger were found"
+        )
+    place = {_heading().get(_plain(cell), ""): k for k, cell in enumerate(rows[at])}
+    columns = [r["column"] for r in _known()]
+    out = []
+    for number, row in enumerate(rows[at + 1 :], start=at + 2):
+        values = {
+            c: _text(row[place[c]]) if c in place and place[c] < len(row) else "" for c in columns
+        }
+        if any(v for c, v in values.items() if c != "row_id"):
+            out.append({"row": number, **values})
+    return pd.DataFrame(out, columns=["row", *columns])
+
+
+def _text(value: object) -> str:
+    if _blank(value):
+        return ""
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat()
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def _blank(value: object) -> bool:
+    return value is None or value != value
+
+
+def _class(value: object) -> str:
+    return _plain(value).removesuffix("班")
+
+
+def _checked(row: dict[str, Any], problems: _Problems, today: dt.date) -> dict[str, Any] | None:
+    """One row as far as it can be understood; None where it cannot be placed at all."""
+    number = int(row.get("row", 0) or 0)
+    out: dict[str, Any] = {c: _text(row.get(c)) for c in COLUMNS} | {"row": number}
+    usable = True
+    for column in ("year", "grade", "students"):
+        text = out[column]
+        try:
+            whole = int(float(text))
+            if whole != float(text) or whole < (1 if column != "students" else 0):
+                raise ValueError(text)
+            out[column] = whole
+        except ValueError:
+            problems.add(
+                number, column, text, "空缺或不是非负整数", "missing or not a whole number",
+                "填写整数", "enter a whole number",
+            )  # fmt: skip
+            usable = usable and column == "students"
+            out[column] = 0
+    for column in ("school_id", "class_no"):
+        if not out[column]:
+            problems.add(number, column, "", "空缺", "missing", "补填", "fill it in")
+            usable = False
+    _dates(out, problems, number)
+    state = STATE_WORDS.get(out["state"].strip().lower())
+    if state is None:
+        problems.add(
+            number, "state", out["state"], "不认识的销号状态，按未销号处理",
+            "unknown state; taken as open", "从未销号、已定措施、整改中、已销号中选一个",
+            "choose open, way chosen, in progress or struck off",
+        )  # fmt: skip
+        state = "open"
+    if state == "struck_off" and not out["struck_off"]:
+        problems.add(
+            number, "struck_off", "", "已销号但没有销号日期", "struck off without a date",
+            "补填销号日期", "enter the date",
+        )  # fmt: skip
+    if state != "struck_off" and out["struck_off"]:
+        problems.add(
+            number, "state", out["state"], "有销号日期但状态不是已销号，按未销号处理",
+            "has a date but is not struck off; taken as open", "改正状态或删去日期",
+            "correct the state or delete the date",
+        )  # fmt: skip
+    if state == "struck_off" and out["struck_off"] > today.isoformat():
+        problems.add(
+            number, "struck_off", out["struck_off"], "销号日期在今天之后", "a date to come",
+            "改正日期", "correct the date",
+        )  # fmt: skip
+    out["state"] = state
+    return out if usable else None
+
+
+def _dates(out: dict[str, Any], problems: _Problems, number: int) -> None:
+    for column in ("target_date", "struck_off"):
+        text = out[column]
+        if not text:
+            continue
+        plain = (
+            text.replace("年", "-").replace("月", "-").replace("日", "")
+            .replace("/", "-").replace(".", "-").strip("-")
+        )  # fmt: skip
+        parts = plain.split("-")
+        try:
+            if len(parts) == 2:
+                parts = [*parts, "1"]
+            out[column] = dt.date(*(int(p) for p in parts)).isoformat()
+        except (TypeError, ValueError):
+            problems.add(
+                number, column, text, "不是日期", "not a date",
+                "写成 2027-08-31 的样子", "write it like 2027-08-31",
+            )  # fmt: skip
+            out[column] = ""
+
+
+def _ended(row: dict[str, Any], today: dt.date) -> dict[str, Any]:
+    """Return a row of the past: struck off now where it was still open."""
+    out = {c: row.get(c, "") for c in COLUMNS}
+    if out["state"] != "struck_off":
+        out["state"] = "struck_off"
+        out["struck_off"] = today.isoformat()
+    return out
