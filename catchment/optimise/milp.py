@@ -98,7 +98,7 @@ def solve_milp(
     """
     if time_limit <= 0:
         return MilpAnswer("stopped", None, np.nan, -np.inf)
-    solver = highspy.Highs()
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
     settings: dict[str, bool | int | float | str] = {
         "output_flag": False,
         "threads": threads,
