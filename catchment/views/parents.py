@@ -267,7 +267,7 @@ def _works(run: Run) -> list[list[Any]]:
 
 
 def _open_points(run: Run) -> list[list[Any]]:
-    """Rules not yet met, without data or awaiting evidence: result, titles, sources, places."""
+    """List rules not met, without data or awaiting evidence: result, titles, sources, places."""
     table = run.findings
     if not len(table):
         return []
@@ -284,9 +284,10 @@ def _open_points(run: Run) -> list[list[Any]]:
                     text(row[c], longest=300)
                     for c in ("title_zh", "title_en", "citation_zh", "citation_en")
                 ),
-                0,
+                set(),
             ],
         )
-        entry[5] += 1
+        entry[5].add(str(row["id"]))
     order = {"fail": 0, "evidence": 1, "unknown": 2}
-    return [found[k] for k in sorted(found, key=lambda k: (order[k[0]], k[1]))]
+    listed = sorted(found, key=lambda k: (order[k[0]], k[1]))
+    return [[*found[k][:5], len(found[k][5])] for k in listed]

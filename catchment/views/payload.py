@@ -82,7 +82,7 @@ def map_payload(run: Run, *, lang: str = "zh") -> dict[str, Any]:
         "villages": _villages(run, frame),
         "sites": _sites(run, frame),
         "demand": series(demand),
-        "estimated": [int(k) for k in np.flatnonzero(problem.estimated.any(axis=1))],
+        "estimated": series(problem.estimated.astype(int)),
         "trips": trips(problem, tuple(ways.values())),
         "network": [int(w) for w in problem.network],
         "colours": {

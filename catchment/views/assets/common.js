@@ -176,8 +176,14 @@ var Catchment = (function () {
     });
   }
 
+  /* Of a note written first in Chinese and then in English, the half in the page's language. */
+  function half(text) {
+    var parts = /^(.*[\u4e00-\u9fff].*[。！；])\s*([A-Za-z][\x20-\x7e]+)$/.exec(text);
+    return parts ? parts[lang === "zh" ? 1 : 2] : text;
+  }
+
   return {
-    read: read, speak: speak, t: t, has: has, el: el, svg: svg, empty: empty, name: name,
+    half: half, read: read, speak: speak, t: t, has: has, el: el, svg: svg, empty: empty, name: name,
     count: count, decimal: decimal, searchBox: searchBox, finder: finder, label: label,
     lang: function () { return lang; }
   };

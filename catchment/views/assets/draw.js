@@ -280,12 +280,13 @@ Catchment.draw = (function () {
         [0, 1].forEach(function (pass) {
           land.roads.slice().sort(function (a, b) { return b.rank - a.rank; }).forEach(function (r) {
             var look = ROADS[r.rank];
-            if ((r.rank === 4 && z < 11.5) || (pass && !look[1] && !r.hazard)) { return; }
+            var steep = r.hazard && z >= 11.5;
+            if ((r.rank === 4 && z < 11.5) || (pass && !look[1] && !steep)) { return; }
             ctx.beginPath();
             for (var i = 0; i < r.shape.lines; i++) { if (seen(v, r.shape, i)) { trace(ctx, v, r.shape, i, 0.8); } }
-            ctx.strokeStyle = pass ? (r.hazard ? "#A3160F" : look[1]) : look[2];
+            ctx.strokeStyle = pass ? (steep ? ALARM : look[1]) : look[2];
             ctx.lineWidth = look[0] * grow + (pass || !look[1] ? 0 : 0.4 + 0.8 * Math.min(1, grow));
-            if (pass && r.hazard) { ctx.lineWidth = 1.2; ctx.setLineDash([2, 4]); }
+            if (pass && steep) { ctx.lineWidth = 1.2; ctx.setLineDash([2, 4]); }
             ctx.globalAlpha = r.rank > 2 ? 0.85 : 1;
             ctx.stroke();
             ctx.setLineDash([]);

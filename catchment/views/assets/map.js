@@ -12,7 +12,7 @@ Catchment.start = function (mainMap, dataId) {
   var SAYS = ["today", "plan"];
   var state = {
     view: "plan", year: startYear(), band: 0, fill: "catchments", lang: Catchment.lang(), tab: "figures", scope: "county",
-    open: null, rows: 60, only: "fail",
+    open: null, rows: 60, only: "fail", when: "year",
     layers: { catchments: true, townships: data.townships.length > 0, roads: true, villages: true, over: true, schools: true, names: true }
   };
 
@@ -228,12 +228,13 @@ Catchment.start = function (mainMap, dataId) {
     Catchment.label(root);
     byId("county").textContent = data.county;
     byId("scenario").textContent = data.scenario;
-    byId("note").textContent = data.note;
+    byId("note").textContent = Catchment.half(data.note);
+    byId("note").title = data.note;
     byId("note").hidden = !data.note;
     byId("lang").textContent = state.lang === "zh" ? "English" : "中文";
     byId("lang").setAttribute("lang", state.lang === "zh" ? "en" : "zh-CN");
     byId("stamp").textContent = [
-      data.note, t("map.stamp_method", { m: t("map.method_" + data.method), s: t("map.status_" + data.status) }),
+      Catchment.half(data.note), t("map.stamp_method", { m: t("map.method_" + data.method), s: t("map.status_" + data.status) }),
       data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed }), data.crs
     ].filter(Boolean).join(" · ");
     empty(byId("band"));
@@ -297,7 +298,8 @@ Catchment.start = function (mainMap, dataId) {
       (state.fill === "change" ? change5 : minutes).map(function (r) { return [swatch(r[0], dot), r[1]]; })));
     body.appendChild(layerBox("over", t("map.legend_over", { a: d(limit) }), []));
     body.appendChild(layerBox("names", t("map.names"), []));
-    body.appendChild(layerBox("roads", t("map.roads"), []));
+    body.appendChild(layerBox("roads", t("map.roads"), data.roads.some(function (r) { return r.hazard; }) ? [[svg("svg", { class: "sw", width: 22, height: 16, viewBox: "0 0 22 16", "aria-hidden": "true" },
+      svg("path", { d: "M1 8 H21", stroke: D.alarm, "stroke-width": 1.6, "stroke-dasharray": "2 3" })), t("map.hazard")]] : []));
     if (data.townships.length) { body.appendChild(layerBox("townships", t("map.townships"), [])); }
   }
 
@@ -316,12 +318,15 @@ Catchment.start = function (mainMap, dataId) {
   function measure(code) { return Object.prototype.hasOwnProperty.call(data.measures, code) ? data.measures[code] : null; }
   function definition(code) { var m = measure(code); return m ? m[state.lang === "zh" ? 2 : 3] : null; }
 
+  function round(v) { return Number(v.toFixed(1)); }
+
   function difference(x, y) {
     var a = x.today[y], b = x.plan[y];
     if (a === null || b === null) { return el("span", { class: "diff" }, "—"); }
-    var d = b - a, tiny = Math.abs(d) < 0.05 * (x.unit === "share" ? 0.01 : 1), text = x.unit === "share"
-      ? decimal(Math.abs(d) * 100, 1) + t("map.points") : show(Math.abs(d), x.unit);
-    if (tiny) { return el("span", { class: "diff same" }, "＝"); }
+    /* The difference of the figures as they are shown, so that a reader can check it. */
+    var share = x.unit === "share", d = round(share ? 100 * b : b) - round(share ? 100 * a : a);
+    var text = share ? decimal(Math.abs(d), 1) + t("map.points") : show(round(Math.abs(d)), x.unit);
+    if (Math.abs(d) < 0.05) { return el("span", { class: "diff same" }, "＝"); }
     var judged = LOWER_IS_BETTER.test(x.name) ? (d < 0 ? "good" : "bad") : "";
     return el("span", { class: "diff " + judged }, (d > 0 ? "▲ " : "▼ ") + text);
   }
@@ -329,10 +334,10 @@ Catchment.start = function (mainMap, dataId) {
   function spark(x, y) {
     var all = x.today.concat(x.plan).filter(function (v) { return v !== null; }), lo = Math.min.apply(null, all), hi = Math.max.apply(null, all);
     if (nYears < 2 || !all.length) { return null; }
-    function px(k) { return 3 + k * 66 / (x.years.length - 1); }
+    function px(k) { return 3 + k * 50 / (x.years.length - 1); }
     function py(v) { return hi === lo ? 11 : 19 - (v - lo) / (hi - lo) * 16; }
     function line(list) { return list.map(function (v, k) { return v === null ? "" : px(k).toFixed(1) + "," + py(v).toFixed(1); }).filter(Boolean).join(" "); }
-    return svg("svg", { class: "spark", width: 72, height: 22, viewBox: "0 0 72 22", "aria-hidden": "true" },
+    return svg("svg", { class: "spark", width: 56, height: 22, viewBox: "0 0 56 22", "aria-hidden": "true" },
       svg("polyline", { points: line(x.today), fill: "none", stroke: "#7C8793", "stroke-width": 1.4, "stroke-dasharray": "3 2" }),
       svg("polyline", { points: line(x.plan), fill: "none", stroke: D.navy, "stroke-width": 1.8 }),
       x.plan[y] === null ? null : svg("circle", { cx: px(y), cy: py(x.plan[y]), r: 2.6, fill: D.navy }));
@@ -358,10 +363,10 @@ Catchment.start = function (mainMap, dataId) {
           el("p", { class: "was" }, t("map.was", { v: show(x.today[when(x)], x.unit) }), " ", difference(x, when(x))));
       })),
       el("table", { class: "grid" }, el("caption", { class: "quiet", text: t("map.table_note") }),
-        el("thead", {}, el("tr", {}, [t("map.measure"), t("map.today"), t("map.plan"), t("map.diff")].map(function (h) { return el("th", { scope: "col", text: h }); }))),
+        el("thead", {}, el("tr", {}, [t("map.measure"), t("map.trend"), t("map.today"), t("map.plan"), t("map.diff")].map(function (h) { return el("th", { scope: "col", text: h }); }))),
         el("tbody", {}, rows.map(function (x) {
-          return el("tr", {}, el("th", { scope: "row", title: definition(x.name) }, indicatorName(x), unitWord(x.unit) ? el("small", { text: " " + unitWord(x.unit) }) : null, spark(x, when(x))),
-            el("td", { text: show(x.today[when(x)], x.unit) }), el("td", { class: "strong", text: show(x.plan[when(x)], x.unit) }), el("td", {}, difference(x, when(x))));
+          return el("tr", {}, el("th", { scope: "row", title: definition(x.name) }, indicatorName(x), unitWord(x.unit) ? el("small", { text: " " + unitWord(x.unit) }) : null),
+            el("td", { class: "trend" }, spark(x, when(x))), el("td", { text: show(x.today[when(x)], x.unit) }), el("td", { class: "strong", text: show(x.plan[when(x)], x.unit) }), el("td", {}, difference(x, when(x))));
         }))),
       keep ? el("p", { class: "sum", text: t("map.conservation", { a: count(keep[1]), b: count(keep[2]), c: count(keep[3]), d: count(keep[4]) }) }) : null,
       towns,
@@ -434,20 +439,46 @@ Catchment.start = function (mainMap, dataId) {
       el("p", { class: "cite" }, t("map.citation"), name(zh ? rule.citation_zh : rule.citation_en)));
   }
 
+  /* One card a rule, the worst first, with the places below it. */
+  function ruleCard(rule, rows) {
+    var zh = state.lang === "zh", unit = unitWord(rule.unit), places = [];
+    rows.sort(function (a, b) { return (b[8] || 0) - (a[8] || 0) || (a[5] || 0) - (b[5] || 0); });
+    rows.forEach(function (r) { if (places.indexOf(r[4]) < 0) { places.push(r[4]); } });
+    if (rows.length === 1) { return findingCard(rows[0]); }
+    return el("article", { class: "finding " + rows[0][1] },
+      el("p", { class: "badges" }, el("span", { class: "badge res-" + rows[0][1], text: t("res." + rows[0][1]) + " " + count(rows.length) }), el("span", { class: "badge sev-" + rule.severity, text: t("sev." + rule.severity) }),
+        rule.verified ? null : el("span", { class: "badge unsure", text: t("map.unverified") }), el("code", { text: rule.code })),
+      el("h3", {}, name(zh ? rule.title_zh : rule.title_en)),
+      el("p", { class: "cite" }, t("map.citation"), name(zh ? rule.citation_zh : rule.citation_en)),
+      el("details", {}, el("summary", { text: t("map.places_at", { n: count(places.length) }) }), el("table", { class: "grid list" }, el("tbody", {}, rows.slice(0, 200).map(function (r) {
+        return el("tr", {}, el("th", { scope: "row" }, r[2] >= 0 ? go("site", r[2], r[4]) : r[3] >= 0 ? go("village", r[3], r[4]) : name(r[4]), el("small", {}, name(zh ? r[9] : r[10]))),
+          el("td", { text: r[5] === null ? "" : r[5] }), el("td", {}, r[6] === null ? "" : [el("b", { text: show(r[6], rule.unit) }), unit ? " " + unit : "", r[7] === null ? null : el("small", { text: t("map.limit_is", { v: show(r[7], rule.unit) }) })]));
+      }))), rows.length > 200 ? el("p", { class: "quiet", text: t("map.and_more", { n: count(rows.length - 200) }) }) : null));
+  }
+
   function findings() {
-    var counts = { fail: 0, unknown: 0, evidence: 0 }, weight = { hard: 0, process: 1, standard: 2, soft: 3 };
-    data.findings.rows.forEach(function (r) { counts[r[1]] = (counts[r[1]] || 0) + 1; });
-    var rows = data.findings.rows.filter(function (r) { return r[1] === state.only; }).sort(function (a, b) {
-      return weight[data.findings.rules[a[0]].severity] - weight[data.findings.rules[b[0]].severity] || (b[8] || 0) - (a[8] || 0);
+    var counts = { fail: 0, unknown: 0, evidence: 0 }, weight = { hard: 0, process: 1, standard: 2, soft: 3 }, year = data.years[state.year], rules = new Map();
+    data.findings.rows.forEach(function (r) {
+      if (state.when === "year" && r[5] !== null && r[5] !== year) { return; }
+      counts[r[1]] = (counts[r[1]] || 0) + 1;
+      if (r[1] !== state.only) { return; }
+      if (!rules.has(r[0])) { rules.set(r[0], []); }
+      rules.get(r[0]).push(r);
     });
+    var groups = Array.from(rules.entries()).sort(function (a, b) {
+      return weight[data.findings.rules[a[0]].severity] - weight[data.findings.rules[b[0]].severity] || b[1].length - a[1].length || a[0] - b[0];
+    });
+    function seg(part, values, words) {
+      return el("div", { class: "seg small", role: "group", "aria-label": t("map.findings_title") }, values.map(function (k, n) {
+        return el("button", { type: "button", "data-value": k, "aria-pressed": String(state[part] === k), text: words[n], onclick: function () { var c = {}; c[part] = k; change(c); } });
+      }));
+    }
     return [
       el("h2", { text: t("map.findings_title") }),
       el("p", { class: "quiet", text: t("map.findings_note", { n: count(data.findings.passed) }) }),
-      el("div", { class: "seg small", role: "group", "aria-label": t("map.findings_title") }, ["fail", "unknown", "evidence"].map(function (k) {
-        return el("button", { type: "button", "data-value": k, "aria-pressed": String(state.only === k), text: t("res." + k) + " " + count(counts[k]), onclick: function () { state.rows = 60; change({ only: k }); } });
-      })),
-      rows.length ? rows.slice(0, state.rows).map(findingCard) : el("p", { class: "empty", text: t("map.findings_none") }),
-      more(rows.length)
+      el("div", { class: "segs" }, seg("only", ["fail", "unknown", "evidence"], ["fail", "unknown", "evidence"].map(function (k) { return t("res." + k) + " " + count(counts[k]); })),
+        seg("when", ["year", "all"], [String(year), t("map.all_years")])),
+      groups.length ? groups.map(function (g) { return ruleCard(data.findings.rules[g[0]], g[1]); }) : el("p", { class: "empty", text: t("map.findings_none") })
     ];
   }
 
@@ -553,7 +584,7 @@ Catchment.start = function (mainMap, dataId) {
     var y = state.year, year = data.years[y], demand = at(data.demand, y), where = data.villages.towns[data.villages.town[i]];
     return [
       head(data.villages.name[i], [where, t("map.code") + " " + data.villages.id[i]]),
-      data.estimated.indexOf(i) >= 0 ? el("p", { class: "callout", text: t("map.estimated") }) : null,
+      at(data.estimated, y)[i] ? el("p", { class: "callout", text: t("map.estimated") }) : null,
       data.bands.map(function (band, b) {
         var g = group(i, b), ways = SAYS.map(function (p) { return trip(p, y, g); }), moves = ways[0].site !== ways[1].site;
         var why = data.reasons.rows.filter(function (r) { return r[0] === i && r[1] === b && r[2] <= year; }).sort(function (m, n) { return n[2] - m[2]; })[0];

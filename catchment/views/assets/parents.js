@@ -70,9 +70,15 @@
       el("h3", { text: t("par.built_first") }), built.length ? el("ul", {}, built.map(work)) : el("p", { text: t("par.built_none") }),
       changed.length ? el("details", { open: changed.length < 9 }, el("summary", { text: t("par.changed", { n: changed.length }) }), el("ul", {}, changed.map(work))) : el("p", { text: t("par.changed_none") })));
     box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.open") }), el("p", { class: "small", text: t("par.open_text") }),
-      data.open.length ? el("ul", {}, data.open.map(function (o) {
-        return el("li", {}, el("span", { class: "tagged " + o[0], text: t("res." + o[0]) }), name(zh ? o[1] : o[2]), o[5] > 1 ? t("par.cases", { n: o[5] }) : "", " ", el("span", { class: "small" }, name(zh ? o[3] : o[4])));
-      })) : el("p", { text: t("par.open_none") })));
+      openPart(data.open.filter(function (o) { return o[0] === "fail"; }), true, "par.open_fail"),
+      openPart(data.open.filter(function (o) { return o[0] === "evidence"; }), false, "par.open_evidence"),
+      openPart(data.open.filter(function (o) { return o[0] === "unknown"; }), false, "par.open_unknown"),
+      data.open.length ? null : el("p", { text: t("par.open_none") })));
+    function openPart(list, shown, title) {
+      return list.length ? el("details", { open: shown && list.length < 12 }, el("summary", { text: t(title, { n: list.length }) }), el("ul", {}, list.map(function (o) {
+        return el("li", {}, name(zh ? o[1] : o[2]), o[5] > 1 ? t("par.cases", { n: o[5] }) : "", " ", el("span", { class: "small" }, name(zh ? o[3] : o[4])));
+      }))) : null;
+    }
     box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.questions") }), el("p", { class: "small", text: t("par.questions_text") }),
       el("ul", {}, ["bus", "board", "lunch", "class", "building", "return"].map(function (q) { return el("li", { text: t("par.q_" + q) }); }))));
     box.appendChild(el("div", { class: "block" }, respond()));
@@ -127,7 +133,7 @@
     document.title = data.county + " · " + t("par.title");
     byId("county").textContent = data.county;
     byId("scenario").textContent = data.scenario;
-    byId("note").textContent = data.note;
+    byId("note").textContent = Catchment.half(data.note);
     byId("note").hidden = !data.note;
     byId("lang").textContent = lang() === "zh" ? "English" : "中文";
     byId("stamp").textContent = [data.note, data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed })].filter(Boolean).join(" · ");
