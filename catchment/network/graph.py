@@ -241,6 +241,7 @@ def from_lines(
     geometry = shapely.force_2d(roads.geometry.to_numpy())
     usable = ~(shapely.is_missing(geometry) | shapely.is_empty(geometry))
     usable &= np.isin(shapely.get_type_id(geometry), (1, 2, 5))
+    usable &= np.isfinite(shapely.bounds(geometry)).all(axis=1)
     if not usable.all():
         lost = int((~usable).sum())
         notes.append(f"{lost} 行道路无线形，已略去 / {lost} road rows without a line left out")

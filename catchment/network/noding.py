@@ -48,9 +48,13 @@ def end_on_line(parts: _Geometries) -> tuple[_Geometries, int]:
     )
     apart = shapely.distance(ends[end], vertices[line]) > TOLERANCE_M
     end, line = end[apart], line[apart]
+    if not len(end):
+        return parts, 0
     result = parts.copy()
-    for k in np.unique(line):
-        mine = ends[np.unique(end[line == k])]
+    order = np.lexsort((end, line))
+    changed, first = np.unique(line[order], return_index=True)
+    for k, group in zip(changed, np.split(end[order], first[1:]), strict=True):
+        mine = ends[np.unique(group)]
         own_xy = shapely.get_coordinates(parts[k])
         along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(own_xy, axis=0).T))])
         at = shapely.line_locate_point(parts[k], mine)

@@ -73,14 +73,17 @@ def test_end_on_the_course_of_another_line_joins_it() -> None:
 
 
 def test_multilines_repeated_vertices_and_rows_without_a_line() -> None:
-    frame = layer([(0, 0), (0, 0), (1, 0)], [(0, 0), (1, 1)], [(5, 5), (5, 5)])
+    inf = float("inf")
+    frame = layer(
+        [(0, 0), (0, 0), (1, 0)], [(0, 0), (1, 1)], [(5, 5), (5, 5)], [(0, 0), (inf, inf)]
+    )
     frame.loc[1, "geometry"] = shapely.MultiLineString(
         [[place(1, 0), place(2, 0)], [place(2, 0), place(2, 1)]]
     )
-    frame.loc[3, "geometry"] = None
+    frame.loc[4, "geometry"] = None
     net = from_lines(frame)
     assert net.length.tolist() == pytest.approx([100, 100, 100])
-    assert any("1 行道路无线形" in note for note in net.notes)
+    assert any("2 行道路无线形" in note for note in net.notes)
     assert any("1 条道路不足两个" in note for note in net.notes)
 
 
