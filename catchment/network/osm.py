@@ -36,6 +36,7 @@ _KEYS = (
     "motor_vehicle", "bus", "psv", "maxspeed", "hazard", "bridge", "tunnel", "name", "ref",
 )  # fmt: skip
 _NAMES = ("name", "name:zh", "name:zh-Hans")
+_SAME_M = 0.5
 _UNBUILT = frozenset(
     {
         "construction", "proposed", "planned", "abandoned", "razed", "disused", "demolished",
@@ -93,8 +94,14 @@ def read_pbf(
     metric = require_metric(crs, path.name)
     if not path.is_file():
         raise NotFoundError(f"找不到道路文件 {path.name} / no such road file: {path.name}")
-    if path.suffix.lower() in (".osm", ".xml"):
+    if path.suffix.lower() == ".osm":
         _refuse_doctype(path)
+    elif path.suffix.lower() != ".pbf":
+        # Packed XML would pass the test for document types.
+        raise InputError(
+            f"{path.name}：道路文件须为 .osm.pbf 或 .osm（先解压） / road files must be .osm.pbf or "
+            ".osm; unpack them first"
+        )
     table = classes if classes is not None else read_road_classes()
     reader = _Ways(table, frozenset(drop), respect_access, bounds)
     try:
@@ -354,25 +361,27 @@ def _from_graph(graph: Any, crs: CRS, classes: tuple[RoadClass, ...] | None) -> 
         CRS.from_user_input(graph.graph.get("crs", 4326)), crs, always_xy=True
     )
     unknown: dict[str, int] = {}
-    found: dict[tuple[int, int, str, float], int] = {}
+    found: dict[tuple[int, int, tuple[str, ...]], list[tuple[float, int]]] = {}
     uses: list[RoadUse] = []
     shapes: list[npt.NDArray[np.float64]] = []
     ends: list[tuple[int, int]] = []
     arcs = sorted(graph.edges(keys=True, data=True), key=lambda a: (nodes[a[0]], nodes[a[1]], a[2]))
     for u, v, _, data in arcs:
         tail, head = nodes[u], nodes[v]
-        length = round(float(data.get("length", 0.0)), 3)
-        back = (head, tail, str(data.get("osmid", "")), length)
-        if back in found:
-            at = found.pop(back)
-            uses[at] = _both_ways(uses[at])
+        length, ways = float(data.get("length", 0.0)), _ways_of(data.get("osmid", ""))
+        opposite = found.get((head, tail, ways), [])
+        # Both arcs of one road are equally long but for rounding; parallel roads are not.
+        pair = min(opposite, key=lambda arc: abs(arc[0] - length), default=None)
+        if pair is not None and abs(pair[0] - length) < _SAME_M:
+            opposite.remove(pair)
+            uses[pair[1]] = _both_ways(uses[pair[1]])
             continue
         said = _first(data.get("highway", ""))
         position = index.get(said.lower(), -1)
         if position < 0:
             unknown[said] = unknown.get(said, 0) + 1
             position = other
-        found[(tail, head, back[2], length)] = len(uses)
+        found.setdefault((tail, head, ways), []).append((length, len(uses)))
         uses.append(_use_of_arc(data, position, table[position]))
         shape = data.get("geometry")
         shapes.append(
@@ -425,6 +434,12 @@ def _both_ways(use: RoadUse) -> RoadUse:
     return RoadUse(
         use.road_class, use.walk, drive, drive, use.hazard, use.maxspeed, use.bridge, use.name
     )
+
+
+def _ways_of(value: object) -> tuple[str, ...]:
+    """Ids of the ways that an arc was merged of, in no direction's order."""
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(sorted(str(part) for part in parts))
 
 
 def _first(value: object) -> str:

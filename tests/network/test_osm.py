@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import osmium
 import osmnx
@@ -136,6 +137,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     broken.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError):
         read_pbf(broken, CRS_M)
+    packed = tmp_path / "roads.osm.gz"
+    packed.write_bytes(b"")
+    with pytest.raises(InputError, match="先解压"):
+        read_pbf(packed, CRS_M)
     with pytest.raises(InputError, match="不是米制投影"):
         read_pbf(tmp_path / "roads.osm.pbf", CRS.from_epsg(4326))
 
@@ -186,6 +191,22 @@ def test_graphml_is_read_like_the_file_it_came_from(tmp_path: Path) -> None:
         return sorted(rows)
 
     assert told(net) == told(direct)
+
+
+def test_opposite_arcs_of_merged_ways_are_one_road(tmp_path: Path) -> None:
+    graph = nx.MultiDiGraph(crs="EPSG:4326")
+    graph.add_node(1, x=LON, y=LAT)
+    graph.add_node(2, x=LON + STEP, y=LAT)
+    common = {"highway": "tertiary", "oneway": False}
+    graph.add_edge(1, 2, osmid=[7, 8], length=90.1234, reversed=False, **common)
+    graph.add_edge(2, 1, osmid=[8, 7], length=90.1236, reversed=True, **common)
+    graph.add_edge(1, 2, osmid=[7, 8], length=140.0, reversed=False, **common)
+    osmnx.save_graphml(graph, tmp_path / "g.graphml")
+    net = read_graphml(tmp_path / "g.graphml", CRS_M)
+    assert sorted(zip(net.drive_forward, net.drive_backward, strict=True)) == [
+        (True, False),
+        (True, True),
+    ]
 
 
 def test_graphml_that_is_no_road_graph(tmp_path: Path) -> None:
