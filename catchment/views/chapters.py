@@ -47,6 +47,9 @@ YEAR_FIGURES = (
     "over_limit_students", "unserved",
 )  # fmt: skip
 
+GATE_CODES = ("R-TRV-05",)
+"""Rules of the closing gate beside those whose code begins with ``R-CON``."""
+
 _SEVERITIES = {"hard": 0, "standard": 1, "process": 2, "soft": 3}
 _TONES: dict[str, Tone] = {"fail": "bad", "unknown": "warn", "evidence": "warn", "pass": ""}
 
@@ -114,49 +117,85 @@ def today(story: Story) -> list[Block]:
     list of Block
         The chapter.
     """
-    first, last = story.facts.first, story.facts.last
+    first, focus = story.facts.first, story.facts.focus
     found = story.findings
-    now = found[found["year"].isin([first, 0]) & found["plan"].isin(["", "today"])]
-    then = found[(found["year"] == last) & found["plan"].isin(["", "plan"])]
     blocks: list[Block] = [Heading(story.say("ch.today"), 1, new_page=True)]
     if found.empty:
         return [*blocks, Paragraph(story.say("today.none"))]
+    now, kind = today_findings(story)
+    then = found[(found["year"] == focus) & found["plan"].isin(["", "plan"])]
     blocks += [
-        Paragraph(story.say("today.intro", year=first)),
-        _tally_table(story, now, story.say("today.summary", year=first)),
+        Paragraph(story.say(f"today.intro_{kind}", year=first)),
+        _tally_table(story, now, story.say(f"today.summary_{kind}", year=first)),
     ]
-    if last != first:
-        blocks.append(_tally_table(story, then, story.say("today.plan_summary", year=last)))
+    if focus != first or kind == "today":
+        blocks.append(_tally_table(story, then, story.say("today.plan_summary", year=focus)))
+    return [*blocks, *_failed_table(story, now, kind)]
+
+
+def today_findings(story: Story) -> tuple[pd.DataFrame, str]:
+    """Find the findings of the first year, and whether they speak of today or of the plan.
+
+    A plan may assign students anew in its first year; what is found then is not found today.
+
+    Parameters
+    ----------
+    story : Story
+        The run.
+
+    Returns
+    -------
+    tuple of DataFrame and str
+        The findings, and ``today`` or ``plan``.
+    """
+    found, run = story.findings, story.run
+    mine = found[found["year"].isin([story.facts.first, 0])]
+    if (mine["plan"] == "today").any():
+        return mine[mine["plan"] == "today"], "today"
+    same = (run.plan.site_of[:, 0] == run.today.site_of[:, 0]).all()
+    same = same and (run.plan.open[:, :, 0] == run.today.open[:, :, 0]).all()
+    return mine, "today" if same else "plan"
+
+
+def _failed_table(story: Story, now: pd.DataFrame, kind: str) -> list[Block]:
+    """List what is not met, one row a rule and place, the gravest first."""
+    first = story.facts.first
     failed = now[now["result"] == "fail"]
     failed = failed.assign(
         gravity=failed["severity"].map(_SEVERITIES).fillna(4),
         over=-pd.to_numeric(failed["excess"], errors="coerce").fillna(0),
-    ).sort_values(["gravity", "code", "over", "id"], kind="stable")
+    ).sort_values(["gravity", "code", "title", "over", "id"], kind="stable")
+    places: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in rows_of(failed):
+        places.setdefault((row["code"], row["title"], row["place"]), []).append(row)
     columns = (
-        Column(story.say("col.code"), 1.2),
+        Column(story.say("col.code"), 1.3),
         Column(story.say("col.title"), 3.0),
-        Column(story.say("col.place"), 2.2),
-        Column(story.say("col.value"), 0.9, "right"),
-        Column(story.say("col.limit"), 0.9, "right"),
-        Column(story.say("col.excess"), 0.9, "right"),
-        Column(story.say("col.severity"), 1.1, "center"),
+        Column(story.say("col.place"), 2.0),
+        Column(story.say("col.cases"), 0.7, "right"),
+        Column(story.say("col.worst"), 1.2, "right"),
+        Column(story.say("col.limit"), 1.2, "right"),
+        Column(story.say("col.severity"), 1.2, "center"),
     )
-    rows = tuple(
-        (
-            row["code"], row["title"], row["place"], _quantity(story, row["value"], row["unit"]),
-            _quantity(story, row["limit"], row["unit"]),
-            _quantity(story, row["excess"], row["unit"]), story.name("severity", row["severity"]),
-        )
-        for row in failed.head(MOST_ROWS).to_dict("records")
-    )  # fmt: skip
-    tones: tuple[Tone, ...] = tuple(
-        "bad" if row == "hard" else "" for row in failed.head(MOST_ROWS)["severity"]
-    )
-    blocks.append(
-        Table(columns, rows, story.say("today.list", year=first), story.say("today.empty"), tones)
-    )
-    if len(failed) > MOST_ROWS:
-        blocks.append(Paragraph(story.say("today.more", count=len(failed) - MOST_ROWS), "note"))
+    rows: list[tuple[str, ...]] = []
+    tones: list[Tone] = []
+    for (code, title, place), part in list(places.items())[:MOST_ROWS]:
+        worst = part[0]
+        rows.append(
+            (
+                code, title, place, whole(len(part)),
+                _quantity(story, worst["value"], worst["unit"]),
+                _quantity(story, worst["limit"], worst["unit"]),
+                story.name("severity", worst["severity"]),
+            )
+        )  # fmt: skip
+        tones.append("bad" if worst["severity"] == "hard" else "")
+    caption = story.say(f"today.list_{kind}", year=first)
+    blocks: list[Block] = [
+        Table(columns, tuple(rows), caption, story.say("today.empty"), tuple(tones))
+    ]
+    if len(places) > MOST_ROWS:
+        blocks.append(Paragraph(story.say("today.more", count=len(places) - MOST_ROWS), "note"))
     return blocks
 
 
@@ -170,11 +209,11 @@ def _tally_table(story: Story, found: pd.DataFrame, caption: str) -> Table:
     rows: list[tuple[str, ...]] = []
     tones: list[Tone] = []
     order = found.assign(gravity=found["severity"].map(_SEVERITIES).fillna(4))
-    for (_, code), part in order.groupby(["gravity", "code"], sort=True):
+    for (_, code, title), part in order.groupby(["gravity", "code", "title"], sort=True):
         count = Counter(part["result"])
         rows.append(
             (
-                str(code), part["title"].iloc[0],
+                str(code), str(title),
                 story.name("severity", part["severity"].iloc[0]),
                 *(whole(count.get(result, 0)) for result in RESULTS),
             )
@@ -299,7 +338,7 @@ def _needs_first(story: Story, row: dict[str, Any]) -> tuple[list[str], bool]:
     labels = dict(zip(story.facts.sites["site_id"], story.facts.sites["name"], strict=True))
     for code in codes:
         lacking = figure(
-            story.run, "place_shortfall", int(row["year"]), "plan", scope="site", key=code
+            story.facts, "place_shortfall", int(row["year"]), "plan", scope="site", key=code
         )
         if lacking:
             short = True
@@ -324,18 +363,18 @@ def overview(story: Story, *, pictures: bool) -> list[Block]:
     list of Block
         The chapter.
     """
-    run, facts, last = story.run, story.facts, story.facts.last
+    run, facts, focus = story.run, story.facts, story.facts.focus
     blocks: list[Block] = [Heading(story.say("ch.overview"), 1, new_page=True)]
     if pictures:
         band = story.band(run.problem.bands[0]) if run.problem.bands else ""
         blocks += [
             Picture(
                 charts.county_map(run, facts, lang=story.lang), story.say("overview.map_alt"),
-                story.say("overview.map", year=last, band=band),
+                story.say("overview.map", year=focus, band=band),
             ),
             Picture(
                 charts.minutes_chart(run, facts, lang=story.lang),
-                story.say("overview.minutes", year=last), story.say("overview.minutes", year=last),
+                story.say("overview.minutes", year=focus), story.say("overview.minutes", year=focus),
             ),
         ]  # fmt: skip
         if len(run.problem.years) > 1:
@@ -387,36 +426,47 @@ def figures_table(story: Story, codes: tuple[str, ...]) -> Table:
     Table
         One row a measure.
     """
-    first, last, lang = story.facts.first, story.facts.last, story.lang
+    first, focus, last = story.facts.first, story.facts.focus, story.facts.last
+    lang = story.lang
     rows = []
     for code in codes:
-        now = story.county(code, first, "today")
-        same, plan = story.county(code, last, "today"), story.county(code, last, "plan")
-        if now is None and same is None and plan is None:
+        values = [
+            story.county(code, first, "today"),
+            story.county(code, focus, "today"),
+            story.county(code, focus, "plan"),
+            story.county(code, last, "plan"),
+        ]
+        if all(value is None for value in values):
             continue
+        same, plan = values[1], values[2]
         difference = None if same is None or plan is None else plan - same
         text, unit = shown(code, difference, lang)
         sign = "+" if difference is not None and difference > 0 and text.strip("0.%") else ""
         name = indicator_name(code, lang)
         if unit:
             name = f"{name}（{unit}）" if lang == "zh" else f"{name} ({unit})"
-        rows.append(
-            (
-                name,
-                shown(code, now, lang)[0],
-                shown(code, same, lang)[0],
-                shown(code, plan, lang)[0],
-                sign + text,
-            )
-        )
-    columns = (
+        cells = [shown(code, value, lang)[0] for value in values]
+        rows.append((name, *cells[:3], sign + text, cells[3]))
+    columns = [
         Column(story.say("col.indicator"), 3.0),
-        Column(story.say("col.today_year", year=first), 1.3, "right"),
-        Column(story.say("col.same_year", year=last), 1.3, "right"),
-        Column(story.say("col.plan_year", year=last), 1.3, "right"),
-        Column(story.say("col.difference"), 1.5, "right"),
+        Column(story.say("col.today_year", year=first), 1.2, "right"),
+        Column(story.say("col.same_year", year=focus), 1.3, "right"),
+        Column(story.say("col.plan_year", year=focus), 1.2, "right"),
+        Column(story.say("col.difference"), 1.3, "right"),
+        Column(story.say("col.plan_year", year=last), 1.2, "right"),
+    ]
+    # Columns that would say the same twice are left out.
+    kept = [0, 1, 3, 4]
+    if focus != first:
+        kept.insert(2, 2)
+    if last != focus:
+        kept.append(5)
+    return Table(
+        tuple(columns[k] for k in kept),
+        tuple(tuple(row[k] for k in kept) for row in rows),
+        story.say("sum.figures"),
+        story.say("sum.figures_empty"),
     )
-    return Table(columns, tuple(rows), story.say("sum.figures"), story.say("sum.figures_empty"))
 
 
 def some_years(story: Story, most: int) -> list[int]:
@@ -470,12 +520,12 @@ def _schools_table(story: Story) -> Table:
     columns = (
         Column(story.say("township"), 1.1),
         Column(story.say("school"), 2.2),
-        Column(story.say("col.kind"), 1.1),
-        Column(story.say("col.state"), 1.1),
+        Column(story.say("col.kind"), 1.2),
+        Column(story.say("col.state"), 1.4),
         Column(story.say("x.students_first", year=facts.first), 1.1, "right"),
-        Column(story.say("x.students_last", year=facts.last), 1.1, "right"),
-        Column(story.say("x.classes_last", year=facts.last), 1.1, "right"),
-        Column(story.say("x.places_last", year=facts.last), 1.1, "right"),
+        Column(story.say("x.students_last", year=facts.focus), 1.1, "right"),
+        Column(story.say("x.classes_last", year=facts.focus), 1.1, "right"),
+        Column(story.say("x.places_last", year=facts.focus), 1.1, "right"),
     )
     rows: list[tuple[str, ...]] = []
     tones: list[Tone] = []
@@ -485,20 +535,37 @@ def _schools_table(story: Story) -> Table:
         rows.append(
             (
                 row["township"], row["name"] + ("※" if row["estimated"] else ""),
-                story.name("role", row["role"]), _state_text(story, state),
+                story.name("role", row["role"]), state_text(story, state),
                 whole(site_total(story, code, facts.first, "today", "students")),
-                whole(site_total(story, code, facts.last, "plan", "students")),
-                whole(site_total(story, code, facts.last, "plan", "classes")),
-                whole(figure(run, "places", facts.last, "plan", scope="site", key=code) or 0),
+                whole(site_total(story, code, facts.focus, "plan", "students")),
+                whole(site_total(story, code, facts.focus, "plan", "classes")),
+                whole(figure(facts, "places", facts.focus, "plan", scope="site", key=code) or 0),
             )
         )  # fmt: skip
         tones.append("warn" if state in ("close", "downgrade") else "")
-    caption = story.say("overview.schools", year=facts.last)
+    caption = story.say("overview.schools", year=facts.focus)
     return Table(columns, tuple(rows), caption, story.say("none"), tuple(tones))
 
 
-def _state_text(story: Story, state: str) -> str:
-    return story.say("change.keep") if state in ("kept", "central") else story.name("change", state)
+def state_text(story: Story, state: str) -> str:
+    """Words for the state of a site under the plan.
+
+    Parameters
+    ----------
+    story : Story
+        The run.
+    state : str
+        A state of ``charts.site_states``, ``candidate`` or ``closed``.
+
+    Returns
+    -------
+    str
+        What becomes of it.
+    """
+    if state in ("kept", "central", "existing"):
+        return story.say("change.keep")
+    known = story.name("change", state)
+    return story.name("state", state) if known == state else known
 
 
 def site_total(story: Story, code: str, year: int, plan: str, what: str) -> int:
@@ -584,6 +651,8 @@ def _large_table(story: Story, table: pd.DataFrame) -> Table:
     )
     names = ("year", "school", "grade", "class_no", "students", "category", "ways_out", "chosen")
     parts = {name: text_column(table, name) for name in names}
+    for name in ("ways_out", "chosen"):
+        parts[name] = text_column(table, f"{name}_{story.lang}", name)
     rows: list[tuple[str, ...]] = []
     tones: list[Tone] = []
     for k in table.index[: 2 * MOST_ROWS]:
@@ -652,7 +721,8 @@ def gate_items(story: Story, code: str) -> pd.DataFrame:
         Rows of the findings.
     """
     found = story.findings
-    mine = found[(found["id"] == code) & found["code"].str.startswith("R-CON")]
+    gate_codes = found["code"].str.startswith("R-CON") | found["code"].isin(GATE_CODES)
+    mine = found[(found["id"] == code) & gate_codes]
     order = {result: k for k, result in enumerate(RESULTS)}
     return mine.assign(
         rank=mine["result"].map(order), gravity=mine["severity"].map(_SEVERITIES).fillna(4)
@@ -776,7 +846,8 @@ def rules(story: Story) -> list[Block]:
         Column(story.say("col.citation"), 3.4),
         Column(story.say("col.verified"), 1.5, "center"),
     )
-    used = story.findings.drop_duplicates("code").sort_values("code", kind="stable")
+    used = story.findings.drop_duplicates(["code", "title"])
+    used = used.sort_values(["code", "title"], kind="stable")
     rows = tuple(
         (
             row["code"], row["title"], story.name("severity", row["severity"]), row["citation"],
@@ -826,7 +897,7 @@ def methods(story: Story) -> list[Block]:
         Paragraph(story.say("methods.assume")),
     ]  # fmt: skip
     blocks += [
-        Paragraph(story.say("methods.note", note=plain(note, longest=400)), "note")
+        Paragraph(story.say("methods.note", note=plain(story.half(note), longest=400)), "note")
         for note in (*run.plan.notes, *run.times.notes)[:12]
     ]
     return blocks

@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import shapely
 from matplotlib import font_manager
 from matplotlib.axes import Axes
@@ -33,6 +32,8 @@ FONTS = ("Microsoft YaHei", "SimHei", "Noto Sans CJK SC", "WenQuanYi Micro Hei",
 LADDER = ("#0B3C6F", "#C4622D", "#7FB8E0", "#F5E6A8", "#7A7A7A")
 """Four colours told apart by colour-blind readers and in grey, and a fifth that is hatched."""
 DPI = 200
+
+_Box = tuple[float, float, float, float]
 
 _STATE_LOOKS: dict[str, tuple[str, str, float]] = {
     # state: marker, fill, size
@@ -59,12 +60,12 @@ class Window:
         Township whose villages are labelled; empty for the whole county.
     """
 
-    box: tuple[float, float, float, float]
+    box: _Box
     township: str = ""
 
 
 def county_map(run: Run, facts: Facts, *, lang: str) -> bytes:
-    """Draw the county in the plan's last year: roads, catchments of the lowest band, schools.
+    """Draw the county in the plan's focus year: roads, catchments of the lowest band, schools.
 
     Parameters
     ----------
@@ -80,11 +81,11 @@ def county_map(run: Run, facts: Facts, *, lang: str) -> bytes:
     bytes
         PNG, 156 mm wide at 200 dots per inch.
     """
-    return _map(run, facts, Window(_extent(run, facts)), lang, (6.14, 5.6), DPI)
+    return _map(run, facts, Window(_extent(run, facts)), lang, (6.14, 5.1), DPI)
 
 
 def township_map(run: Run, facts: Facts, township: str, *, lang: str) -> bytes:
-    """Draw one township in the plan's last year, its villages and schools by name.
+    """Draw one township in the plan's focus year, its villages and schools by name.
 
     Parameters
     ----------
@@ -109,7 +110,7 @@ def township_map(run: Run, facts: Facts, township: str, *, lang: str) -> bytes:
 
 
 def minutes_chart(run: Run, facts: Facts, *, lang: str) -> bytes:
-    """Draw how many students travel how long in the last year, today's arrangement and the plan.
+    """Draw how many students travel how long in the focus year, today's arrangement and the plan.
 
     Parameters
     ----------
@@ -128,8 +129,8 @@ def minutes_chart(run: Run, facts: Facts, *, lang: str) -> bytes:
     edges = np.array([10.0, 20.0, 30.0, 40.0, 60.0])
     names = ["≤10", "–20", "–30", "–40", "–60", ">60"]
     bands = [b for b in run.problem.bands if _has_students(facts, b)]
-    canvas, panels = _panels(max(len(bands), 1), 2.5, 0.3)
-    trips = facts.trips[(facts.trips["year"] == facts.last) & (facts.trips["students"] > 0)]
+    canvas, panels = _panels(max(len(bands), 1), 2.3, 0.32)
+    trips = facts.trips[(facts.trips["year"] == facts.focus) & (facts.trips["students"] > 0)]
     for axes, band in zip(panels, bands, strict=False):
         for k, (plan, colour) in enumerate((("today", LADDER[2]), ("plan", LADDER[0]))):
             rows = trips[(trips["plan"] == plan) & (trips["band"] == band)].dropna(
@@ -173,7 +174,7 @@ def years_chart(run: Run, facts: Facts, *, lang: str) -> bytes:
     years = list(run.problem.years)
     spots = np.arange(len(years))
     for name, colour, style in (("students", LADDER[0], "o-"), ("places", LADDER[1], "s--")):
-        values = [figure(run, name, year, "plan") for year in years]
+        values = [figure(facts, name, year, "plan") for year in years]
         axis = np.array([np.nan if v is None else v for v in values], dtype=float)
         panels[0].plot(spots, axis, style, color=colour, linewidth=1.2, markersize=3.5,
                        label=_clean(indicator_name(name, lang)))  # fmt: skip
@@ -182,7 +183,7 @@ def years_chart(run: Run, facts: Facts, *, lang: str) -> bytes:
     for k, (name, colour) in enumerate(
         (("over_standard_classes", LADDER[2]), ("large_classes", LADDER[1]))
     ):
-        heights = [figure(run, name, year, "plan") or 0.0 for year in years]
+        heights = [figure(facts, name, year, "plan") or 0.0 for year in years]
         panels[1].bar(spots + (k - 0.5) * 0.4, heights, 0.4, color=colour, edgecolor="#333333",
                       linewidth=0.4, label=_clean(indicator_name(name, lang)))  # fmt: skip
     panels[1].legend(frameon=False, prop=_font(7), loc="best")
@@ -207,9 +208,9 @@ def _map(
     axes.set_ylim(box[1], box[3])
     axes.set_autoscale_on(False)
     hatched = _draw_catchments(axes, run, facts)
-    _draw_boundaries(axes, run, box, labels=not window.township)
+    taken = _draw_boundaries(axes, run, window, box)
     _draw_roads(axes, run, box)
-    states = _draw_places(axes, run, facts, window, box)
+    states = _draw_places(axes, run, facts, window, box, taken)
     _furniture(axes, box, lang)
     handles = _legend(states, lang, villages=True, hatched=hatched)
     paper.legend(
@@ -224,7 +225,7 @@ def _draw_catchments(axes: Axes, run: Run, facts: Facts) -> bool:
     needed = {"plan", "site_id", "band", "year", "geometry"}
     if len(table) == 0 or not needed <= set(table.columns):
         return False
-    chosen = table[(table["plan"] == "plan") & (table["year"] == facts.last)]
+    chosen = table[(table["plan"] == "plan") & (table["year"] == facts.focus)]
     bands = [b for b in run.problem.bands if (chosen["band"] == b).any()]
     if not bands:
         return False
@@ -276,15 +277,18 @@ def colour_classes(shapes: list[Any]) -> list[int]:
     return result
 
 
-def _draw_boundaries(axes: Axes, run: Run, box: tuple[float, ...], *, labels: bool) -> None:
-    table = run.region.boundaries
+def _draw_boundaries(axes: Axes, run: Run, window: Window, box: _Box) -> list[_Box]:
+    """Draw boundaries and the names of townships; tell where the names stand."""
+    table, taken = run.region.boundaries, list[_Box]()
     if len(table) == 0 or "geometry" not in table.columns:
-        return
+        return taken
     looks = {"county": (1.2, "#333333", "-"), "township": (0.7, "#555555", (0, (4, 2)))}
     for row in table.sort_values("boundary_id", kind="stable").to_dict("records"):
         shape, look = row["geometry"], looks.get(str(row.get("kind")))
         if look is None or shape is None or shape.is_empty:
             continue
+        if window.township and plain(row.get("name")) == window.township:
+            look = (1.8, "#222222", "-")
         edge = shape.boundary
         lines = [np.asarray(p.coords)[:, :2] for p in shapely.get_parts(edge)]
         axes.add_collection(
@@ -293,35 +297,39 @@ def _draw_boundaries(axes: Axes, run: Run, box: tuple[float, ...], *, labels: bo
             )
         )
         spot = shape.representative_point()
-        if labels and row["kind"] == "township" and _inside(spot.x, spot.y, box):
-            _label(axes, spot.x, spot.y, row.get("name"), 6.5, "#333333", bold=True)
+        if not window.township and row["kind"] == "township" and _inside(spot.x, spot.y, box):
+            step = (box[3] - box[1]) / 45
+            _place_label(axes, (spot.x, spot.y), row.get("name"), 7.0, box, step, taken, bold=True)
+    return taken
 
 
-def _draw_roads(axes: Axes, run: Run, box: tuple[float, ...]) -> None:
+def _draw_roads(axes: Axes, run: Run, box: _Box) -> None:
     network = run.network
     if len(network.length) == 0:
         return
-    major = {"motorway", "trunk", "primary", "motorway_link", "trunk_link", "primary_link"}
-    middle = {"secondary", "tertiary", "secondary_link", "tertiary_link"}
-    for names, width, colour in (
-        (None, 0.25, "#9A9A9A"),
-        (middle, 0.6, "#707070"),
-        (major, 1.0, "#404040"),
-    ):
-        lines = []
-        for k, start, stop in zip(
-            range(len(network.length)), network.offsets[:-1], network.offsets[1:], strict=True
-        ):
-            kind = network.classes[int(network.road_class[k])]
-            mine = kind in names if names is not None else kind not in major | middle
-            if mine and _inside(network.x[network.tail[k]], network.y[network.tail[k]], box, 0.2):
-                lines.append(network.shape[start:stop])
+    rank = np.array([_rank(name) for name in network.classes], dtype=np.int64)[network.road_class]
+    # A segment is drawn where one of its ends lies in the window or a fifth of it beyond.
+    wide, high = (box[2] - box[0]) * 0.2, (box[3] - box[1]) * 0.2
+    x, y = network.x[network.tail], network.y[network.tail]
+    near = (x > box[0] - wide) & (x < box[2] + wide) & (y > box[1] - high) & (y < box[3] + high)
+    for kind, width, colour in ((0, 0.25, "#9A9A9A"), (1, 0.6, "#707070"), (2, 1.0, "#404040")):
+        lines = [
+            network.shape[network.offsets[k] : network.offsets[k + 1]]
+            for k in np.flatnonzero(near & (rank == kind)).tolist()
+        ]
         if lines:
             axes.add_collection(LineCollection(lines, linewidths=width, colors=colour, zorder=3))
 
 
+def _rank(road_class: str) -> int:
+    name = road_class.removesuffix("_link")
+    if name in ("motorway", "trunk", "primary"):
+        return 2
+    return 1 if name in ("secondary", "tertiary") else 0
+
+
 def site_states(run: Run, facts: Facts) -> dict[str, str]:
-    """State of each site in the plan's last year.
+    """State of each site in the plan's focus year.
 
     Parameters
     ----------
@@ -354,7 +362,7 @@ def site_states(run: Run, facts: Facts) -> dict[str, str]:
 
 
 def _draw_places(
-    axes: Axes, run: Run, facts: Facts, window: Window, box: tuple[float, ...]
+    axes: Axes, run: Run, facts: Facts, window: Window, box: _Box, taken: list[_Box]
 ) -> list[str]:
     villages = facts.villages.dropna(subset=["x", "y"])
     size = 7 if window.township else 2
@@ -371,7 +379,6 @@ def _draw_places(
         seen.append(state)
         axes.scatter(mine["x"], mine["y"], s=area, c=fill, marker=marker, edgecolors="#111111",
                      linewidths=0.6, zorder=6)  # fmt: skip
-    taken: list[tuple[float, float, float, float]] = []
     step = (box[3] - box[1]) / 45
     named = [
         (row["x"], row["y"], row["name"], 6.0 if window.township else 5.2, True)
@@ -390,11 +397,11 @@ def _draw_places(
 def _place_label(
     axes: Axes,
     spot: tuple[float, float],
-    name: str,
+    name: Any,
     points: float,
-    box: tuple[float, ...],
+    box: _Box,
     step: float,
-    taken: list[tuple[float, float, float, float]],
+    taken: list[_Box],
     *,
     bold: bool,
 ) -> None:
@@ -426,7 +433,7 @@ def _label(
         label.set_bbox({"facecolor": "white", "alpha": 0.65, "pad": 0.6, "linewidth": 0})
 
 
-def _furniture(axes: Axes, box: tuple[float, ...], lang: str) -> None:
+def _furniture(axes: Axes, box: _Box, lang: str) -> None:
     """Scale bar, north arrow and the note that the picture is internal."""
     width, height = box[2] - box[0], box[3] - box[1]
     step = next(
@@ -446,7 +453,7 @@ def _furniture(axes: Axes, box: tuple[float, ...], lang: str) -> None:
     axes.annotate(
         "N", (box[0] + width * 0.96, box[1] + height * 0.97),
         (box[0] + width * 0.96, box[1] + height * 0.88), ha="center", va="center",
-        fontproperties=_font(8), arrowprops={"arrowstyle": "<-", "linewidth": 1.0}, zorder=9,
+        fontproperties=_font(8), arrowprops={"arrowstyle": "->", "linewidth": 1.0}, zorder=9,
         parse_math=False,
     )  # fmt: skip
     _label(axes, box[0] + width * 0.72, y, word("internal", lang), 6.5, "#9C1C10", bold=True)
@@ -507,13 +514,13 @@ def _band_name(run: Run, band: str, lang: str) -> str:
     return name_of("band", band, lang)
 
 
-def _extent(run: Run, facts: Facts) -> tuple[float, float, float, float]:
+def _extent(run: Run, facts: Facts) -> _Box:
     return _box(
         np.r_[facts.villages["x"], facts.sites["x"]], np.r_[facts.villages["y"], facts.sites["y"]]
     )
 
 
-def _box(x: Any, y: Any) -> tuple[float, float, float, float]:
+def _box(x: Any, y: Any) -> _Box:
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     x, y = x[np.isfinite(x)], y[np.isfinite(y)]
     if len(x) == 0:
@@ -522,14 +529,14 @@ def _box(x: Any, y: Any) -> tuple[float, float, float, float]:
     return (x.min() - margin, y.min() - margin, x.max() + margin, y.max() + margin)
 
 
-def _fit(box: tuple[float, ...], ratio: float) -> tuple[float, float, float, float]:
+def _fit(box: _Box, ratio: float) -> _Box:
     width, height = box[2] - box[0], box[3] - box[1]
     wide, high = max(width, height * ratio), max(height, width / ratio)
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return (x - wide / 2, y - high / 2, x + wide / 2, y + high / 2)
 
 
-def _inside(x: float, y: float, box: tuple[float, ...], slack: float = 0.0) -> bool:
+def _inside(x: float, y: float, box: _Box, slack: float = 0.0) -> bool:
     more_x, more_y = (box[2] - box[0]) * slack, (box[3] - box[1]) * slack
     return bool(box[0] - more_x <= x <= box[2] + more_x and box[1] - more_y <= y <= box[3] + more_y)
 
@@ -561,32 +568,11 @@ def _clean(text: str) -> str:
 
 
 def _png(canvas: FigureCanvasAgg, dpi: int) -> bytes:
-    """Save with a palette of 192 colours: a third of the size, no difference to be seen."""
+    """Save with a palette of 256 colours: a third of the size, no difference to be seen."""
     raw, out = io.BytesIO(), io.BytesIO()
-    canvas.figure.savefig(raw, format="png", dpi=dpi, metadata={"Software": None})
-    with Image.open(raw) as picture:
-        flat = picture.convert("RGB").quantize(192, method=Image.Quantize.MEDIANCUT)
-        flat.save(out, "PNG", dpi=(dpi, dpi), optimize=True)
+    canvas.figure.savefig(raw, format="rgba", dpi=dpi)
+    size = canvas.get_width_height()
+    picture = Image.frombytes("RGBA", size, raw.getvalue()).convert("RGB")
+    flat = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    flat.save(out, "PNG", dpi=(dpi, dpi))
     return out.getvalue()
-
-
-def chart_table(run: Run, indicator: str) -> pd.DataFrame:
-    """List the figures behind a chart of the years, for readers who cannot see it.
-
-    Parameters
-    ----------
-    run : Run
-        A finished run.
-    indicator : str
-        Name of the measure.
-
-    Returns
-    -------
-    DataFrame
-        ``year, today, plan``.
-    """
-    rows = [
-        (year, figure(run, indicator, year, "today"), figure(run, indicator, year, "plan"))
-        for year in run.problem.years
-    ]
-    return pd.DataFrame(rows, columns=["year", "today", "plan"])

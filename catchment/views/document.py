@@ -134,7 +134,7 @@ class Picture:
     png: bytes
     alt: str
     caption: str
-    width_mm: float = 156.0
+    width_mm: float = 152.0
 
 
 @dataclass(frozen=True)

@@ -135,15 +135,16 @@ def _paragraph_styles(lang: str) -> dict[str, dict[str, Any]]:
     return {
         "body": body,
         "note": note,
-        "warning": {**note, "font": HEADING_FONTS[0], "size": 14, "line": 24, "after": 8,
+        "warning": {**note, "font": HEADING_FONTS[0], "size": 12, "line": 18, "after": 6,
                     "before": 6, "align": WD_ALIGN_PARAGRAPH.CENTER},
-        "kicker": {**note, "font": HEADING_FONTS[1], "size": 14, "line": 24,
+        "kicker": {**note, "font": HEADING_FONTS[1], "size": 13, "line": 20,
                    "align": WD_ALIGN_PARAGRAPH.CENTER, "after": 6},
         "right": {**body, "chars": 0, "align": WD_ALIGN_PARAGRAPH.RIGHT},
         "center": {**body, "chars": 0, "align": WD_ALIGN_PARAGRAPH.CENTER},
         "caption": {**note, "font": HEADING_FONTS[0], "before": 6, "after": 2, "keep": True,
                     "align": WD_ALIGN_PARAGRAPH.CENTER},
         "picture": {**note, "line": None, "keep": True, "align": WD_ALIGN_PARAGRAPH.CENTER},
+        "gap": {"font": BODY_FONT, "size": 4, "line": 8},
         "cell": {"font": BODY_FONT, "size": TABLE_PT, "line": 12},
         "head": {"font": HEADING_FONTS[0], "size": TABLE_PT, "line": 12,
                  "align": WD_ALIGN_PARAGRAPH.CENTER},
@@ -246,11 +247,11 @@ def _picture(paper: Any, picture: Picture) -> None:
 
 
 def _table(paper: Any, table: Table) -> None:
+    if not table.rows:
+        paper.add_paragraph(plain(table.empty or table.caption) or "—", style="cat note")
+        return
     if table.caption:
         paper.add_paragraph(plain(table.caption), style="cat caption")
-    if not table.rows:
-        paper.add_paragraph(plain(table.empty) or "—", style="cat note")
-        return
     grid = paper.add_table(rows=0, cols=len(table.columns))
     grid.style = "Table Grid"
     grid.alignment = WD_TABLE_ALIGNMENT.CENTER
@@ -268,7 +269,7 @@ def _table(paper: Any, table: Table) -> None:
     for number, row in enumerate(table.rows):
         shade = _SHADES.get(table.tone(number), "")
         _row(grid, row, widths, ["cell"] * len(widths), aligns, shade, tall=table.tall)
-    paper.add_paragraph("", style="cat note")
+    paper.add_paragraph("", style="cat gap")
 
 
 def _cell_margins(properties: Any) -> None:

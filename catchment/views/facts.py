@@ -46,8 +46,13 @@ class Facts:
         rooms_before, rooms_after, beds_added, seats_added, students, receivers, receiver_ids,
         note``; in order of year. ``kind`` is ``close``, ``downgrade``, ``extend``, ``expand``,
         ``build`` or ``reopen``; ids of receivers are joined by a space.
-    first, last : int
-        First and last year.
+    figures : dict
+        Values of the indicators by ``(indicator, scope, id, year, plan)``; see :func:`figure`.
+    first, focus, last : int
+        First year; the year in which the last change of a school is done, to which documents
+        speak (the first where nothing changes); last year.
+    focus_at : int
+        Position of the focus year.
     """
 
     sites: pd.DataFrame
@@ -55,8 +60,11 @@ class Facts:
     trips: pd.DataFrame
     classes: pd.DataFrame
     changes: pd.DataFrame
+    figures: dict[tuple[str, str, str, int, str], float]
     first: int
+    focus: int
     last: int
+    focus_at: int
 
 
 def read_facts(run: Run) -> Facts:
@@ -87,26 +95,31 @@ def read_facts(run: Run) -> Facts:
         ignore_index=True,
     )
     years = run.problem.years
+    changes = _changes(run, sites, trips)
+    focus = int(changes["year"].max()) if len(changes) else years[0]
     return Facts(
         sites=sites,
         villages=villages,
         trips=trips,
         classes=classes,
-        changes=_changes(run, sites, trips),
+        changes=changes,
+        figures=_figures(run.indicators),
         first=years[0],
+        focus=focus,
         last=years[-1],
+        focus_at=years.index(focus),
     )
 
 
 def figure(
-    run: Run, indicator: str, year: int, plan: str, *, scope: str = "county", key: str | None = None
+    facts: Facts, indicator: str, year: int, plan: str, *, scope: str = "county", key: str = ""
 ) -> float | None:
     """Look one figure up in the run's indicators.
 
     Parameters
     ----------
-    run : Run
-        A finished run.
+    facts : Facts
+        Tables of the run.
     indicator : str
         Name of the measure.
     year : int
@@ -115,7 +128,7 @@ def figure(
         Which arrangement.
     scope : str
         ``county``, ``band``, ``mode``, ``township``, ``village`` or ``site``.
-    key : str, optional
+    key : str
         Id within the scope; left out for the county.
 
     Returns
@@ -123,21 +136,20 @@ def figure(
     float or None
         The value; None where the run has no such figure.
     """
-    table = run.indicators
-    if table.empty or not {"indicator", "scope", "year", "plan", "value"} <= set(table.columns):
-        return None
-    chosen = (
-        (table["indicator"] == indicator)
-        & (table["scope"] == scope)
-        & (table["year"] == year)
-        & (table["plan"] == plan)
-    )
-    if key is not None:
-        chosen &= table["id"].astype(str) == key
-    values = table.loc[chosen, "value"]
-    if len(values) == 0 or pd.isna(values.iloc[0]):
-        return None
-    return float(values.iloc[0])
+    return facts.figures.get((indicator, scope, "" if scope == "county" else key, year, plan))
+
+
+def _figures(table: pd.DataFrame) -> dict[tuple[str, str, str, int, str], float]:
+    """Index the indicators once: documents ask for hundreds of figures."""
+    names = ["indicator", "scope", "id", "year", "plan", "value"]
+    if table.empty or not set(names) <= set(table.columns):
+        return {}
+    found: dict[tuple[str, str, str, int, str], float] = {}
+    for indicator, scope, key, year, plan, value in table[names].itertuples(index=False, name=None):
+        if not pd.isna(value):
+            place = "" if scope == "county" else str(key)
+            found.setdefault((indicator, scope, place, int(year), plan), float(value))
+    return found
 
 
 def indicator_name(indicator: str, lang: str) -> str:
@@ -399,8 +411,8 @@ def _changes(run: Run, sites: pd.DataFrame, trips: pd.DataFrame) -> pd.DataFrame
         before, rooms = problem.today_open[j], int(problem.rooms[j, 0])
         for t, year in enumerate(problem.years):
             now, rooms_now = plan.open[j, :, t], int(problem.rooms[j, t])
-            beds = int(problem.beds[j, t] - problem.beds[j, max(t - 1, 0)])
-            seats = int(problem.dining_seats[j, t] - problem.dining_seats[j, max(t - 1, 0)])
+            beds = _added(problem.beds[j], t)
+            seats = _added(problem.dining_seats[j], t)
             more = rooms_now > rooms or beds > 0 or seats > 0
             kind = _kind(before, now, bool(problem.existing[j]), more, row["kind"])
             if kind:
@@ -417,8 +429,8 @@ def _changes(run: Run, sites: pd.DataFrame, trips: pd.DataFrame) -> pd.DataFrame
                         "bands_after": "+".join(np.array(problem.bands)[now]),
                         "rooms_before": rooms,
                         "rooms_after": rooms_now,
-                        "beds_added": max(beds, 0),
-                        "seats_added": max(seats, 0),
+                        "beds_added": beds,
+                        "seats_added": seats,
                         "students": pupils,
                         "receivers": receivers,
                         "receiver_ids": codes,
@@ -431,6 +443,11 @@ def _changes(run: Run, sites: pd.DataFrame, trips: pd.DataFrame) -> pd.DataFrame
                "receiver_ids", "note"]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values(["year", "township", "site_id"], kind="stable").reset_index(drop=True)
+
+
+def _added(row: np.ndarray[Any, Any], t: int) -> int:
+    """Beds or seats added in a year; -1 is unknown and counts as none."""
+    return max(int(max(row[t], 0) - max(row[max(t - 1, 0)], 0)), 0)
 
 
 def _kind(

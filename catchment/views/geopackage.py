@@ -71,7 +71,7 @@ def _villages(run: Run, facts: Facts, lang: str) -> gpd.GeoDataFrame:
         for row in rows_of(facts.villages)
     }  # fmt: skip
     trips = facts.trips
-    for plan, year, end in (("today", facts.first, "now"), ("plan", facts.last, "plan")):
+    for plan, year, end in (("today", facts.first, "now"), ("plan", facts.focus, "plan")):
         chosen = trips[(trips["plan"] == plan) & (trips["year"] == year)]
         for trip in rows_of(chosen):
             row, band = rows[trip["village_id"]], trip["band"]
@@ -104,21 +104,20 @@ def _schools(run: Run, facts: Facts, lang: str) -> gpd.GeoDataFrame:
     for j, row in enumerate(rows_of(facts.sites)):
         code, state = row["site_id"], states.get(row["site_id"], row["kind"])
         now = known.get((code, facts.first, "today"), {})
-        then = known.get((code, facts.last, "plan"), {})
+        then = known.get((code, facts.focus, "plan"), {})
         rows.append(
             {
                 "school_id": code, "school": row["name"], "township": row["township"],
                 "role": name_of("role", row["role"], lang), "state": state,
                 "state_name": name_of("state", state, lang),
-                "rooms_now": row["rooms"], "rooms_plan": int(run.problem.rooms[j, -1]),
+                "rooms_now": row["rooms"], "rooms_plan": int(run.problem.rooms[j, facts.focus_at]),
                 "students_now": int(now.get("students", 0)),
                 "students_plan": int(then.get("students", 0)),
                 "classes_now": int(now.get("classes", 0)),
                 "classes_plan": int(then.get("classes", 0)),
-                "places_now": figure(run, "places", facts.first, "today", scope="site", key=code),
-                "places_plan": figure(run, "places", facts.last, "plan", scope="site", key=code),
-                "shortfall_plan": figure(
-                    run, "place_shortfall", facts.last, "plan", scope="site", key=code
+                "places_now": figure(facts, "places", facts.first, "today", scope="site", key=code),
+                "places_plan": figure(facts, "places", facts.focus, "plan", scope="site", key=code),
+                "shortfall_plan": figure(facts, "place_shortfall", facts.focus, "plan", scope="site", key=code
                 ),
             }
         )  # fmt: skip

@@ -82,8 +82,7 @@ def _block(block: Block) -> str:
 def _table(table: Table) -> str:
     caption = f"<caption>{_text(table.caption)}</caption>" if table.caption else ""
     if not table.rows:
-        title = f'<p class="caption">{_text(table.caption)}</p>' if table.caption else ""
-        return f'{title}<p class="note">{_text(table.empty) or "—"}</p>'
+        return f'<p class="note">{_text(table.empty or table.caption) or "—"}</p>'
     total = sum(column.width for column in table.columns)
     columns = "".join(
         f'<col width="{column.width / total * 100:.2f}%">' for column in table.columns

@@ -15,7 +15,7 @@ from catchment.views.html_writer import html_bytes
 from catchment.views.plain import decimal, plain, whole
 from catchment.views.story import RESULTS, Story, digest_of, rules_of, tell
 
-ACTION_KINDS = ("close", "downgrade", "build", "reopen", "expand", "extend", "keep")
+ACTION_KINDS = ("close", "downgrade", "build", "reopen", "expand", "extend")
 
 
 def write_report(run: Run, folder: Path, *, lang: str = "zh") -> list[Path]:
@@ -117,12 +117,11 @@ def _front(story: Story) -> list[Block]:
     ]
     if run.region.note:
         blocks.append(Paragraph(story.say("report.note", note=plain(run.region.note)), "warning"))
-    blocks.append(Paragraph(story.say("internal_report"), "note"))
     return blocks
 
 
 def _summary(story: Story) -> list[Block]:
-    last = story.facts.last
+    focus = story.facts.focus
     items = _decision_items(story)
     if items:
         between = "；" if story.lang == "zh" else "; "
@@ -131,12 +130,12 @@ def _summary(story: Story) -> list[Block]:
         decision = story.say("sum.nothing")
     travel = story.say(
         "sum.time",
-        last=last,
-        plan=decimal(story.county("minutes_mean", last, "plan")),
-        same=decimal(story.county("minutes_mean", last, "today")),
-        plan_over=whole(story.county("over_limit_students", last, "plan")),
-        same_over=whole(story.county("over_limit_students", last, "today")),
-        unserved=whole(story.county("unserved", last, "plan")),
+        year=focus,
+        plan=decimal(story.county("minutes_mean", focus, "plan")),
+        same=decimal(story.county("minutes_mean", focus, "today")),
+        plan_over=whole(story.county("over_limit_students", focus, "plan")),
+        same_over=whole(story.county("over_limit_students", focus, "today")),
+        unserved=whole(story.county("unserved", focus, "plan")),
     )
     blocks: list[Block] = [
         Heading(story.say("ch.summary"), 1),
@@ -169,7 +168,7 @@ def _decision_items(story: Story) -> list[str]:
         names = list(dict.fromkeys(rows["site"]))
         if names:
             items.append(
-                story.say(f"sum.{kind}", count=len(names), names=story.list_of(names, most=3))
+                story.say(f"sum.{kind}", count=len(names), names=story.list_of(names, most=2))
             )
     return items
 
@@ -178,10 +177,9 @@ def _basis(story: Story) -> list[Block]:
     run = story.run
     blocks: list[Block] = [
         Heading(story.say("ch.basis"), 1, new_page=True),
+        Paragraph(story.say("internal_report"), "note"),
         Paragraph(story.say("basis.intro")),
     ]
-    if run.region.note:
-        blocks.append(Paragraph(story.say("report.note", note=plain(run.region.note)), "warning"))
     blocks += [_sources(story), Paragraph(_estimates(story)), _conservation(story)]
     if len(run.region.rejected):
         blocks.append(Paragraph(story.say("basis.rejected", rows=len(run.region.rejected)), "note"))
@@ -205,7 +203,7 @@ def _sources(story: Story) -> Table:
     rows = tuple(
         (
             plain(s.layer), plain(s.file), whole(s.rows), plain(s.crs, longest=30) or "—",
-            plain(s.sha256)[:16], plain("；".join(s.notes), longest=160) or "—",
+            plain(s.sha256)[:16], plain("；".join(story.half(n) for n in s.notes), longest=160) or "—",
         )
         for s in run_sources(story.run)
     )  # fmt: skip
@@ -229,14 +227,18 @@ def run_sources(run: Run) -> list[Source]:
 
 
 def _estimates(story: Story) -> str:
-    villages = int(story.run.problem.estimated.any(axis=1).sum())
+    flags = story.run.problem.estimated
     schools = int(story.facts.sites["estimated"].astype(bool).sum())
-    if not villages and not schools:
+    if not flags.any() and not schools:
         return story.say("basis.no_estimates")
+    years = [
+        story.say("basis.year_villages", year=year, villages=int(count))
+        for year, count in zip(story.run.problem.years, flags.sum(axis=0), strict=True)
+    ]
     existing = story.facts.sites["kind"] != "candidate"
     return story.say(
         "basis.estimates",
-        villages=villages,
+        years=story.list_of(years),
         all_villages=len(story.facts.villages),
         schools=schools,
         all_schools=int(existing.sum()),

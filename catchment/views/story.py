@@ -92,6 +92,38 @@ class Story:
                 return plain(known.zh if self.lang == "zh" else known.en)
         return self.name("band", band)
 
+    def mark(self, estimated: bool) -> str:
+        """Sign of an estimated number of students.
+
+        Parameters
+        ----------
+        estimated : bool
+            Whether a number is an estimate.
+
+        Returns
+        -------
+        str
+            Empty where all numbers of the year are estimates: then one sentence says so.
+        """
+        flags = self.run.problem.estimated[:, self.facts.focus_at]
+        return "※" if estimated and not flags.all() else ""
+
+    def half(self, text: str) -> str:
+        """Half of a note that is written in both languages.
+
+        Parameters
+        ----------
+        text : str
+            Chinese, `` / ``, English; or one text for both.
+
+        Returns
+        -------
+        str
+            The half in the story's language.
+        """
+        parts = [part.strip() for part in text.split(" / ")]
+        return parts[0] if self.lang == "zh" else parts[-1]
+
     def list_of(self, names: list[str], most: int = 0) -> str:
         """Join names.
 
@@ -134,7 +166,7 @@ class Story:
         float or None
             None where the run has no such figure.
         """
-        return figure(self.run, indicator, year, plan)
+        return figure(self.facts, indicator, year, plan)
 
 
 def tell(run: Run, lang: str) -> Story:

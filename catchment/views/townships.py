@@ -73,8 +73,8 @@ def section(story: Story, township: str, *, pictures: bool, new_page: bool) -> l
         The section.
     """
     title = township or story.say("town.none_name")
-    last = story.facts.last
-    trips = _last_trips(story)
+    year = story.facts.focus
+    trips = _focus_trips(story)
     own = trips[trips["township"] == township]
     blocks: list[Block] = [
         Heading(title, 2, new_page=new_page),
@@ -85,7 +85,7 @@ def section(story: Story, township: str, *, pictures: bool, new_page: bool) -> l
             Picture(
                 charts.township_map(story.run, story.facts, township, lang=story.lang),
                 story.say("town.map_alt", township=title),
-                story.say("town.map", township=title, year=last),
+                story.say("town.map", township=title, year=year),
             )
         )
     blocks += [
@@ -102,23 +102,23 @@ def section(story: Story, township: str, *, pictures: bool, new_page: bool) -> l
     return blocks
 
 
-def _last_trips(story: Story) -> pd.DataFrame:
+def _focus_trips(story: Story) -> pd.DataFrame:
     trips = story.facts.trips
-    return trips[(trips["plan"] == "plan") & (trips["year"] == story.facts.last)]
+    return trips[(trips["plan"] == "plan") & (trips["year"] == story.facts.focus)]
 
 
 def _intro(story: Story, township: str, own: pd.DataFrame) -> str:
-    facts, last = story.facts, story.facts.last
+    facts, year = story.facts, story.facts.focus
     states = charts.site_states(story.run, facts)
     here = facts.sites[facts.sites["township"] == township]["site_id"]
     key = township
     return story.say(
         "town.intro",
         villages=whole((facts.villages["township"] == township).sum()),
-        last=last,
+        year=year,
         students=whole(own["students"].sum()),
-        plan=decimal(figure(story.run, "minutes_mean", last, "plan", scope="township", key=key)),
-        same=decimal(figure(story.run, "minutes_mean", last, "today", scope="township", key=key)),
+        plan=decimal(figure(story.facts, "minutes_mean", year, "plan", scope="township", key=key)),
+        same=decimal(figure(story.facts, "minutes_mean", year, "today", scope="township", key=key)),
         schools=whole(sum(states.get(code, "close") != "close" for code in here)),
         bus=whole(own.loc[own["mode"] == "bus", "students"].sum()),
         board=whole(own.loc[own["mode"] == "board", "students"].sum()),
@@ -164,7 +164,7 @@ def _catchments(story: Story, township: str, trips: pd.DataFrame) -> Table:
                     whole(part["students"].sum()),
                 )
             )
-    caption = story.say("town.catchments", year=facts.last)
+    caption = story.say("town.catchments", year=facts.focus)
     return Table(columns, tuple(rows), caption, story.say("town.catchments_empty"))
 
 
@@ -186,7 +186,7 @@ def _village_list(
         entry[4].append(story.band(row["band"]))
     texts = []
     for code, (name, town, students, estimated, taught) in sums.items():
-        inner = f"{students}{'※' if estimated else ''}"
+        inner = f"{students}{story.mark(estimated)}"
         if code in split:
             inner += ("，" if story.lang == "zh" else ", ") + story.list_of(taught)
         place = f"{town}{name}" if township and town != township else name
@@ -249,7 +249,10 @@ def _needs(story: Story, township: str, trips: pd.DataFrame) -> Table:
         if not count["bus"] and not count["board"]:
             continue
         j = problem.site_ids.index(row["site_id"])
-        beds, seats = int(problem.beds[j, -1]), int(problem.dining_seats[j, -1])
+        beds, seats = (
+            int(problem.beds[j, facts.focus_at]),
+            int(problem.dining_seats[j, facts.focus_at]),
+        )
         bed_gap = None if beds < 0 else max(count["board"] - beds, 0)
         seat_gap = None if seats < 0 else max(int(mine["students"].sum()) - seats, 0)
         rows.append(
@@ -261,38 +264,41 @@ def _needs(story: Story, township: str, trips: pd.DataFrame) -> Table:
         )  # fmt: skip
         tones.append("bad" if bed_gap or seat_gap else "")
     return Table(
-        columns, tuple(rows), story.say("town.needs", year=facts.last),
+        columns, tuple(rows), story.say("town.needs", year=facts.focus),
         story.say("town.needs_empty"), tuple(tones),
     )  # fmt: skip
 
 
 def _riders(story: Story, own: pd.DataFrame) -> Table:
     columns = (
-        Column(story.say("village"), 1.6),
-        Column(story.say("col.bands"), 1.4),
+        Column(story.say("village"), 1.5),
+        Column(story.say("col.bands"), 2.4),
         Column(story.say("col.students"), 0.8, "right"),
-        Column(story.say("school"), 2.2),
+        Column(story.say("school"), 2.0),
         Column(story.say("col.mode"), 0.9, "center"),
         Column(story.say("col.after"), 0.9, "right"),
     )
     ride = own[own["mode"].isin(["bus", "board"]) & (own["students"] > 0)]
+    merged: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for trip in rows_of(ride):
+        merged.setdefault((trip["village_id"], trip["site_id"], trip["mode"]), []).append(trip)
     rows: list[tuple[str, ...]] = []
     tones: list[Tone] = []
-    for _, part in ride.groupby(["village_id", "site_id", "mode"], sort=False):
-        first = rows_of(part)[0]
+    for part in merged.values():
+        estimated = any(trip["estimated"] for trip in part)
         rows.append(
             (
-                first["village"],
-                story.list_of([story.band(band) for band in part["band"]]),
-                whole(part["students"].sum()) + ("※" if part["estimated"].any() else ""),
-                first["site"],
-                story.name("mode", first["mode"]),
-                decimal(part["minutes"].max()),
+                part[0]["village"],
+                story.list_of([story.band(trip["band"]) for trip in part]),
+                whole(sum(trip["students"] for trip in part)) + story.mark(estimated),
+                part[0]["site"],
+                story.name("mode", part[0]["mode"]),
+                decimal(max(trip["minutes"] for trip in part)),
             )
         )
-        tones.append("warn" if part["over_limit"].any() else "")
+        tones.append("warn" if any(trip["over_limit"] for trip in part) else "")
     return Table(
-        columns, tuple(rows), story.say("town.riders", year=story.facts.last),
+        columns, tuple(rows), story.say("town.riders", year=story.facts.focus),
         story.say("town.riders_empty"), tuple(tones),
     )  # fmt: skip
 
@@ -345,6 +351,6 @@ def _unserved(story: Story, lost: pd.DataFrame) -> Table:
     )
     tones: tuple[Tone, ...] = tuple("bad" for _ in rows)
     return Table(
-        columns, rows, story.say("town.unserved", year=story.facts.last), story.say("none"),
+        columns, rows, story.say("town.unserved", year=story.facts.focus), story.say("none"),
         tones,
     )  # fmt: skip

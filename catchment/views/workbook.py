@@ -26,7 +26,7 @@ from catchment.views.story import Story, digest_of, rules_of, tell
 
 LONGEST_CELL = 2000
 WAYS = ("free_room", "teacher", "neighbour", "extra_rooms", "new_site")
-STATES = ("open", "planned", "doing", "struck_off")
+STATES = ("open", "forecast", "planned", "doing", "struck_off")
 DECISIONS = ("keep", "close", "downgrade", "expand", "build", "reopen")
 SMALLEST_DATE = dt.date(2000, 1, 1)
 
@@ -262,6 +262,7 @@ def _write_lists(book: Any, page: Any, lists: dict[str, list[str]], story: Story
         letter = chr(ord("A") + column)
         places[key] = f"='{name}'!${letter}$2:${letter}${len(values) + 1}"
         page.set_column(column, column, 36)
+    page.hide()
     return places
 
 
@@ -297,7 +298,7 @@ def _write_sheet(
         page.write_string(3, 0, sheet.empty, looks["text"])
     bottom = max(len(sheet.rows) + 2, 3)
     _validate(story, page, sheet, places, bottom)
-    page.freeze_panes(3, 4)
+    page.freeze_panes(3, 3 if sheet.key == "ledger" else 4)
     page.autofilter(2, 0, bottom, last)
     page.repeat_rows(0, 2)
     page.set_landscape()
@@ -416,20 +417,24 @@ def row_code(year: Any, school: Any, grade: Any, class_no: Any) -> str:
 def _ledger(story: Story) -> Sheet:
     table = story.run.ledger.reset_index(drop=True)
     fields = (
-        Field("no", 6, "int"), Field("row_id", 22), Field("year", 8, "int"),
-        Field("school", 22), Field("school_id", 14), Field("township", 12),
-        Field("grade", 7, "int"), Field("class_no", 9), Field("students", 8, "int"),
-        Field("category", 11), Field("limit", 8, "int"), Field("excess", 8, "int"),
-        Field("ways_out", 34), Field("chosen", 24, choice="chosen", edit=True),
-        Field("responsible", 16, edit=True), Field("target_date", 12, "date", edit=True),
-        Field("state", 12, choice="state", edit=True), Field("struck_off", 12, "date", edit=True),
+        Field("no", 5, "int"), Field("year", 6, "int"), Field("school", 19),
+        Field("school_id", 12), Field("township", 9), Field("grade", 5, "int"),
+        Field("class_no", 6), Field("students", 7, "int"), Field("category", 10),
+        Field("limit", 6, "int"), Field("excess", 6, "int"), Field("ways_out", 34),
+        Field("chosen", 20, choice="chosen", edit=True), Field("responsible", 14, edit=True),
+        Field("target_date", 11, "date", edit=True),
+        Field("state", 10, choice="state", edit=True),
+        Field("struck_off", 11, "date", edit=True), Field("note", 14, edit=True),
+        Field("row_id", 16),
     )  # fmt: skip
     part = {
         name: text_column(table, name)
         for name in ("year", "school_id", "school", "township", "grade", "class_no", "students",
                      "category", "limit", "excess", "ways_out", "chosen", "responsible",
-                     "target_date", "state", "struck_off")
+                     "target_date", "state", "struck_off", "note")
     }  # fmt: skip
+    for name in ("ways_out", "chosen"):
+        part[name] = text_column(table, f"{name}_{story.lang}", name)
     rows, marks = [], {}
     for k in table.index:
         code = row_code(*(part[n][k] for n in ("year", "school_id", "grade", "class_no")))
@@ -440,14 +445,14 @@ def _ledger(story: Story) -> Sheet:
             marks[k] = "warn"
         rows.append(
             (
-                k + 1, code, part["year"][k], part["school"][k], part["school_id"][k],
+                k + 1, part["year"][k], part["school"][k], part["school_id"][k],
                 part["township"][k], part["grade"][k], part["class_no"][k], part["students"][k],
                 story.name("category", category), part["limit"][k], part["excess"][k],
                 chapters.ways_text(story, part["ways_out"][k]),
                 chapters.ways_text(story, part["chosen"][k]), part["responsible"][k],
                 part["target_date"][k],
                 story.name("ledger_state", part["state"][k]) if part["state"][k] else "",
-                part["struck_off"][k],
+                part["struck_off"][k], part["note"][k], code,
             )
         )  # fmt: skip
     return Sheet("ledger", fields, rows, story.say("book.ledger_empty"), marks)
@@ -455,12 +460,12 @@ def _ledger(story: Story) -> Sheet:
 
 def _schools(story: Story) -> Sheet:
     facts, run = story.facts, story.run
-    first, last = facts.first, facts.last
+    first, last = facts.first, facts.focus
     states = charts.site_states(run, facts)
     fields = (
-        Field("no", 6, "int"), Field("school_id", 14), Field("township", 12), Field("school", 24),
-        Field("role", 12), Field("kind", 9), Field("state_plan", 11),
-        Field("rooms_first", 9, "int", year=first), Field("rooms_last", 9, "int", year=last),
+        Field("no", 5, "int"), Field("school_id", 12), Field("township", 9), Field("school", 20),
+        Field("role", 11), Field("kind", 7), Field("state_plan", 11),
+        Field("rooms_first", 8, "int", year=first), Field("rooms_last", 8, "int", year=last),
         Field("estimated", 6), Field("beds", 7, "int"), Field("dining_seats", 7, "int"),
         Field("students_first", 9, "int", year=first), Field("students_same", 9, "int", year=last),
         Field("students_last", 9, "int", year=last), Field("classes_first", 8, "int", year=first),
@@ -480,15 +485,15 @@ def _schools(story: Story) -> Sheet:
             (
                 k + 1, code, row["township"], row["name"], story.name("role", row["role"]),
                 story.say("x_kind.existing") if kind == "kept" else story.name("state", kind),
-                story.name("state", state), row["rooms"],
-                int(run.problem.rooms[k, -1]), story.say("yes" if row["estimated"] else "no"),
+                chapters.state_text(story, state), row["rooms"],
+                int(run.problem.rooms[k, facts.focus_at]), story.say("yes" if row["estimated"] else "no"),
                 row["beds"] if row["beds"] >= 0 else None,
                 row["dining_seats"] if row["dining_seats"] >= 0 else None,
                 count(code, first, "today", "students"), count(code, last, "today", "students"),
                 count(code, last, "plan", "students"), count(code, first, "today", "classes"),
                 count(code, last, "plan", "classes"),
-                figure(run, "places", first, "today", scope="site", key=code),
-                figure(run, "places", last, "plan", scope="site", key=code), "",
+                figure(facts, "places", first, "today", scope="site", key=code),
+                figure(facts, "places", last, "plan", scope="site", key=code), "",
             )
         )  # fmt: skip
     return Sheet("schools", fields, rows, story.say("book.empty"), marks)
@@ -529,7 +534,7 @@ def _villages(story: Story) -> Sheet:
     fields = (
         Field("no", 6, "int"), Field("village_id", 15), Field("village", 14), Field("band", 12),
         Field("township", 12), Field("students_first", 9, "int", year=facts.first),
-        Field("students_last", 9, "int", year=facts.last), Field("estimated", 6),
+        Field("students_last", 9, "int", year=facts.focus), Field("estimated", 6),
         Field("from_id", 14), Field("from", 22), Field("to_id", 14), Field("to", 22),
         Field("minutes_before", 9, "decimal"), Field("minutes_after", 9, "decimal"),
         Field("growth", 9, "decimal"), Field("mode_before", 9), Field("mode_after", 9),
@@ -537,7 +542,7 @@ def _villages(story: Story) -> Sheet:
     )  # fmt: skip
     trips = facts.trips
     now = trips[(trips["plan"] == "today") & (trips["year"] == facts.first)]
-    then = trips[(trips["plan"] == "plan") & (trips["year"] == facts.last)]
+    then = trips[(trips["plan"] == "plan") & (trips["year"] == facts.focus)]
     reasons = _reasons(story)
     rows, marks = [], {}
     for k, (old, new) in enumerate(zip(rows_of(now), rows_of(then), strict=True)):
