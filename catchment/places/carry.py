@@ -315,7 +315,8 @@ def _checked(row: dict[str, Any], problems: _Problems, today: dt.date) -> dict[s
             problems.add(number, column, "", "空缺", "missing", "补填", "fill it in")
             usable = False
     _dates(out, problems, number)
-    state = STATE_WORDS.get(out["state"].strip().lower())
+    said = out["state"].strip().lower()
+    state = "forecast" if said.startswith(("预测", "forecast")) else STATE_WORDS.get(said)
     if state is None:
         problems.add(
             number, "state", out["state"], "不认识的销号状态，按未销号处理",
