@@ -198,7 +198,7 @@ def _unknown(heading: str, layer: Layer, file: str) -> Fault:
 
 def _by_prefix(known: Any, key: str) -> str | None:
     """Column whose heading starts with a heading that a Shapefile has cut."""
-    if len(key.encode("gb18030")) < 7:
+    if len(key.encode("utf-8")) < 9:
         return None
     found = {column for heading, column in known.items() if heading.startswith(key)}
     return found.pop() if len(found) == 1 else None
@@ -452,7 +452,11 @@ def _validate(
 def _failed(
     layer: Layer, column: Column, check: str, value: Any, row: int, title: str, file: str
 ) -> Fault:
-    code = {"range": "out_of_range", "choice": "not_a_choice"}.get(check, "value_missing")
+    code = "value_missing"
+    if check.startswith("in_range"):
+        code = "out_of_range"
+    elif check.startswith("isin"):
+        code = "not_a_choice"
     if code == "out_of_range" and column.type in {"grade", "year"}:
         code = f"not_a_{column.type}"
     details: dict[str, Any] = {

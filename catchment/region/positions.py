@@ -262,6 +262,26 @@ def _zone_of(source: SourceCrs) -> tuple[int | None, bool]:
     return None, False
 
 
+def sound_places(located: Located, source: SourceCrs) -> tuple[FloatArray, FloatArray]:
+    """Places of a layer in degrees, as far as their bare numbers make sense.
+
+    Parameters
+    ----------
+    located : Located
+        Positions as stated.
+    source : SourceCrs
+        System they are in.
+
+    Returns
+    -------
+    lon, lat : ndarray of float64
+        WGS84 degrees; NaN where the numbers cannot be right.
+    """
+    sound = _plain_test(located.x, located.y, source) == ""
+    x, y = np.where(sound, located.x, np.nan), np.where(sound, located.y, np.nan)
+    return to_lonlat(x, y, source)
+
+
 def middle_of(places: Iterable[tuple[FloatArray, FloatArray]]) -> tuple[float, float] | None:
     """Median longitude and latitude of several layers.
 

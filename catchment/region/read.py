@@ -33,6 +33,7 @@ from catchment.region.positions import (
     locate_points,
     project,
     repaired,
+    sound_places,
 )
 from catchment.region.raw import Place, Raw
 from catchment.region.relations import Table, check_relations
@@ -195,7 +196,7 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
             _locate(spatial, found.manifest, faults)
     outline = _outline(parts.get("boundaries"))
     near = [
-        to_lonlat(part.located.x, part.located.y, part.source)
+        sound_places(part.located, part.source)
         for name in ("villages", "schools")
         if (part := parts.get(name)) and part.located is not None and part.source is not None
     ]
@@ -259,7 +260,15 @@ def _read(layer: Layer, place: Place, faults: list[Fault]) -> _Part:
     reader = _READERS.get(place.path.suffix.lower())
     if reader is None:
         raise LayerError(Fault("file_unsupported", layer.layer, file=place.file, effect="refuse"))
-    raw = reader(place)
+    try:
+        raw = reader(place)
+    except LayerError:
+        raise
+    except Exception as fault:  # a damaged file is an error for people, whatever trips over it
+        details = {"detail": type(fault).__name__}
+        raise LayerError(
+            Fault("file_unreadable", layer.layer, details=details, file=place.file)
+        ) from fault
     cleaned = clean(raw, layer, place.file)
     faults.extend(raw.faults)
     faults.extend(cleaned.faults)

@@ -408,9 +408,9 @@ def table_schema(layer: str) -> pa.DataFrameSchema:
 def _pandera_column(column: Column) -> pa.Column:
     checks = []
     if column.low is not None and column.high is not None:
-        checks.append(pa.Check.in_range(column.low, column.high, name="range"))
+        checks.append(pa.Check.in_range(column.low, column.high))
     if column.values:
-        checks.append(pa.Check.isin(list(column.values), name="choice"))
+        checks.append(pa.Check.isin(list(column.values)))
     return pa.Column(
         checks=checks,
         nullable=not column.required,

@@ -24,6 +24,8 @@ from catchment.region.schema import value_key
 FloatArray = npt.NDArray[np.float64]
 OVERLAP_SHARE, OVERLAP_M2 = 0.005, 10_000.0
 STUDENT_FAR_M = 10_000.0
+# Drawn borders are this uncertain; a village beside one is not said to stand on the wrong side.
+BORDER_GRACE_M = 100.0
 # A shift is reported when it explains at least half of the misplaced points, and at least these.
 SHIFT_LEAST_POINTS, SHIFT_LEAST_GAIN, SHIFT_GAIN_SHARE = 8, 3, 0.03
 SHIFT_ROAD_M, SHIFT_ROAD_SHARE = 50.0, 0.6
@@ -48,12 +50,14 @@ class _Townships:
     shapes: npt.NDArray[np.object_]
     tree: shapely.STRtree
 
-    def of(self, x: FloatArray, y: FloatArray) -> list[set[int]]:
+    def of(self, x: FloatArray, y: FloatArray, grace: float = 0.0) -> list[set[int]]:
         """Positions of the townships that hold each point; its border belongs to both sides."""
         held: list[set[int]] = [set() for _ in x]
         good = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
         if len(good):
-            pairs = self.tree.query(shapely.points(x[good], y[good]), predicate="intersects")
+            pairs = self.tree.query(
+                shapely.points(x[good], y[good]), predicate="dwithin", distance=grace
+            )
             for point, shape in zip(*pairs.tolist(), strict=True):
                 held[int(good[point])].add(shape)
         return held
@@ -152,7 +156,7 @@ def _wrong_township(table: Table, townships: _Townships) -> list[Fault]:
     known = set(townships.names)
     found = []
     stated = _stated(table)
-    for k, held in enumerate(townships.of(table.x, table.y)):
+    for k, held in enumerate(townships.of(table.x, table.y, BORDER_GRACE_M)):
         names = sorted(townships.names[t] for t in held)
         if names and stated[k] in known and stated[k] not in names:
             value = table.frame["township"].iat[k]

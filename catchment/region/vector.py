@@ -109,8 +109,9 @@ def gpkg_layers(place: Place) -> dict[str, bool]:
     address = f"file:{quote(place.path.resolve().as_posix())}?mode=ro&immutable=1"
     try:
         base = sqlite3.connect(address, uri=True)
+        base.text_factory = lambda text: text.decode("utf-8", "replace")
         try:
-            for (sql,) in base.execute("SELECT sql FROM sqlite_master WHERE sql LIKE '%VIRTUAL%'"):
+            for (sql,) in base.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"):
                 module = str(sql).lower().split(" using ", 1)[-1].strip()
                 if str(sql).lower().lstrip().startswith("create virtual") and not module.startswith(
                     _VIRTUAL_TABLES
@@ -122,7 +123,7 @@ def gpkg_layers(place: Place) -> dict[str, bool]:
             ).fetchall()
         finally:
             base.close()
-    except sqlite3.DatabaseError as fault:
+    except (sqlite3.Error, UnicodeError) as fault:
         raise _fault(place, "file_unreadable", detail=_short(fault)) from fault
     return {str(name): kind == "features" for name, kind in found}
 
@@ -146,7 +147,7 @@ def gpkg_settings(place: Place) -> dict[str, str]:
     base = sqlite3.connect(address, uri=True)
     try:
         rows = base.execute("SELECT key, value FROM region_settings").fetchall()
-    except sqlite3.DatabaseError:
+    except (sqlite3.Error, UnicodeError):
         return {}
     finally:
         base.close()

@@ -123,6 +123,11 @@ def _write_layers(region: Region, settings: dict[str, str], target: Path) -> Non
         base.execute("UPDATE gpkg_contents SET last_change = ?", (_STAMP,))
         base.commit()
         base.execute("VACUUM")
+    # The number of transactions, which the header keeps in two places, varies with timing.
+    with target.open("rb+") as stream:
+        for offset in (24, 92):
+            stream.seek(offset)
+            stream.write((1).to_bytes(4, "big"))
 
 
 def _write_table(frame: pd.DataFrame, target: Path, layer: str) -> None:
