@@ -46,6 +46,8 @@ class Facts:
         Columns :data:`EVIDENCE_COLUMNS`.
     public_transport : bool or None
         Whether public transport serves long trips; None where unknown.
+    resources : DataFrame or None
+        Resources of the schools, see :mod:`catchment.indicators.balance`.
     """
 
     site_name: tuple[str, ...]
@@ -60,6 +62,7 @@ class Facts:
     bands: dict[str, Band]
     evidence: pd.DataFrame
     public_transport: bool | None = None
+    resources: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ def facts_of(
     problem: Problem,
     evidence: pd.DataFrame | None = None,
     public_transport: bool | None = None,
+    resources: pd.DataFrame | None = None,
 ) -> Facts:
     """Collect the facts of a region by position of the problem.
 
@@ -146,6 +150,8 @@ def facts_of(
         Record of evidence.
     public_transport : bool, optional
         Whether public transport serves long trips; unknown when left out.
+    resources : DataFrame, optional
+        Resources of the schools.
 
     Returns
     -------
@@ -183,6 +189,7 @@ def facts_of(
         bands={b.band: b for b in regions[0].bands},
         evidence=table,
         public_transport=public_transport,
+        resources=resources,
     )
 
 

@@ -16,6 +16,7 @@ from catchment.rules.clause import Rule
 from catchment.rules.facts import Case, Facts, case_of, facts_of
 from catchment.rules.findings import COLUMNS, NAN, RESULTS, Findings
 from catchment.rules.gate import check_gate
+from catchment.rules.resources import check_resources
 
 __all__ = ["COLUMNS", "RESULTS", "Rule", "check"]
 
@@ -32,6 +33,7 @@ def check(
     *,
     evidence: pd.DataFrame | None = None,
     public_transport: bool | None = None,
+    resources: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Check a plan against every clause.
 
@@ -51,6 +53,8 @@ def check(
         Record of evidence: ``school_id, code, item, date, value, document``.
     public_transport : bool, optional
         Whether public transport serves long trips; unknown when left out.
+    resources : DataFrame, optional
+        Resources of the schools, see :mod:`catchment.indicators.balance`.
 
     Returns
     -------
@@ -64,12 +68,13 @@ def check(
         facts = region_facts
     else:
         regions = [region_facts] if isinstance(region_facts, Region) else list(region_facts)
-        facts = facts_of(regions, problem, evidence, public_transport)
+        facts = facts_of(regions, problem, evidence, public_transport, resources)
     table = pd.DataFrame() if indicators is None else indicators
     case = case_of(problem, plan, today, facts, rules, class_limits(rules), table)
     out = Findings()
+    balance = [r for r in case.rules if r.code.startswith("R-YZ-") and r.evaluate == "computed"]
     for rule in case.rules:
-        if rule.evaluate == "statement" or "closing" in rule.scope:
+        if rule.evaluate == "statement" or "closing" in rule.scope or rule in balance:
             continue
         if rule.evaluate == "nodata":
             _unknown(case, rule, out, "没有相应数据层", "no layer holds this")
@@ -77,6 +82,7 @@ def check(
             _evidence(case, rule, out)
         else:
             _checker(rule)(case, rule, out)
+    check_resources(case, balance, out)
     check_gate(case, out)
     return out.table()
 

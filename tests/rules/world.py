@@ -91,6 +91,7 @@ def good_world() -> World:
         bands={b.band: b for b in read_bands()},
         evidence=pd.DataFrame(columns=list(EVIDENCE_COLUMNS)),
         public_transport=False,
+        resources=resource_rows(),
     )
     rules = books.read_books(books.book_names())
     return World(problem, site, opened, facts, rules)
@@ -98,6 +99,25 @@ def good_world() -> World:
 
 def closing_plan(world: World) -> Plan:
     return plan_of(world.problem, world.site_of, world.opened)
+
+
+def resource_rows(factor: float = 1.0, uneven: float = 1.0, **changes: float) -> pd.DataFrame:
+    """Resources of A, B and C that meet every standard with room to spare, times a factor."""
+    per_student = {
+        "teachers_degree": 0.08, "teachers_key": 0.02, "teachers_arts": 0.018,
+        "teaching_area": 12.0, "sports_area": 20.0, "equipment": 5000.0, "multimedia_rooms": 0.05,
+    }  # fmt: skip
+    rows = []
+    for name, stage, students, share in (
+        ("A", "primary", 360, 1.0), ("A", "junior", 261, 1.0), ("B", "junior", 60, uneven),
+        ("B", "primary", 120, uneven), ("C", "primary", 42, uneven),
+    ):  # fmt: skip
+        amounts = {k: v * students * factor * share for k, v in per_student.items()}
+        amounts |= {k: v * students for k, v in changes.items()}
+        rows.append(
+            {"school_id": name, "stage": stage, "students": students, "kind": "", **amounts}
+        )
+    return pd.DataFrame(rows)
 
 
 def crowded(problem: Problem, factor: int) -> Problem:
