@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -46,6 +47,8 @@ YEAR_FIGURES = (
     "over_standard_classes", "large_classes", "super_large_classes", "minutes_mean",
     "over_limit_students", "unserved",
 )  # fmt: skip
+
+_BRACKETS = re.compile(r"[（(]([^（）()]+)[）)]")
 
 GATE_CODES = ("R-TRV-05",)
 """Rules of the closing gate beside those whose code begins with ``R-CON``."""
@@ -175,7 +178,7 @@ def _failed_table(story: Story, now: pd.DataFrame, kind: str) -> list[Block]:
         Column(story.say("col.cases"), 0.7, "right"),
         Column(story.say("col.worst"), 1.2, "right"),
         Column(story.say("col.limit"), 1.2, "right"),
-        Column(story.say("col.severity"), 1.2, "center"),
+        Column(story.say("col.severity"), 1.5, "center"),
     )
     rows: list[tuple[str, ...]] = []
     tones: list[Tone] = []
@@ -203,7 +206,7 @@ def _tally_table(story: Story, found: pd.DataFrame, caption: str) -> Table:
     columns = (
         Column(story.say("col.code"), 1.2),
         Column(story.say("col.title"), 4.0),
-        Column(story.say("col.severity"), 1.2, "center"),
+        Column(story.say("col.severity"), 1.5, "center"),
         *(Column(story.say(f"col.{result}"), 0.9, "right") for result in RESULTS),
     )
     rows: list[tuple[str, ...]] = []
@@ -770,10 +773,10 @@ def gate(story: Story) -> list[Block]:
         Column(story.say("col.code"), 1.3),
         Column(story.say("col.title"), 2.4),
         Column(story.say("col.result"), 1.1, "center"),
-        Column(story.say("col.value"), 0.9, "right"),
-        Column(story.say("col.limit"), 0.9, "right"),
+        Column(story.say("col.value"), 1.1, "right"),
+        Column(story.say("col.limit"), 1.1, "right"),
         Column(story.say("col.detail"), 2.4),
-        Column(story.say("col.citation"), 2.2),
+        Column(story.say("col.citation"), 1.8),
     )
     for row in rows_of(sites):
         change = story.name("change", row["kind"])
@@ -822,8 +825,11 @@ def _verdict(story: Story, items: pd.DataFrame) -> str:
 
 
 def _citation(story: Story, row: dict[str, Any]) -> str:
-    mark = "" if row["verified"] else f"（{story.say('rules.unverified')}）"
-    return plain(row["citation"], longest=200) + mark
+    """Cite the number of the document alone; the chapter of rules gives the full citation."""
+    text = plain(row["citation"])
+    inside = [part for part in _BRACKETS.findall(text) if re.search(r"\d{4}", part)]
+    short = plain(inside[0] if inside else text, longest=60)
+    return short if row["verified"] else f"{short}〔{story.say('rules.not_verified')}〕"
 
 
 def rules(story: Story) -> list[Block]:
@@ -842,7 +848,7 @@ def rules(story: Story) -> list[Block]:
     columns = (
         Column(story.say("col.code"), 1.3),
         Column(story.say("col.title"), 2.8),
-        Column(story.say("col.severity"), 1.2, "center"),
+        Column(story.say("col.severity"), 1.5, "center"),
         Column(story.say("col.citation"), 3.4),
         Column(story.say("col.verified"), 1.5, "center"),
     )

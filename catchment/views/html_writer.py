@@ -26,6 +26,7 @@ def html_bytes(document: Document) -> bytes:
         nothing else.
     """
     style = files("catchment.views").joinpath("report.css").read_text(encoding="utf-8")
+    style += _page_foot(document)
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     policy = (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
@@ -53,6 +54,22 @@ def html_bytes(document: Document) -> bytes:
 </html>
 """
     return page.encode("utf-8")
+
+
+def _page_foot(document: Document) -> str:
+    """Foot of every printed page, as margin boxes: browsers number pages only there."""
+    before, between, after = (_css_text(words) for words in document.page_words)
+    lines = ' "\\a " '.join(_css_text(plain(line)) for line in document.footer) or '""'
+    number = f'{before} counter(page) {between} counter(pages) {after} "\\a "'
+    return (
+        "\n@page { @bottom-center { white-space: pre-wrap; font-size: 7.5pt; line-height: 1.4; "
+        f"text-align: center; content: {number} {lines}; }} }}\n"
+    )
+
+
+def _css_text(text: str) -> str:
+    """Quote text for a style sheet; all but letters and digits is escaped by number."""
+    return '"' + "".join(c if c.isalnum() else f"\\{ord(c):x} " for c in text) + '"'
 
 
 def _text(value: str) -> str:

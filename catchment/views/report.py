@@ -193,16 +193,16 @@ def _basis(story: Story) -> list[Block]:
 
 def _sources(story: Story) -> Table:
     columns = (
-        Column(story.say("col.layer"), 1.1),
+        Column(story.say("col.layer"), 1.4),
         Column(story.say("col.file"), 2.2),
-        Column(story.say("col.rows"), 0.8, "right"),
+        Column(story.say("col.rows"), 0.9, "right"),
         Column(story.say("col.crs"), 1.2),
-        Column(story.say("col.digest"), 1.7),
+        Column(story.say("col.digest"), 2.0),
         Column(story.say("col.notes"), 2.6),
     )
     rows = tuple(
         (
-            plain(s.layer), plain(s.file), whole(s.rows), plain(s.crs, longest=30) or "—",
+            story.name("layer", plain(s.layer)), plain(s.file), whole(s.rows), plain(s.crs, longest=30) or "—",
             plain(s.sha256)[:16], plain("；".join(story.half(n) for n in s.notes), longest=160) or "—",
         )
         for s in run_sources(story.run)
