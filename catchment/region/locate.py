@@ -339,6 +339,7 @@ def _candidates(
 ) -> dict[str, list[tuple[Path, str]]]:
     """Files of a folder by the layer their name, sheets or inner layers stand for."""
     found: dict[str, list[tuple[Path, str]]] = {}
+    spare: dict[str, list[tuple[Path, str]]] = {}
     for path in sorted(p for p in root.iterdir() if p.is_file()):
         kind = path.suffix.lower()
         if path.resolve() in used or path.name.startswith((".", "~$")) or path.name == "bands.csv":
@@ -354,13 +355,17 @@ def _candidates(
             found.setdefault("elevation", []).append((path, ""))
         elif kind in TABLE_KINDS + VECTOR_KINDS:
             named = _layer_named(path.stem)
-            inner = [] if named else _inner(path)
+            inner = _inner(path)
             if named:
                 found.setdefault(named, []).append((path, ""))
             for layer, sub in inner:
-                found.setdefault(layer, []).append((path, sub))
+                # Further sheets of a file named after one layer count where nothing else does.
+                if layer != named:
+                    (spare if named else found).setdefault(layer, []).append((path, sub))
             if not named and not inner:
                 faults.append(Fault("file_unused", "", file=path.name))
+    for layer, files in spare.items():
+        found.setdefault(layer, files)
     return found
 
 

@@ -377,7 +377,7 @@ def project(shape: Any, source: SourceCrs, target: CRS) -> Any:
 def judge_places(
     located: Located,
     source: SourceCrs,
-    county: County,
+    county: County | None,
     cleaned: Cleaned,
     layer: str,
     file: str,
@@ -390,8 +390,8 @@ def judge_places(
         Positions as stated.
     source : SourceCrs
         System they are in.
-    county : County
-        What counts as inside.
+    county : County or None
+        What counts as inside; None when no place of the region makes sense.
     cleaned : Cleaned
         Rows of the layer, for row numbers.
     layer, file : str
@@ -407,10 +407,14 @@ def judge_places(
     x, y = located.x, located.y
     code = _plain_test(x, y, source)
     sound = code == ""
-    mx, my = transform(np.where(sound, x, np.nan), np.where(sound, y, np.nan), source, county.crs)
-    excess = county.excess(mx, my)
+    mx = my = np.full(len(x), np.nan)
+    excess = np.zeros(len(x))
+    if county is not None:
+        sx, sy = np.where(sound, x, np.nan), np.where(sound, y, np.nan)
+        mx, my = transform(sx, sy, source, county.crs)
+        excess = county.excess(mx, my)
     outside = sound & (excess > 0.0)
-    if outside.any():
+    if county is not None and outside.any():
         sx, sy = transform(
             np.where(outside, y, np.nan), np.where(outside, x, np.nan), source, county.crs
         )

@@ -220,7 +220,8 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
                 0,
             )
         )
-    faults = [placed(f, _place_of(tables, f)) for f in faults]
+    places = {name: _places(table) for name, table in tables.items()}
+    faults = [placed(f, places.get(f.layer, {}).get(f.row)) for f in faults]
     return Reading(
         found,
         bands,
@@ -358,7 +359,7 @@ def _table(part: _Part | None, layer: Layer, county: County | None, faults: list
     geometry = np.full(n, None, dtype=object)
     polygons = np.full(n, None, dtype=object)
     file = part.place.file
-    if county is not None and part.located is not None and part.source is not None:
+    if part.located is not None and part.source is not None:
         x, y, found = judge_places(
             part.located, part.source, county, part.cleaned, layer.layer, file
         )
@@ -366,7 +367,7 @@ def _table(part: _Part | None, layer: Layer, county: County | None, faults: list
         good = np.isfinite(x) & np.isfinite(y)
         geometry[good] = shapely.points(x[good], y[good])
         for k, shape in enumerate(part.located.polygons):
-            if shape is not None and good[k]:
+            if shape is not None and good[k] and county is not None:
                 polygons[k] = project(shape, part.source, county.crs)
     elif county is not None and part.geometry is not None and part.source is not None:
         geometry = _shapes(part, county, faults)
@@ -454,12 +455,14 @@ def _outside(part: _Part, row: int, x: float, y: float, far: float, county: Coun
     )
 
 
-def _place_of(tables: Mapping[str, Table], fault: Fault) -> tuple[float, float] | None:
-    table = tables.get(fault.layer)
+def _places(table: Table) -> dict[int | None, tuple[float, float]]:
+    """Place of every row that has one, by its number."""
     # Home points of students are in no output, not even in the table of faults.
-    if table is None or fault.row is None or fault.layer == "students":
-        return None
-    return table.place_of(fault.row)
+    if table.layer.layer == "students":
+        return {}
+    good = np.isfinite(table.lon) & np.isfinite(table.lat)
+    columns = (table.rows[good].tolist(), table.lon[good].tolist(), table.lat[good].tolist())
+    return {row: (lon, lat) for row, lon, lat in zip(*columns, strict=True)}
 
 
 def _elevation(found: Found, faults: list[Fault]) -> tuple[Elevation | None, list[Source]]:

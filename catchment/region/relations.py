@@ -104,24 +104,6 @@ class Table:
             y=self.y[mask],
         )
 
-    def place_of(self, row: int) -> tuple[float, float] | None:
-        """Find the place of a row.
-
-        Parameters
-        ----------
-        row : int
-            Row number as people see it.
-
-        Returns
-        -------
-        tuple of float or None
-            WGS84 longitude and latitude.
-        """
-        at = np.flatnonzero(self.rows == row)
-        if len(at) and np.isfinite(self.lon[at[0]]) and np.isfinite(self.lat[at[0]]):
-            return float(self.lon[at[0]]), float(self.lat[at[0]])
-        return None
-
     def title(self, column: str) -> str:
         """Name a column as the file does.
 

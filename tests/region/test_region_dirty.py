@@ -28,8 +28,6 @@ from small_county import (
     write_county,
 )
 
-ROLE = {"title": "x"}
-
 
 def codes(folder) -> set[tuple[str, int | None]]:
     """Codes and rows of the errors found."""
@@ -389,6 +387,18 @@ def test_22_swapped_where_both_numbers_could_be_latitudes(tmp_path):
 def test_23_zero_zero(tmp_path, kind):
     folder = spoil(write_county(tmp_path, villages=None), kind, 0, 0.0, 0.0)
     assert only_error(folder).code == "place_zero"
+
+
+def test_23_where_no_place_at_all_makes_sense(tmp_path):
+    zero = {"经度": "0", "纬度": "0"}
+    folder = write_county(
+        tmp_path,
+        villages=[{**v, **zero} for v in VILLAGES],
+        schools=[{**s, **zero} for s in SCHOOLS],
+    )
+    assert [f.code for f in check_region(folder).errors] == ["place_zero"] * 6
+    with pytest.raises(InputError, match="有可用的位置"):
+        read_region(folder, set_aside=True)
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -420,3 +420,23 @@ def test_demo_county_reads_without_an_error():
     region = read_region(folder)
     assert len(region.villages) > 200
     assert len(region.schools) > 60
+
+
+def test_further_sheets_of_a_workbook_named_after_one_layer(tmp_path):
+    folder = write_county(tmp_path, schools=None, children=None)
+    book = xlsxwriter.Workbook(folder / "学校情况表.xlsx")
+    for name, rows in (("学校", SCHOOLS), ("学龄人口", CHILDREN)):
+        sheet = book.add_worksheet(name)
+        sheet.write_row(0, 0, list(rows[0]))
+        for k, row in enumerate(rows, start=1):
+            sheet.write_row(k, 0, list(row.values()))
+    book.close()
+    assert read_region(folder).children["students"].sum() == TOTAL
+    (folder / "学龄人口.csv").write_text(as_csv(CHILDREN[:2]), encoding="utf-8")
+    assert read_region(folder).children["students"].sum() == 22
+
+
+def test_a_title_with_commas_does_not_hide_the_delimiter(tmp_path):
+    text = as_csv(VILLAGES).replace(",", ";")
+    title = "说明,一,二,三,四,五,六,七,八,九,十\n"
+    assert len(read_region(write_county(tmp_path, villages=title + text)).villages) == 4
