@@ -103,12 +103,15 @@ class Method(_Strict):
     """How students are assigned to the schools that are open.
 
     ``stay_minutes`` is what a village's staying at today's school is worth: another school must be
-    so many minutes better (or today's be full) before the village moves.
+    so many minutes better (or today's be full) before the village moves. ``start`` is the first
+    year in which the method may move villages that no action names: the second year of the recipe
+    where it has several, so that its first year is today.
     """
 
     assignment: Literal["today", "nearest", "capacity"] = "today"
     stay_minutes: float = Field(default=0.0, ge=0, le=600)
     connected: bool = True
+    start: int | None = None
     stages: tuple[Literal["primary", "junior"], ...] = ("primary", "junior")
 
 
@@ -235,6 +238,11 @@ def parse_scenario(data: dict[str, Any], where: str = "scenario") -> Scenario:
     if not scenario.method.stages:
         raise InputError(
             f"{where}: method.stages 为空；至少写 primary 或 junior / name at least one stage"
+        )
+    start = scenario.method.start
+    if start is not None and start not in years:
+        raise InputError(
+            f"{where}: method.start = {start} 不在 years = {list(years)} 中 / must be one of the years"
         )
     for number, action in enumerate(scenario.actions, start=1):
         if action.year is not None and not years[0] <= action.year <= years[-1]:
@@ -445,6 +453,24 @@ def _carry_out(schools: gpd.GeoDataFrame, region: Region, action: Any) -> gpd.Ge
         schools = schools.copy()
         schools.loc[action.school, "status"] = "closed"
     return schools
+
+
+def start_of(scenario: Scenario) -> int:
+    """Position of the first year in which the method may move villages that no action names.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A recipe.
+
+    Returns
+    -------
+    int
+        Position in ``scenario.years``.
+    """
+    if scenario.method.start is not None:
+        return scenario.years.index(scenario.method.start)
+    return min(1, len(scenario.years) - 1)
 
 
 def roads_of(scenario: Scenario, year: int) -> tuple[Road, ...]:

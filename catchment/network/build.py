@@ -9,6 +9,7 @@ from pyproj import CRS, Transformer
 
 from catchment.errors import InputError
 from catchment.network.graph import RoadNetwork
+from catchment.region.elevation import Elevation, sample
 
 REACH_M = 500.0
 """How far the ends of a road action may lie from a mapped road."""
@@ -20,6 +21,7 @@ def build_road(
     end: tuple[float, float],
     crs: CRS,
     road_class: str,
+    elevation: Elevation | None = None,
 ) -> RoadNetwork:
     """Return the network with one straight road more, joined to the nearest junctions.
 
@@ -33,6 +35,8 @@ def build_road(
         The region's metric CRS.
     road_class : str
         One of ``network.classes``, or ``tertiary`` and the like if the county has none of it yet.
+    elevation : Elevation, optional
+        Heights, so that walking the new road costs its climb; level where unknown.
 
     Returns
     -------
@@ -54,6 +58,10 @@ def build_road(
         classes = (*classes, road_class)
     shape = np.array([[network.x[a], network.y[a]], [network.x[b], network.y[b]]], dtype=np.float64)
     length = max(float(np.hypot(*(shape[1] - shape[0]))), 0.01)
+    climb = 0.0
+    if elevation is not None:
+        heights = sample(elevation, shape[:, 0], shape[:, 1], crs.to_wkt())
+        climb = float(heights[1] - heights[0]) if np.isfinite(heights).all() else 0.0
     return dataclasses.replace(
         network,
         tail=np.append(network.tail, np.int32(a)),
@@ -66,10 +74,11 @@ def build_road(
         drive_backward=np.append(network.drive_backward, True),
         hazard=np.append(network.hazard, False),
         maxspeed=np.append(network.maxspeed, np.float32(np.nan)),
-        climb=np.append(network.climb, np.float32(0)),
+        climb=np.append(network.climb, np.float32(climb)),
         offsets=np.append(network.offsets, network.offsets[-1] + 2),
         shape=np.vstack([network.shape, shape]),
         names=(*network.names, ""),
+        bridge=np.append(network.bridge, False) if len(network.bridge) else network.bridge,
     )
 
 

@@ -55,6 +55,7 @@ def scenario_plan(
     *,
     connected: bool = True,
     stay_minutes: float = 0.0,
+    start: int = 0,
     time_limit: float = 20.0,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -75,6 +76,8 @@ def scenario_plan(
     stay_minutes : float
         Minutes that another school must be better by before a village leaves today's school
         (``nearest`` and ``capacity``); in later years, the school of the year before.
+    start : int
+        Position of the first year in which the method holds; before it, ``today`` does.
     time_limit : float
         Seconds for the whole plan (``capacity``).
     seed : int
@@ -92,7 +95,7 @@ def scenario_plan(
     site_of = np.full((len(problem.group_band), years), -1, dtype=np.int32)
     notes: list[Note] = []
     bound = 0.0
-    share = time_limit / (years * bands)
+    share = time_limit / max((years - start) * bands, 1)
     for t in range(years):
         for band in range(bands):
             if progress is not None:
@@ -104,16 +107,17 @@ def scenario_plan(
             if stay_minutes:
                 before = site_of[members, t - 1] if t else problem.today[members]
                 cost = _sticky(cost, before, stay_minutes)
-            if method == "capacity":
+            way = method if t >= start else "today"
+            if way == "capacity":
                 site, low, more = _capacity(problem, members, band, t, cost, fixed, share, seed)
             else:
                 wanted = assignment.nearest(cost)
-                if method == "today":
+                if way == "today":
                     kept = _usable(problem.today[members], usable)
                     wanted = np.where(kept >= 0, kept, wanted)
                 site = np.where(fixed >= 0, fixed, wanted).astype(np.int32)
                 low, more = _least(problem, members, band, t), ()
-                if connected and method == "nearest":
+                if connected and way == "nearest":
                     site, more = _connect(problem, site, members, cost, fixed, band, t)
             site_of[members, t] = site
             bound += low

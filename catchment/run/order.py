@@ -32,7 +32,7 @@ from catchment.run.draw import catchments_of
 from catchment.run.explain import explain
 from catchment.run.large_classes import ledger_of
 from catchment.run.model import Run
-from catchment.scenario import Scenario, apply, read_scenario, resolve, roads_of
+from catchment.scenario import Scenario, apply, read_scenario, resolve, roads_of, start_of
 
 Progress = Callable[[str], None]
 
@@ -116,6 +116,7 @@ def run_scenario(
         scenario.method.assignment,
         connected=scenario.method.connected,
         stay_minutes=scenario.method.stay_minutes,
+        start=start_of(scenario),
         time_limit=scenario.time_limit,
         seed=scenario.seed,
         progress=progress,
@@ -170,7 +171,12 @@ def _networks(
                     )
                 else:
                     changed = build.build_road(
-                        changed, action.start, action.end, region.crs, action.road_class
+                        changed,
+                        action.start,
+                        action.end,
+                        region.crs,
+                        action.road_class,
+                        region.elevation,
                     )
             networks.append(changed)
             done = roads

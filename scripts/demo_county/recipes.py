@@ -18,6 +18,7 @@ time_limit = 20
 
 [method]
 assignment = "{method}"
+stay_minutes = {stay_minutes}
 connected = true
 stages = ["primary", "junior"]
 
@@ -53,8 +54,12 @@ def write(folder: Path, county: County, schooling: Schooling, names: Mapping[str
         temporary.replace(folder / name)
 
 
-def _head(names: Mapping[str, Any], name: str, method: str, years: str) -> str:
-    return _HEAD.format(note=names["note"], name=name, method=method, years=years)
+def _head(
+    names: Mapping[str, Any], name: str, method: str, years: str, *, stay_minutes: int = 0
+) -> str:
+    return _HEAD.format(
+        note=names["note"], name=name, method=method, years=years, stay_minutes=stay_minutes
+    )
 
 
 def _action(**values: object) -> str:
@@ -75,8 +80,9 @@ def _merge(county: County, schooling: Schooling, names: Mapping[str, Any]) -> st
     text = _head(
         names,
         f"{county.townships[PLANNED]}2028年片区化：保留李家坝教学点，其余并入中心小学",
-        "nearest",
+        "capacity",
         "2026, 2027, 2028, 2031, 2035",
+        stay_minutes=15,
     )
     text += _action(
         do="expand",
