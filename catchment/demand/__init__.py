@@ -1,5 +1,16 @@
 """Demand: students by village, grade and year, whole and conserved."""
 
+from catchment.demand.cohort import (
+    Assumptions,
+    Flows,
+    compare_sources,
+    ensemble,
+    entry_rates,
+    part_of,
+    progression_rates,
+    project,
+    variants,
+)
 from catchment.demand.table import (
     SOURCES,
     StudentsByVillage,
@@ -7,4 +18,18 @@ from catchment.demand.table import (
     students_by_village,
 )
 
-__all__ = ["SOURCES", "StudentsByVillage", "largest_remainder", "students_by_village"]
+__all__ = [
+    "SOURCES",
+    "Assumptions",
+    "Flows",
+    "StudentsByVillage",
+    "compare_sources",
+    "ensemble",
+    "entry_rates",
+    "largest_remainder",
+    "part_of",
+    "progression_rates",
+    "project",
+    "students_by_village",
+    "variants",
+]

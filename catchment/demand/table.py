@@ -6,6 +6,7 @@ stated here, kept in whole numbers, and flagged ``estimated`` for the village an
 1. Several sources for one village, grade and year: the one that stands first in :data:`SOURCES`.
 2. A village that the table knows in a year, but without a row for a grade that the table holds for
    other villages in that year: no students in that grade (spreadsheets drop zeros).
+   A grade that the first year holds for nobody counts as nobody.
 3. A grade and year that the village's rows do not reach: those one grade lower a year before
    (survival 1); entrants of the lowest grade follow the county's trend of cohort sizes, shared out
    by the village's youngest grades.
@@ -287,6 +288,12 @@ def _fill(
     if not some.any():
         return estimated
     _fill_back(counts, known, some, estimated)
+    empty = [g for k, g in enumerate(grades) if not known[some, k].any()]
+    if empty:
+        notes.append(
+            f"{'、'.join(str(g) for g in empty)} 年级没有任何数据，起始年按 0 计 / "
+            "grades without any figure count as nobody in the first year"
+        )
     progressed: set[int] = set()
     for t in range(1, len(span)):
         for k in range(1, len(grades)):
@@ -318,13 +325,10 @@ def _fill_back(counts: Int64, known: Bool, some: Bool, estimated: Bool) -> None:
         counts[v, :, :at] = counts[v, :, at][:, None]
         estimated[v, :at] = True
         known[v, :, :at] = True
-    # within the first year a grade may still be unknown (a source that counts births only)
+    # a grade that the first year holds for nobody counts as nobody: nothing is made up
     for v in np.flatnonzero(some):
-        at = int(first[v])
-        gap = ~known[v, :, at]
-        if gap.any():
-            counts[v, gap, at] = int(np.median(counts[v, ~gap, at]))
-            estimated[v, at] = True
+        if not known[v, :, int(first[v])].all():
+            estimated[v, int(first[v])] = True
 
 
 def _entrants(past: Int64, gap: Bool, some: Bool) -> Int64:

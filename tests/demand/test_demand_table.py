@@ -100,6 +100,13 @@ def test_missing_grade_in_a_tabled_year_is_nobody() -> None:
     assert not got.estimated.any()
 
 
+def test_a_county_without_junior_figures_gets_none_made_up() -> None:
+    got = students_by_village(county(full("a", 2026, [10] * 6), {"a": 100.0}), [2026, 2027])
+    assert got.counts[0, :, 0].tolist() == [10] * 6 + [0] * 3
+    assert got.counts[0, 6:, 1].tolist() == [10, 0, 0]
+    assert any("7、8、9" in n for n in got.notes)
+
+
 def test_villages_without_rows_are_estimated_from_population() -> None:
     # 9 grades of 10 for 900 people: one student a grade for 90 people
     got = students_by_village(
