@@ -1,0 +1,606 @@
+"""Contraction hierarchy of a directed graph: built once, swept for many sources at once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from catchment.network.dijkstra import pop, push
+from catchment.network.native import native
+
+_Ints = npt.NDArray[np.int32]
+_Longs = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float64]
+
+# A witness no longer than the shortcut but for rounding makes the shortcut superfluous.
+_EQUAL = 1.0 + 2.0**-44
+# Arcs looked at in the search for one witness, by the number of neighbours: in the dense core
+# that is left at the end a short search would find nothing and leave it denser still.
+_RANK_BASE, _RANK_SLOPE = 0, 6  # when the worth of removing a node is estimated
+_REMOVE_BASE, _REMOVE_SLOPE = 200, 800  # when it is removed
+_LONGEST_SEARCH = 100_000
+# Arcs looked at per arc of the graph before it counts as one that does not contract.
+_PATIENCE = 4000
+# Sweeps add at most this many float32 numbers in a row; what lies above is added in float64.
+FLOAT32_LEVELS = 80
+
+
+class Hierarchy(NamedTuple):
+    """Nodes renumbered so that all arcs of the downward graph run from low to high positions.
+
+    Attributes
+    ----------
+    position : (n,) int32
+        Position of each node.
+    up_start, down_start : (n + 1,) int32
+        By position: where its arcs begin.
+    up_node, down_node : int32
+        The other, more important end: heads of arcs leaving and tails of arcs entering.
+    up_cost, down_cost : float64
+        Costs.
+    double : int
+        Positions below it are swept in float64, so that no sum of float32 is a long one.
+    levels : int
+        Longest chain of arcs upward.
+    """
+
+    position: _Ints
+    up_start: _Ints
+    up_node: _Ints
+    up_cost: _Floats
+    down_start: _Ints
+    down_node: _Ints
+    down_cost: _Floats
+    double: int
+    levels: int
+
+
+@native
+def _breadth_first(start: _Ints, node: _Ints) -> _Ints:
+    """Renumber nodes so that neighbours are near each other in memory."""
+    n = start.size - 1
+    number = np.full(n, -1, np.int32)
+    queue = np.empty(n, np.int32)
+    filled = 0
+    taken = 0
+    for root in range(n):
+        if number[root] >= 0:
+            continue
+        number[root] = filled
+        queue[filled] = root
+        filled += 1
+        while taken < filled:
+            v = queue[taken]
+            taken += 1
+            for e in range(start[v], start[v + 1]):
+                u = node[e]
+                if number[u] < 0:
+                    number[u] = filled
+                    queue[filled] = u
+                    filled += 1
+    return number
+
+
+@native
+def _both_ways(start: _Ints, head: _Ints, cost: _Floats) -> tuple[_Ints, _Ints, _Floats]:
+    """Neighbours of each node once, with the cheapest cost to and from it; loops dropped."""
+    n = start.size - 1
+    # Sorting by neighbour first and by node second leaves each list sorted.
+    count = np.zeros(n + 1, np.int32)
+    for v in range(n):
+        for e in range(start[v], start[v + 1]):
+            if head[e] != v:
+                count[v + 1] += 1
+                count[head[e] + 1] += 1
+    for v in range(n):
+        count[v + 1] += count[v]
+    total = count[n]
+    first_node = np.empty(total, np.int32)
+    first_cost = np.empty((total, 2), np.float64)
+    cursor = count[:-1].copy()
+    for v in range(n):
+        for e in range(start[v], start[v + 1]):
+            u = head[e]
+            if u != v:
+                at = cursor[u]
+                cursor[u] += 1
+                first_node[at] = v
+                first_cost[at, 0] = cost[e]
+                first_cost[at, 1] = np.inf
+                at = cursor[v]
+                cursor[v] += 1
+                first_node[at] = u
+                first_cost[at, 0] = np.inf
+                first_cost[at, 1] = cost[e]
+    node = np.empty(total, np.int32)
+    pair = np.empty((total, 2), np.float64)
+    last = count[:-1].copy()  # end of each merged list
+    for u in range(n):
+        for e in range(count[u], count[u + 1]):
+            v = first_node[e]
+            at = last[v] - 1
+            if at >= count[v] and node[at] == u:
+                pair[at, 0] = min(pair[at, 0], first_cost[e, 0])
+                pair[at, 1] = min(pair[at, 1], first_cost[e, 1])
+            else:
+                at = last[v]
+                last[v] += 1
+                node[at] = u
+                pair[at, 0] = first_cost[e, 0]
+                pair[at, 1] = first_cost[e, 1]
+    merged = np.zeros(n + 1, np.int32)
+    filled = 0
+    for v in range(n):
+        for e in range(count[v], last[v]):
+            node[filled] = node[e]
+            pair[filled, 0] = pair[e, 0]
+            pair[filled, 1] = pair[e, 1]
+            filled += 1
+        merged[v + 1] = filled
+    return merged, node[:filled].copy(), pair[:filled].copy()
+
+
+@native
+def _renumber(
+    start: _Ints, node: _Ints, pair: _Floats, number: _Ints
+) -> tuple[_Ints, _Ints, _Floats]:
+    """Apply new node numbers to adjacency lists."""
+    n = start.size - 1
+    new_start = np.zeros(n + 1, np.int32)
+    for v in range(n):
+        new_start[number[v] + 1] = start[v + 1] - start[v]
+    for v in range(n):
+        new_start[v + 1] += new_start[v]
+    new_node = np.empty(node.size, np.int32)
+    new_pair = np.empty((node.size, 2), np.float64)
+    for v in range(n):
+        at = new_start[number[v]]
+        for e in range(start[v], start[v + 1]):
+            new_node[at] = number[node[e]]
+            new_pair[at, 0] = pair[e, 0]
+            new_pair[at, 1] = pair[e, 1]
+            at += 1
+    return new_start, new_node, new_pair
+
+
+@native
+def _witnesses(
+    u: int,
+    v: int,
+    want: int,
+    limit: float,
+    patience: int,
+    begin: _Longs,
+    degree: _Ints,
+    node: _Ints,
+    pair: _Floats,
+    gone: npt.NDArray[np.bool_],
+    dist: _Floats,
+    need: _Floats,
+    key: _Floats,
+    item: _Ints,
+    touched: _Ints,
+) -> int:
+    """Search from u without v; set need to -1 where a path as short as need is found."""
+    dist[u] = 0.0
+    touched[0] = u
+    changed = 1
+    size = push(key, item, 0, 0.0, u)
+    left = patience
+    while size > 0 and want > 0 and left > 0:
+        k = key[0]
+        x = item[0]
+        size = pop(key, item, size)
+        if k > dist[x]:
+            continue
+        e = begin[x]
+        stop = e + min(degree[x], left)
+        left -= degree[x]
+        while e < stop:
+            y = node[e]
+            reach = k + pair[e, 0]
+            e += 1
+            if reach <= limit and y != v and reach < dist[y] and not gone[y]:
+                if dist[y] == np.inf:
+                    touched[changed] = y
+                    changed += 1
+                dist[y] = reach
+                if reach <= need[y]:
+                    need[y] = -1.0
+                    want -= 1
+                    if want == 0:
+                        break
+                size = push(key, item, size, reach, y)
+    for i in range(changed):
+        dist[touched[i]] = np.inf
+    return patience - left
+
+
+@native
+def _insert(
+    u: int,
+    w: int,
+    cost: float,
+    way: int,
+    begin: _Longs,
+    degree: _Ints,
+    room: _Ints,
+    node: _Ints,
+    pair: _Floats,
+    filled: int,
+) -> int:
+    """Make the list of u know w at this cost (way 0: to w, 1: from w); return the pool's end."""
+    at = begin[u]
+    end = at + degree[u]
+    while at < end and node[at] != w:
+        at += 1
+    if at == end:
+        if degree[u] == room[u]:
+            moved = begin[u]
+            begin[u] = filled
+            for i in range(degree[u]):
+                node[filled + i] = node[moved + i]
+                for j in range(2):
+                    pair[filled + i, j] = pair[moved + i, j]
+            room[u] = 2 * room[u] + 2
+            filled += room[u]
+            at = begin[u] + degree[u]
+        degree[u] += 1
+        node[at] = w
+        for j in range(2):
+            pair[at, j] = np.inf
+    pair[at, way] = min(pair[at, way], cost)
+    return filled
+
+
+@native
+def _contract(
+    start: _Ints, arc_node: _Ints, arc_pair: _Floats, budget: int
+) -> tuple[bool, _Ints, _Longs, _Ints, _Floats]:
+    """Remove nodes in rounds, least important first, keeping all distances by shortcuts.
+
+    Returns whether it ended within the budget, rank of each node, and by rank the arcs to nodes
+    of higher rank: where they begin, the other end, costs to and from it.
+    """
+    n = start.size - 1
+    begin = np.empty(n, np.int64)
+    degree = np.empty(n, np.int32)
+    room = np.empty(n, np.int32)
+    pool = 2 * arc_node.size + 4 * n + 1024
+    node = np.empty(pool, np.int32)
+    pair = np.empty((pool, 2), np.float64)
+    filled = 0
+    for v in range(n):
+        begin[v] = filled
+        degree[v] = start[v + 1] - start[v]
+        room[v] = degree[v] + 1
+        for i in range(degree[v]):
+            node[filled + i] = arc_node[start[v] + i]
+            for j in range(2):
+                pair[filled + i, j] = arc_pair[start[v] + i, j]
+        filled += room[v]
+    gone = np.zeros(n, np.bool_)
+    dirty = np.ones(n, np.bool_)
+    level = np.zeros(n, np.int32)
+    importance = np.zeros(n, np.int64)
+    rank = np.empty(n, np.int32)
+    dist = np.full(n, np.inf, np.float64)
+    need = np.full(n, -1.0, np.float64)
+    key = np.empty(_LONGEST_SEARCH + 8, np.float64)
+    item = np.empty(_LONGEST_SEARCH + 8, np.int32)
+    touched = np.empty(_LONGEST_SEARCH + 8, np.int32)
+    out_start = np.zeros(n + 1, np.int64)
+    out_node = np.empty(arc_node.size + 16, np.int32)
+    out_pair = np.empty((arc_node.size + 16, 2), np.float64)
+    active = np.arange(n).astype(np.int32)
+    chosen = np.empty(n, np.int32)
+    cut_tail = np.empty(64, np.int32)
+    cut_head = np.empty(64, np.int32)
+    cut_cost = np.empty(64, np.float64)
+    left = n
+    done = 0
+    work = 0
+    while left > 0:
+        # Importance of nodes whose surroundings have changed.
+        for a in range(left):
+            v = active[a]
+            if not dirty[v]:
+                continue
+            dirty[v] = False
+            first = begin[v]
+            last = first + degree[v]
+            added = 0
+            patience = min(_LONGEST_SEARCH, _RANK_BASE + _RANK_SLOPE * degree[v])
+            removed = 0
+            for eu in range(first, last):
+                if pair[eu, 1] < np.inf:
+                    removed += 1
+                if pair[eu, 0] < np.inf:
+                    removed += 1
+                to_v = pair[eu, 1]
+                if to_v == np.inf:
+                    continue
+                u = node[eu]
+                want = 0
+                limit = 0.0
+                for ew in range(first, last):
+                    if ew != eu and pair[ew, 0] < np.inf:
+                        via = (to_v + pair[ew, 0]) * _EQUAL
+                        need[node[ew]] = via
+                        limit = max(limit, via)
+                        want += 1
+                if want == 0:
+                    continue
+                work += want + _witnesses(
+                    u,
+                    v,
+                    want,
+                    limit,
+                    patience,
+                    begin,
+                    degree,
+                    node,
+                    pair,
+                    gone,
+                    dist,
+                    need,
+                    key,
+                    item,
+                    touched,
+                )
+                for ew in range(first, last):
+                    if need[node[ew]] >= 0.0:
+                        added += 1
+                        need[node[ew]] = -1.0
+            worth = 200 * level[v]
+            if removed > 0:
+                worth += (2000 * added) // removed
+            # Ties are broken by a scattered number, so that rounds take many nodes at once.
+            importance[v] = (np.int64(worth) << 32) | ((np.int64(v) * 2654435761) & 0xFFFFFFFF)
+        if work > budget:
+            return False, rank, out_start, out_node, out_pair
+        # A round removes every node less important than all its neighbours.
+        picked = 0
+        kept = 0
+        for a in range(left):
+            v = active[a]
+            least = True
+            mine = importance[v]
+            for e in range(begin[v], begin[v] + degree[v]):
+                if importance[node[e]] < mine:
+                    least = False
+                    break
+            if least:
+                chosen[picked] = v
+                picked += 1
+            else:
+                active[kept] = v
+                kept += 1
+        left = kept
+        for c in range(picked):
+            v = chosen[c]
+            first = begin[v]
+            last = first + degree[v]
+            cuts = 0
+            patience = min(_LONGEST_SEARCH, _REMOVE_BASE + _REMOVE_SLOPE * degree[v])
+            for eu in range(first, last):
+                to_v = pair[eu, 1]
+                if to_v == np.inf:
+                    continue
+                u = node[eu]
+                want = 0
+                limit = 0.0
+                for ew in range(first, last):
+                    if ew != eu and pair[ew, 0] < np.inf:
+                        via = (to_v + pair[ew, 0]) * _EQUAL
+                        need[node[ew]] = via
+                        limit = max(limit, via)
+                        want += 1
+                if want == 0:
+                    continue
+                work += want + _witnesses(
+                    u,
+                    v,
+                    want,
+                    limit,
+                    patience,
+                    begin,
+                    degree,
+                    node,
+                    pair,
+                    gone,
+                    dist,
+                    need,
+                    key,
+                    item,
+                    touched,
+                )
+                for ew in range(first, last):
+                    w = node[ew]
+                    if need[w] >= 0.0:
+                        need[w] = -1.0
+                        if cuts == cut_tail.size:
+                            cut_tail = np.append(cut_tail, np.empty_like(cut_tail))
+                            cut_head = np.append(cut_head, np.empty_like(cut_head))
+                            cut_cost = np.append(cut_cost, np.empty_like(cut_cost))
+                        cut_tail[cuts] = u
+                        cut_head[cuts] = w
+                        cut_cost[cuts] = to_v + pair[ew, 0]
+                        cuts += 1
+            # Its arcs go to the hierarchy.
+            so_far = out_start[done]
+            if so_far + degree[v] > out_node.size:
+                more = out_node.size // 2 + degree[v]
+                out_node = np.append(out_node, np.empty(more, np.int32))
+                out_pair = np.concatenate((out_pair, np.empty((more, 2), np.float64)))
+            for i in range(degree[v]):
+                out_node[so_far + i] = node[first + i]
+                for j in range(2):
+                    out_pair[so_far + i, j] = pair[first + i, j]
+            rank[v] = done
+            done += 1
+            out_start[done] = so_far + degree[v]
+            gone[v] = True
+            for i in range(cuts):
+                u = cut_tail[i]
+                w = cut_head[i]
+                if filled + 2 * (room[u] + room[w]) + 8 > node.size:
+                    more = node.size // 2 + 2 * (room[u] + room[w])
+                    node = np.append(node, np.empty(more, np.int32))
+                    pair = np.concatenate((pair, np.empty((more, 2), np.float64)))
+                filled = _insert(u, w, cut_cost[i], 0, begin, degree, room, node, pair, filled)
+                filled = _insert(w, u, cut_cost[i], 1, begin, degree, room, node, pair, filled)
+        # Neighbours forget the removed ones.
+        for c in range(picked):
+            v = chosen[c]
+            for e in range(begin[v], begin[v] + degree[v]):
+                u = node[e]
+                level[u] = max(level[u], level[v] + 1)
+                if dirty[u]:
+                    continue
+                dirty[u] = True
+                at = begin[u]
+                for f in range(begin[u], begin[u] + degree[u]):
+                    if not gone[node[f]]:
+                        if at != f:
+                            node[at] = node[f]
+                            for j in range(2):
+                                pair[at, j] = pair[f, j]
+                        at += 1
+                degree[u] = at - begin[u]
+    return True, rank, out_start, out_node, out_pair
+
+
+@native
+def _elimination_tree(out_start: _Longs, up: _Ints) -> _Ints:
+    """Parent of each rank in the elimination tree (Liu 1986): every upward arc leads to an ancestor."""
+    n = out_start.size - 1
+    below_start = np.zeros(n + 1, np.int64)
+    for e in range(out_start[n]):
+        below_start[up[e] + 1] += 1
+    for v in range(n):
+        below_start[v + 1] += below_start[v]
+    below = np.empty(out_start[n], np.int32)
+    cursor = below_start[:-1].copy()
+    for v in range(n):
+        for e in range(out_start[v], out_start[v + 1]):
+            below[cursor[up[e]]] = v
+            cursor[up[e]] += 1
+    parent = np.full(n, -1, np.int32)
+    root = np.full(n, -1, np.int32)
+    for v in range(n):
+        for e in range(below_start[v], below_start[v + 1]):
+            x = below[e]
+            while root[x] != -1 and root[x] != v:
+                above = root[x]
+                root[x] = v
+                x = above
+            if root[x] == -1:
+                root[x] = v
+                parent[x] = v
+    return parent
+
+
+@native
+def _positions(
+    out_start: _Longs, up: _Ints, parent: _Ints, float32_levels: int
+) -> tuple[_Ints, int, int]:
+    """Position of each rank: tree walked from the root, subtrees together, long chains first."""
+    n = parent.size
+    level = np.zeros(n, np.int32)
+    size = np.ones(n, np.int32)
+    levels = 0
+    for v in range(n):
+        if parent[v] >= 0:
+            size[parent[v]] += size[v]
+        levels = max(levels, level[v])
+        for e in range(out_start[v], out_start[v + 1]):
+            level[up[e]] = max(level[up[e]], level[v] + 1)
+    walk = np.empty(n, np.int32)
+    free = np.zeros(n, np.int32)
+    roots = 0
+    for v in range(n - 1, -1, -1):
+        if parent[v] < 0:
+            walk[v] = roots
+            roots += size[v]
+        else:
+            walk[v] = free[parent[v]]
+            free[parent[v]] += size[v]
+        free[v] = walk[v] + 1
+    by_walk = np.empty(n, np.int32)
+    for v in range(n):
+        by_walk[walk[v]] = v
+    position = np.empty(n, np.int32)
+    filled = 0
+    for i in range(n):
+        if level[by_walk[i]] > float32_levels:
+            position[by_walk[i]] = filled
+            filled += 1
+    double = filled
+    for i in range(n):
+        if level[by_walk[i]] <= float32_levels:
+            position[by_walk[i]] = filled
+            filled += 1
+    return position, double, levels
+
+
+@native
+def _one_way(
+    out_start: _Longs,
+    up: _Ints,
+    pair: _Floats,
+    position: _Ints,
+    way: int,
+) -> tuple[_Ints, _Ints, _Floats]:
+    """Arcs of one direction by position: where they begin, other end, cost."""
+    n = out_start.size - 1
+    start = np.zeros(n + 1, np.int32)
+    for v in range(n):
+        for e in range(out_start[v], out_start[v + 1]):
+            if pair[e, way] < np.inf:
+                start[position[v] + 1] += 1
+    for v in range(n):
+        start[v + 1] += start[v]
+    node = np.empty(start[n], np.int32)
+    cost = np.empty(start[n], np.float64)
+    for v in range(n):
+        at = start[position[v]]
+        for e in range(out_start[v], out_start[v + 1]):
+            if pair[e, way] < np.inf:
+                node[at] = position[up[e]]
+                cost[at] = pair[e, way]
+                at += 1
+    return start, node, cost
+
+
+def build_hierarchy(start: _Ints, head: _Ints, cost: _Floats) -> Hierarchy | None:
+    """Contract a graph.
+
+    Parameters
+    ----------
+    start : (n + 1,) ndarray of int32
+        Where the arcs of each node begin.
+    head : (a,) ndarray of int32
+        Head of each arc.
+    cost : (a,) ndarray of float64
+        Cost of each arc, >= 0 and finite.
+
+    Returns
+    -------
+    Hierarchy or None
+        None where the graph is no road network and does not contract at a bearable cost.
+    """
+    merged, node, pair = _both_ways(start, head, cost)
+    number = _breadth_first(merged, node)
+    merged, node, pair = _renumber(merged, node, pair, number)
+    budget = _PATIENCE * (node.size + 100)
+    done, rank, out_start, out_node, out_pair = _contract(merged, node, pair, budget)
+    if not done:
+        return None
+    up = rank[out_node[: out_start[-1]]]
+    parent = _elimination_tree(out_start, up)
+    position, double, levels = _positions(out_start, up, parent, FLOAT32_LEVELS)
+    ways = [_one_way(out_start, up, out_pair, position, way) for way in (0, 1)]
+    return Hierarchy(position[rank][number], *ways[0], *ways[1], double, levels)
