@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 import typer
@@ -48,10 +48,12 @@ def _say(lang: str, zh: str, en: str) -> None:
     _console().print(escape(zh if lang == "zh" else en))
 
 
-def _check_lang(lang: str) -> str:
-    if lang not in ("zh", "en"):
-        raise CatchmentError(f"--lang {lang}: 只能是 zh 或 en / must be zh or en")
-    return lang
+def _check_lang(lang: str) -> Literal["zh", "en"]:
+    if lang == "zh":
+        return "zh"
+    if lang == "en":
+        return "en"
+    raise CatchmentError(f"--lang {lang}: 只能是 zh 或 en / must be zh or en")
 
 
 @contextmanager
@@ -91,9 +93,8 @@ def init(folder: Path, lang: Lang = "zh") -> None:
     """写出空模板（中文表头的 XLSX 和 scenario.toml）/ write empty templates."""
     from catchment.region.write import write_templates
 
-    lang = _check_lang(lang)
-    written = write_templates(folder, lang)
-    _say(lang, f"已写入 {len(list(written))} 个模板：", f"wrote {len(list(written))} templates:")
+    written = list(write_templates(folder, _check_lang(lang)))
+    _say(lang, f"已写入 {len(written)} 个模板：", f"wrote {len(written)} templates:")
     for path in written:
         _console().print(escape(f"  {path}"))
     _say(
@@ -111,7 +112,7 @@ def check(region: Path, out: Out = None, lang: Lang = "zh") -> None:
     from catchment.views.problem_map import write_problem_map
     from catchment.views.tables import frame_csv
 
-    lang = _check_lang(lang)
+    _check_lang(lang)
     with _progress() as tell:
         tell("检查 / checking")
         found = check_region(region)
@@ -167,7 +168,7 @@ def times(region: Path, out: Out = None, lang: Lang = "zh", set_aside: SetAside 
     from catchment.views.files import write_text
     from catchment.views.tables import frame_csv, times_csv
 
-    lang = _check_lang(lang)
+    _check_lang(lang)
     with _progress() as tell:
         tell("读取县域数据 / reading the county")
         county = read_region(region, set_aside=set_aside)
@@ -209,13 +210,19 @@ def _run(
     from catchment.run import execute
     from catchment.views.folder import write_run
 
-    lang = _check_lang(lang)
+    _check_lang(lang)
     key = _tianditu_key(tiles)
     with _progress() as tell:
         result = execute(scenario, set_aside=set_aside, progress=tell)
         tell("写出结果 / writing")
         written = write_run(
-            result, target, lang=lang, recipe=scenario, tiles=tiles, tianditu_key=key
+            result,
+            target,
+            lang=lang,
+            recipe=scenario,
+            set_aside=set_aside,
+            tiles=tiles,
+            tianditu_key=key,
         )
     _summary(result, lang)
     _say(
@@ -268,7 +275,7 @@ def compare(
     """并排比较几次运行 / before and after, several plans side by side."""
     from catchment.views.comparison import compare_table, write_comparison
 
-    lang = _check_lang(lang)
+    _check_lang(lang)
     if len(runs) < 2:
         raise CatchmentError("请给出至少两个运行文件夹 / name at least two run folders")
     table = compare_table(runs, lang)
@@ -297,7 +304,7 @@ def map_(
     from catchment.views.maps import write_map
     from catchment.views.parents import write_parents
 
-    lang = _check_lang(lang)
+    _check_lang(lang)
     key = _tianditu_key(tiles)
     with _progress() as tell:
         result = reload_run(run, progress=tell)
@@ -319,7 +326,7 @@ def report(run: Path, lang: Lang = "zh") -> None:
     from catchment.views.folder import reload_run
     from catchment.views.report import write_report
 
-    lang = _check_lang(lang)
+    _check_lang(lang)
     with _progress() as tell:
         result = reload_run(run, progress=tell)
         tell("报告 / report")

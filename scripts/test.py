@@ -74,14 +74,16 @@ def main() -> int:
         lint = Path(interpreter).with_name("lint-imports")
         if os.name == "nt":
             lint = lint.with_suffix(".exe")
+        modules = sorted((environment.ROOT / "catchment").rglob("*.py"))
         checks = [
             [interpreter, "-m", "ruff", "check", "."],
             [interpreter, "-m", "ruff", "format", "--check", "."],
             [interpreter, "-m", "mypy"],
             [lint],
+            [interpreter, "-m", "numpydoc", "lint", *modules],
         ]
         for command in checks:
-            print("▶", *(Path(c).name for c in command), flush=True)
+            print("▶", *(Path(c).name for c in command[:6]), flush=True)
             done = subprocess.run(command, cwd=environment.ROOT, env=env, check=False)
             if done.returncode:
                 return done.returncode
