@@ -26,6 +26,7 @@ _SCRIPTS = ("leaflet/leaflet.js", "common.js", "draw.js")
 _STYLES = ("leaflet/leaflet.css", "map.css")
 _MAP_ID = "map_a"
 _DATA_ID = "catchment-data"
+_DATA_MARK = "<!--data-->"
 _OSM = "https://tile.openstreetmap.org"
 _TIANDITU = "https://t0.tianditu.gov.cn"
 
@@ -85,24 +86,28 @@ class _Map(folium.Map):
 
 
 class _Drawing(branca.element.MacroElement):
-    """The data and the call that draws it."""
+    """The place of the data and the call that draws it.
+
+    Branca compiles what it has rendered as a template once more, so text of the data must never
+    pass through it: the data is put in its place afterwards.
+    """
 
     _template = folium.template.Template(
         """
-        {% macro html(this, kwargs) %}{{ this.data }}{% endmacro %}
+        {% macro html(this, kwargs) %}{{ this.mark }}{% endmacro %}
         {% macro script(this, kwargs) %}
             {{ this.start }}({{ this._parent.get_name() }}, {{ this.block|tojson }});
         {% endmacro %}
         """
     )
 
-    def __init__(self, start: str, payload: dict[str, Any]) -> None:
+    def __init__(self, start: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._id = "drawing"
         self._name = "drawing"
         self.start = start
         self.block = _DATA_ID
-        self.data = data_block(_DATA_ID, payload)
+        self.mark = _DATA_MARK
 
 
 def write_map(
@@ -191,11 +196,13 @@ def write_drawn(
         When the page would need something that is not shipped, or cannot be written.
     """
     leaflet = _Map(page, scripts, attribution_control=bool(hosts))
-    leaflet.add_child(_Drawing(start, payload))
+    leaflet.add_child(_Drawing(start))
     figure = leaflet.figure()
     figure.title = html.escape(title)
     figure.header.add_child(branca.element.Element(POLICY_MARK), name="policy")
-    return write_page(figure.render(embedded=True), path, pictures=hosts)
+    before, _, after = figure.render(embedded=True).partition(_DATA_MARK)
+    page = before + data_block(_DATA_ID, payload) + after
+    return write_page(page, path, pictures=hosts)
 
 
 def _vendored(url: str) -> str:

@@ -83,7 +83,7 @@ var Catchment = (function () {
 
   /* Text entry with a list of matches below it; arrows, Enter and Escape work. */
   function searchBox(input, list, find, pick) {
-    var found = [], at = -1;
+    var found = [], at = -1, leaving = 0;
 
     function close() {
       list.hidden = true;
@@ -110,6 +110,7 @@ var Catchment = (function () {
     }
 
     function show() {
+      window.clearTimeout(leaving);
       var query = input.value.trim().toLowerCase();
       empty(list);
       if (!query) { close(); return; }
@@ -134,7 +135,7 @@ var Catchment = (function () {
 
     input.addEventListener("input", show);
     input.addEventListener("focus", function () { if (input.value) { input.select(); } });
-    input.addEventListener("blur", function () { window.setTimeout(close, 150); });
+    input.addEventListener("blur", function () { leaving = window.setTimeout(close, 150); });
     input.addEventListener("keydown", function (event) {
       if (event.key === "ArrowDown") { if (list.hidden) { show(); } mark(at + 1); event.preventDefault(); }
       else if (event.key === "ArrowUp") { mark(at - 1); event.preventDefault(); }

@@ -68,7 +68,8 @@ Catchment.draw = (function () {
         zoom = this._map.getZoom(), origin = this._map.getPixelOrigin().add(this._bounds.min);
       ctx.setTransform(this._ratio, 0, 0, this._ratio, 0, 0);
       ctx.clearRect(0, 0, size.x, size.y);
-      this._paint(ctx, { k: Math.pow(2, zoom), x: origin.x, y: origin.y, w: size.x, h: size.y, zoom: zoom });
+      var p = this.options.padding / (1 + 2 * this.options.padding);
+      this._paint(ctx, { k: Math.pow(2, zoom), x: origin.x, y: origin.y, w: size.x, h: size.y, zoom: zoom, inX: size.x * p, inY: size.y * p });
     }
   });
 
@@ -209,6 +210,11 @@ Catchment.draw = (function () {
   /* Text with a light rim, placed only where it covers no other. */
   function Labels(ctx, v) {
     var taken = [], family = getComputedStyle(document.body).fontFamily;
+    /* A label of something in view must not be cut by the frame. */
+    function cut(x, y, a, b, w) {
+      var l = v.inX, r = v.w - v.inX, u = v.inY, d = v.h - v.inY;
+      return x > l && x < r && y > u && y < d && (a < l + 2 || a + w > r - 2 || b > d || b < u + 10);
+    }
     this.block = function (x, y, r) { taken.push([x - r, y - r, x + r, y + r]); };
     this.put = function (text, x, y, r, style) {
       ctx.font = (style.weight || "500") + " " + style.size + "px " + family;
@@ -217,7 +223,7 @@ Catchment.draw = (function () {
         : [[x + r + 3, y + h * 0.35], [x - w / 2, y - r - 4], [x - w / 2, y + r + h + 1], [x - r - 3 - w, y + h * 0.35]];
       for (var i = 0; i < spots.length; i++) {
         var a = spots[i][0], b = spots[i][1], box = [a - 2, b - h, a + w + 2, b + 3];
-        if (a < -w || a > v.w || b < 0 || b > v.h + h) { continue; }
+        if (a < -w || a > v.w || b < 0 || b > v.h + h || cut(x, y, a, b, w)) { continue; }
         if (taken.some(function (o) { return o[0] < box[2] && o[2] > box[0] && o[1] < box[3] && o[3] > box[1]; })) { continue; }
         taken.push(box);
         ctx.lineJoin = "round"; ctx.lineWidth = 3.2; ctx.strokeStyle = "rgba(255,255,255,.92)"; ctx.strokeText(shown, a, b);
@@ -303,6 +309,11 @@ Catchment.draw = (function () {
       }
       ctx.beginPath();
       land.county.forEach(function (shape) { for (var i = 0; i < shape.lines; i++) { trace(ctx, v, shape, i, 0.6); ctx.closePath(); } });
+      if (!land.county.length) {
+        land.edges.forEach(function (e) {
+          if (e[5] < 0) { ctx.moveTo(e[0] * v.k - v.x, e[1] * v.k - v.y); ctx.lineTo(e[2] * v.k - v.x, e[3] * v.k - v.y); }
+        });
+      }
       ctx.strokeStyle = "rgba(60,50,45,.8)"; ctx.lineWidth = 1.8; ctx.stroke();
     }, { pane: "roads" });
 

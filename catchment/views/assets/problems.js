@@ -28,7 +28,7 @@ Catchment.problems = function (map, dataId) {
     chosen = k;
     sheet.redraw();
     document.querySelectorAll("article.finding").forEach(function (a, n) { a.classList.toggle("moved", n === k); });
-    if (fly) { map.setView([data.rows[k][10] / 1e5, data.rows[k][7] / 1e5], Math.max(map.getZoom(), 11)); }
+    if (fly) { map.setView([data.rows[k][10] / 1e5, data.rows[k][9] / 1e5], Math.max(map.getZoom(), 11)); }
     else { document.querySelectorAll("article.finding")[k].scrollIntoView({ block: "center" }); }
   }
 

@@ -1,0 +1,316 @@
+"""The map in a real browser: opens alone, switches, finds, prints, and runs nothing foreign."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import PHONE, Watched
+from tests.views.map_county import HOSTILE
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Watched]
+
+RATIO = """
+selectors => selectors.flatMap(s => [...document.querySelectorAll(s)].slice(0, 3).map(e => {
+  const light = c => { const v = c.match(/[\\d.]+/g).map(Number).slice(0, 3).map(x => {
+    x /= 255; return x <= 0.03928 ? x / 12.92 : Math.pow((x + 0.055) / 1.055, 2.4); });
+    return 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2]; };
+  let back = e, colour = 'rgba(0, 0, 0, 0)';
+  while (back && /, 0\\)$/.test(colour)) { colour = getComputedStyle(back).backgroundColor; back = back.parentElement; }
+  if (/, 0\\)$/.test(colour)) { colour = 'rgb(255, 255, 255)'; }
+  const a = light(getComputedStyle(e).color), b = light(colour);
+  return [s, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
+}))
+"""
+
+
+def test_opens_without_a_network(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["map"])
+    seen.quiet()
+    assert seen.painted() < 3000
+    assert pages["map"].stat().st_size < 2_000_000
+    assert "虚构县" in seen.page.inner_text("h1")
+    assert "虚构数据" in seen.page.inner_text("#note")
+    assert "未经审核不得公开" in seen.page.inner_text(".foot")
+    assert "0123456789abcdef" in seen.page.inner_text(".foot")
+
+
+def test_before_and_after_show_different_maps_and_years_other_figures(
+    visit: Visit, pages: dict[str, Path]
+) -> None:
+    seen = visit(pages["map"])
+    page = seen.page
+    plan, caption = seen.picture(), page.inner_text("#tag-a")
+    assert "方案" in caption
+    page.click("#view [data-value=today]")
+    today = seen.picture()
+    assert today != plan
+    assert "现状" in page.inner_text("#tag-a")
+    page.click("#view [data-value=plan]")
+    assert seen.picture() == plan
+    figures = page.inner_text(".tiles")
+    page.focus("#year")
+    page.keyboard.press("Home")
+    assert page.inner_text("#year-out") == "2026"
+    assert page.inner_text(".tiles") != figures
+    assert seen.picture() != plan
+    page.click("#band [data-value='2']")
+    assert "7–9" in page.inner_text("#tag-a")
+    for kind in ("minutes", "change"):
+        before = seen.picture()
+        page.select_option("#fill", kind)
+        assert seen.picture() != before
+    seen.quiet()
+
+
+def test_switching_takes_less_than_a_tenth_of_a_second(
+    visit: Visit, pages: dict[str, Path]
+) -> None:
+    page = visit(pages["map"]).page
+    for _ in range(3):
+        for value in ("today", "plan"):
+            page.click(f"#view [data-value={value}]")
+        for band in (1, 2, 0):
+            page.click(f"#band [data-value='{band}']")
+        page.focus("#year")
+        for key in ("ArrowLeft", "ArrowLeft", "ArrowRight"):
+            page.keyboard.press(key)
+    took = page.evaluate("performance.getEntriesByName('catchment:switch').map(e => e.duration)")
+    assert len(took) >= 20
+    assert statistics.median(took) < 100
+
+
+def test_figures_of_the_panel_are_those_of_the_run(visit: Visit, pages: dict[str, Path]) -> None:
+    from tests.views.map_county import build_run
+
+    run = build_run()
+    seen = visit(pages["map"])
+    page = seen.page
+    page.focus("#year")
+    page.keyboard.press("End")
+    table = run.indicators
+    mine = table[(table["year"] == 2029) & (table["scope"] == "county")]
+    for label, cell in (("today", 2), ("plan", 3)):
+        for name, title in (("students", "学生数"), ("schools_open", "学校数")):
+            value = mine[(mine["indicator"] == name) & (mine["plan"] == label)]["value"].item()
+            row = page.locator(".grid tbody tr", has=page.locator(f"th:text-is('{title}')"))
+            if not row.count():
+                row = page.locator(f".grid tbody tr:has(th:has-text('{title}'))").first
+            assert row.first.locator("td").nth(cell - 1).inner_text() == f"{value:,.0f}"
+
+
+def test_search_finds_any_part_of_a_name_by_keyboard(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["map"])
+    page = seen.page
+    page.focus("#find")
+    page.keyboard.type("家湾")
+    assert page.get_attribute("#find", "aria-expanded") == "true"
+    rows = page.locator("#found [role=option]")
+    assert rows.count() > 3
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert rows.nth(1).get_attribute("aria-selected") == "true"
+    wanted = rows.nth(1).locator(".name").first.inner_text()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(900)
+    assert page.inner_text(".place h2") == wanted
+    assert page.locator("#found").is_hidden()
+    page.fill("#find", "没有这个地方")
+    assert "没有找到" in page.inner_text("#found")
+    page.keyboard.press("Escape")
+    assert page.locator("#found").is_hidden()
+    page.click("#back")
+    assert page.locator(".tiles").is_visible()
+    seen.quiet()
+
+
+def test_school_and_village_panels_tell_what_they_should(
+    visit: Visit, pages: dict[str, Path]
+) -> None:
+    seen = visit(pages["map"])
+    page = seen.page
+    page.focus("#year")
+    page.keyboard.press("Home")
+    page.fill("#find", "S000")
+    page.keyboard.press("Enter")
+    text = page.inner_text("#page")
+    for word in (
+        "办学类型",
+        "学位",
+        "最大班额",
+        "学生来自哪些村",
+        "班额不超过 45 人",
+        "某文件 第三条",
+    ):
+        assert word in text, word
+    page.locator("details:has(summary:has-text('学生来自')) .link").first.click()
+    text = page.inner_text("#page")
+    for word in ("单程分钟", "方式", "小学低年级", "初中"):
+        assert word in text, word
+    page.click("#tab-findings")
+    page.click("#page [data-value=all]")
+    text = page.inner_text("#page")
+    assert "引文未核实" in text
+    assert "硬性" in text
+    page.click("#tab-worse")
+    assert "→" in page.inner_text("#page")
+    page.click("#tab-classes")
+    assert page.locator("#page h2").is_visible()
+    seen.quiet()
+
+
+def test_click_on_the_map_opens_a_place(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["map"])
+    box = seen.page.locator("#map_a").bounding_box()
+    seen.page.mouse.click(box["x"] + box["width"] * 0.62, box["y"] + box["height"] * 0.5)
+    assert seen.page.locator(".place h2").is_visible()
+    seen.quiet()
+
+
+def test_side_by_side_shows_both_and_moves_together(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["map"])
+    page = seen.page
+    page.click("#view [data-value=both]")
+    assert "现状" in page.inner_text("#tag-a")
+    assert "方案" in page.inner_text("#tag-b")
+    canvases = page.locator(".leaflet-pane canvas")
+    assert canvases.count() == 6
+    assert seen.picture(0) != seen.picture(3)
+    before = seen.picture(3)
+    page.focus("#map_a")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(600)
+    assert seen.picture(3) != before
+    page.click("#view [data-value=plan]")
+    assert page.locator("#frame-b").is_hidden()
+    seen.quiet()
+
+
+def test_layers_can_be_switched_off(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["map"])
+    for layer, sheet in (("roads", 1), ("schools", 2), ("villages", 2), ("catchments", 0)):
+        before = seen.picture(sheet)
+        box = seen.page.locator(f"#layer-{layer}")
+        box.focus()
+        seen.page.keyboard.press("Space")
+        assert not box.is_checked()
+        assert seen.picture(sheet) != before
+    seen.quiet()
+
+
+def test_both_languages_and_names_stay(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["map"])
+    page = seen.page
+    page.click("#lang")
+    assert page.get_attribute("html", "lang") == "en"
+    text = page.inner_text(".bar") + page.inner_text("#tabs")
+    assert "Side by side" in text
+    assert "虚构县" in page.inner_text("h1")
+    page.click("#tab-findings")
+    page.click("#page [data-value=all]")
+    text = page.inner_text("#page")
+    assert "citation not verified" in text
+    assert "A rule, art. 3" in text
+    page.click("#lang")
+    assert "左右对比" in page.inner_text(".bar")
+    seen.quiet()
+
+
+def test_hostile_names_are_text_everywhere(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["hostile"])
+    page = seen.page
+    assert HOSTILE[0] in page.inner_text("#county")
+    for text in (HOSTILE[0], HOSTILE[1], HOSTILE[2], HOSTILE[3], HOSTILE[11]):
+        page.fill("#find", text)
+        assert page.locator("#found [role=option]").count() > 0, text
+        assert text in page.locator("#found .name").first.inner_text()
+        page.keyboard.press("Enter")
+        assert page.inner_text(".place h2") == text
+    for tab in ("figures", "worse", "findings", "classes"):
+        page.click(f"#tab-{tab}")
+    page.click("#tab-findings")
+    page.click("#page [data-value=all]")
+    page.click("#lang")
+    page.click("#view [data-value=both]")
+    box = page.locator("#map_a").bounding_box()
+    for k in range(4):
+        page.mouse.move(box["x"] + 80 + 60 * k, box["y"] + 300)
+    page.wait_for_timeout(200)
+    assert page.locator("img, iframe, object, embed").count() == 0
+    seen.quiet()
+
+
+def test_problem_map_is_quiet_with_hostile_rows(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["problems"])
+    assert seen.page.locator("article").count() == len(HOSTILE)
+    seen.page.locator("article .link").nth(1).click()
+    assert HOSTILE[1] in seen.page.inner_text("#page")
+    seen.quiet()
+
+
+def test_phone_has_no_sideways_scroll(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["map"], PHONE, has_touch=True, is_mobile=True)
+    page = seen.page
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert page.locator("#map_a").bounding_box()["height"] > 250
+    page.fill("#find", "坪")
+    page.keyboard.press("Enter")
+    assert page.locator(".place h2").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    page.tap("#grip")
+    assert page.locator("#panel").bounding_box()["height"] > 0.4 * PHONE[1]
+    seen.quiet()
+
+
+def test_focus_is_visible_and_every_control_has_a_name(
+    visit: Visit, pages: dict[str, Path]
+) -> None:
+    page = visit(pages["map"]).page
+    visited = set()
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        style = page.evaluate(
+            "(() => { const e = document.activeElement, s = getComputedStyle(e);"
+            "return [e.id || e.className || e.tagName, s.outlineStyle, parseFloat(s.outlineWidth)]; })()"
+        )
+        visited.add(style[0])
+        assert style[1] == "solid", style
+        assert style[2] >= 2
+    assert {"find", "year", "fill"} <= visited
+    nameless = page.evaluate(
+        "[...document.querySelectorAll('button, input, select')].filter(e => !(e.textContent.trim()"
+        " || e.getAttribute('aria-label') || (e.labels && e.labels.length))).map(e => e.outerHTML)"
+    )
+    assert nameless == []
+
+
+@pytest.mark.parametrize("name", ["map", "parents"])
+def test_text_has_contrast(visit: Visit, pages: dict[str, Path], name: str) -> None:
+    page = visit(pages[name]).page
+    pairs = page.evaluate(
+        RATIO,
+        ["h1", ".note", ".seg button", ".seg button[aria-pressed=true]", ".tabs button", ".quiet",
+         ".diff.bad", ".diff.good", ".tag", ".foot", ".foot strong", ".legend li", "thead th",
+         ".tile .what", ".badge", ".sub", "summary", ".small", "footer p", ".ask h2"],
+    )  # fmt: skip
+    assert len(pairs) > 5
+    assert [p for p in pairs if p[1] < 4.5] == []
+
+
+def test_prints_on_paper(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["map"])
+    paper = seen.page.pdf(prefer_css_page_size=True, print_background=True)
+    assert paper[:5] == b"%PDF-"
+    assert len(paper) > 50_000
+    seen.quiet()
+
+
+def test_tiles_ask_for_their_host_and_nothing_else(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["osm"])
+    seen.page.wait_for_timeout(300)
+    assert seen.requests
+    assert {r.split("/")[2] for r in seen.requests} == {"tile.openstreetmap.org"}

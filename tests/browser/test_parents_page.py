@@ -1,0 +1,92 @@
+"""The parents' page in a real browser, at the width of a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import PHONE, Watched
+from tests.views.map_county import HOSTILE, build_run
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Watched]
+
+
+def test_finds_my_village_and_says_what_changes(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["parents"], PHONE, has_touch=True, is_mobile=True)
+    page = seen.page
+    run = build_run()
+    i = next(
+        i
+        for i in range(len(run.problem.group_village))
+        if run.today.site_of[i, 0] != run.plan.site_of[i, -1] >= 0
+    )
+    village = run.problem.village_ids[run.problem.group_village[i]]
+    page.fill("#find", village)
+    page.keyboard.press("Enter")
+    text = page.inner_text("#answer")
+    names = dict(zip(run.region.schools["school_id"], run.region.schools["name"], strict=True))
+    names |= dict(zip(run.region.sites["site_id"], run.region.sites["name"], strict=True))
+    for site in (run.today.site_of[i, 0], run.plan.site_of[i, -1]):
+        assert names[run.problem.site_ids[site]] in text
+        minutes = run.problem.minutes[0, i, site]
+        assert f"{minutes:,.1f} 分钟" in text
+    assert "换学校" in text
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert float(page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")) >= 17
+    seen.quiet()
+
+
+def test_says_what_is_built_what_is_open_and_how_to_respond(
+    visit: Visit, pages: dict[str, Path]
+) -> None:
+    seen = visit(pages["parents"], PHONE)
+    seen.page.evaluate(
+        "document.querySelectorAll('#common details').forEach(d => { d.open = true; })"
+    )
+    text = seen.page.inner_text("#common")
+    for word in ("先建好", "扩建", "还没有落实的事", "听取家长意见", "怎样提意见", "截止日期"):
+        assert word in text, word
+    seen.page.click("#lang")
+    assert "How to respond" in seen.page.inner_text("#common")
+    seen.quiet()
+
+
+def test_can_be_browsed_without_typing(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["parents"], PHONE)
+    page = seen.page
+    page.click("#browse > summary")
+    page.locator("#towns summary").first.click()
+    page.locator("#towns button").first.click()
+    assert page.locator(".village h2").first.is_visible()
+    seen.quiet()
+
+
+def test_prints_a_sheet_a_village(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["parents"])
+    page = seen.page
+    page.fill("#find", "寨")
+    page.keyboard.press("Enter")
+    page.evaluate(
+        "window.print = () => { window.__sheets = document.querySelectorAll('#sheets article').length; }"
+    )
+    town = page.inner_text(".village .town")
+    page.click("#print-town")
+    data = page.evaluate("JSON.parse(document.getElementById('parents-data').textContent).villages")
+    assert page.evaluate("window.__sheets") == sum(v["town"] == town for v in data)
+    seen.quiet()
+
+
+def test_hostile_names_are_text(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["hostile_parents"], PHONE)
+    page = seen.page
+    for text in (HOSTILE[0], HOSTILE[1], HOSTILE[3], HOSTILE[11]):
+        page.fill("#find", text)
+        page.keyboard.press("Enter")
+        assert page.inner_text(".village h2 >> nth=0") == text
+    assert HOSTILE[0] in page.inner_text("#common")
+    assert page.locator("img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    seen.quiet()
