@@ -15,6 +15,7 @@ from catchment.coordinates import (
     gcj02_to_wgs84,
     in_china,
     transform,
+    wgs84_to_bd09,
     wgs84_to_gcj02,
 )
 from catchment.region.faults import Fault
@@ -38,6 +39,11 @@ _SHIFTS: tuple[_Shift, ...] = (
         "被多做了一次 GCJ-02 纠偏",
         "had a GCJ-02 offset undone that they did not carry",
         wgs84_to_gcj02,
+    ),
+    (
+        "被多做了一次 BD-09 纠偏",
+        "had a BD-09 offset undone that they did not carry",
+        wgs84_to_bd09,
     ),
 )
 
