@@ -14,7 +14,7 @@ name = "{name}"
 region = ".."
 years = [{years}]
 seed = 1
-time_limit = 20
+time_limit = 10
 
 [method]
 assignment = "{method}"
