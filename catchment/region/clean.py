@@ -39,7 +39,7 @@ _YEAR = re.compile(
 _LOST_CODE = re.compile(r"[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]+|[0-9]+\.[0-9]+")
 _BLANKS = frozenset({"-", "--", "\u2014", "\u2014\u2014", "/", "\\", "无", "空", "缺"})
 _SUMS = frozenset({"合计", "小计", "总计", "学生合计", "总人数", "total"})
-_NO_EXPLICIT_COLUMNS = frozenset({"objectid", "shapelength", "shapearea", "shapeleng"})
+_MADE_BY_GIS = frozenset({"objectid", "shapelength", "shapearea", "shapeleng"})
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _match(raw: Raw, layer: Layer, file: str) -> _Matched:
     extra: list[str] = []
     for at, heading in enumerate(raw.headings):
         key = heading_key(heading)
-        if not key or ignored_heading(heading) or key in _NO_EXPLICIT_COLUMNS:
+        if not key or ignored_heading(heading) or key in _MADE_BY_GIS:
             continue
         name = known.get(key)
         if name is None and layer.layer == "children":

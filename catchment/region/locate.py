@@ -18,7 +18,7 @@ from typing import Any
 from catchment.errors import InputError, NotFoundError
 from catchment.region.faults import Fault, LayerError
 from catchment.region.raw import Place
-from catchment.region.schema import Layer, heading_key, layers
+from catchment.region.schema import heading_key, layers
 from catchment.region.tables import sheet_names
 from catchment.region.vector import gpkg_layers, gpkg_settings, shapefile_parts
 
@@ -432,19 +432,3 @@ def _in_package(path: Path) -> Found:
         places["elevation"] = Place("elevation", tif, tif.name)
     faults.extend(_missing(places, roads, faults))
     return Found(root, manifest, places, roads, None, tuple(faults))
-
-
-def accepted_names(layer: Layer) -> str:
-    """List the names under which a layer's file is found.
-
-    Parameters
-    ----------
-    layer : Layer
-        The layer.
-
-    Returns
-    -------
-    str
-        Names separated by commas.
-    """
-    return "、".join([layer.layer, *layer.aliases])

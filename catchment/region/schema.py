@@ -25,7 +25,7 @@ YES, NO = "yes", "no"
 _INVISIBLE = re.compile(
     "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\u00ad\u0000-\u0008\u000e-\u001f]"
 )
-_IGNORED = {"备注", "note", "notes", "remark", "remarks", "说明", "fid", "ogcfid", "序号no", "geom"}
+_IGNORED = {"备注", "note", "notes", "remark", "remarks", "说明", "fid", "ogcfid", "geom"}
 # Personal data of children has no place in any layer; see docs/data.md.
 _PRIVATE = re.compile(
     r"身份证|证件号|电话|手机|联系方式|监护人|家长|学生姓名|^姓名$|phone|mobile|idcard|identitynumber"
@@ -132,11 +132,6 @@ class Layer:
             if column.column == name:
                 return column
         raise KeyError(name)
-
-    @property
-    def stored(self) -> tuple[Column, ...]:
-        """Columns a finished table holds; positions of point layers live in the geometry too."""
-        return self.columns
 
 
 def tidy(text: str) -> str:

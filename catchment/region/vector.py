@@ -17,7 +17,6 @@ from urllib.parse import quote
 
 import numpy as np
 import pyogrio
-import shapely
 from shapely.geometry import shape
 
 from catchment.region.faults import Fault, LayerError
@@ -425,22 +424,6 @@ def _choose(place: Place, names: list[str]) -> str:
             place, "sheet_missing", sheet=place.sublayer or place.layer, names="、".join(names)
         )
     return wanted[0]
-
-
-def flat(geometry: Any) -> Any:
-    """Drop heights from geometries.
-
-    Parameters
-    ----------
-    geometry : ndarray of object
-        Shapely geometries or None.
-
-    Returns
-    -------
-    ndarray of object
-        The same in two dimensions.
-    """
-    return shapely.force_2d(geometry)
 
 
 def _short(fault: BaseException) -> str:
