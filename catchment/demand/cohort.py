@@ -224,12 +224,14 @@ def variants(
 
     Parameters
     ----------
-    base, years, births, entry, town
+    base, years
         As in :func:`project`.
     assumptions : Assumptions
         Rates of the middle variant.
     spread : float
         Yearly difference, 0 or more.
+    births, entry, town
+        As in :func:`project`.
 
     Returns
     -------
@@ -266,7 +268,7 @@ def ensemble(
 
     Parameters
     ----------
-    base, years, births, entry, town
+    base, years
         As in :func:`project`.
     assumptions : Assumptions
         Rates of the middle.
@@ -276,6 +278,8 @@ def ensemble(
         Seed; the same seed gives the same numbers.
     growth_sd, progression_sd : float
         Standard deviations of the yearly change of entrants and of progression rates.
+    births, entry, town
+        As in :func:`project`.
 
     Returns
     -------

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from catchment.indicators.registry import registry
-from catchment.places import ClassLimits, class_table, seats
+from catchment.places import ClassLimits, ClassTable, class_table, own_classes, seats
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.region.bands import Band, read_bands
@@ -108,6 +108,7 @@ def compute(
     townships: Sequence[str] | None = None,
     bands: Sequence[Band] | None = None,
     limits: ClassLimits | None = None,
+    actual: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Every indicator of a plan in long form.
 
@@ -125,6 +126,9 @@ def compute(
         Table of bands, for stages and boarding; the shipped one when left out.
     limits : ClassLimits, optional
         Limits of class and school size; the national ones when left out.
+    actual : DataFrame, optional
+        The county's own classes. In the first year they stand in for formed ones at every site
+        whose students the plan leaves as they are today.
 
     Returns
     -------
@@ -145,7 +149,7 @@ def compute(
             used = np.flatnonzero((plan.mode_of[:, y] == k) & (facts.students[:, y] > 0))
             _trips(rows, problem, facts, "mode", mode, used, y, year)
         _villages(rows, problem, facts, y, year)
-    _sites(rows, problem, plan, facts, table, limits)
+    _sites(rows, problem, plan, facts, table, limits, actual)
     units = {code: row.unit for code, row in registry().items()}
     return pd.DataFrame(
         [(i, units[i], s, name, year, value, which) for i, s, name, year, value in rows],
@@ -302,6 +306,7 @@ def _sites(
     facts: Roll,
     table: dict[str, Band],
     limits: ClassLimits,
+    actual: pd.DataFrame | None,
 ) -> None:
     """Add places, classes and schools of the county and of each site."""
     m, _, t = facts.at_site.shape
@@ -314,7 +319,7 @@ def _sites(
     formed = np.where(
         (plan.classes.sum(axis=1) == 0)[:, None, :] & (facts.at_site > 0), 1, plan.classes
     )
-    classes = class_table(facts.at_site, formed)
+    classes = _with_own(problem, facts, class_table(facts.at_site, formed), actual)
     grade = np.asarray(problem.grades)[classes.grade]
     level = limits.category(classes.size, grade)
 
@@ -325,7 +330,7 @@ def _sites(
 
     largest = np.zeros((m, t), dtype=np.int64)
     np.maximum.at(largest, (classes.site, classes.year), classes.size)
-    count = formed.sum(axis=1, dtype=np.int64)
+    count = tally(np.ones(len(classes.site), dtype=bool))
     students = facts.at_site.sum(axis=1)
     by_site: dict[str, Int64] = {
         "students": students,
@@ -362,6 +367,34 @@ def _sites(
                 mean = float(students[j, y] / count[j, y])
                 rows.append(("students_per_class", "site", name, year, mean))
                 rows.append(("largest_class", "site", name, year, float(largest[j, y])))
+
+
+def _with_own(
+    problem: Problem, facts: Roll, formed: ClassTable, actual: pd.DataFrame | None
+) -> ClassTable:
+    """Put the county's own classes of today in the place of formed ones, where nothing changes."""
+    own = own_classes(actual, problem.site_ids, problem.grades, problem.years[0])
+    today = np.zeros(facts.at_site.shape[:2], dtype=np.int64)
+    known = np.flatnonzero(problem.today >= 0)
+    np.add.at(today, problem.today[known], problem.students[known, :, 0].astype(np.int64))
+    same = (today == facts.at_site[:, :, 0]).all(axis=1)
+    rows = [c for j, found in own.items() if same[j] for c in found]
+    taken = np.zeros(len(problem.site_ids), dtype=bool)
+    taken[[c.site for c in rows]] = True
+    keep = ~((formed.year == 0) & taken[formed.site])
+
+    def joined(old: Int32, new: list[int]) -> Int32:
+        return np.concatenate([old[keep], np.asarray(new, dtype=np.int32)])
+
+    grade = [c.grade for c in rows]
+    return ClassTable(
+        site=joined(formed.site, [c.site for c in rows]),
+        year=joined(formed.year, [0] * len(rows)),
+        grade=joined(formed.grade, grade),
+        grade_to=joined(formed.grade_to, grade),
+        number=joined(formed.number, list(range(1, len(rows) + 1))),
+        size=joined(formed.size, [c.size for c in rows]),
+    )
 
 
 def _kinds(

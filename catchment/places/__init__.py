@@ -12,6 +12,7 @@ from catchment.places.classes import (
 from catchment.places.elimination import Elimination, eliminate
 from catchment.places.ledger import LedgerFacts, ledger
 from catchment.places.limits import CATEGORIES, ClassLimits
+from catchment.places.own import OwnClass, own_classes
 from catchment.places.seats import places, seats
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Continued",
     "Elimination",
     "LedgerFacts",
+    "OwnClass",
     "carry",
     "class_sizes",
     "class_table",
@@ -29,6 +31,7 @@ __all__ = [
     "form_classes",
     "ledger",
     "needed_classes",
+    "own_classes",
     "places",
     "read_ledger",
     "seats",

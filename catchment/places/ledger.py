@@ -6,7 +6,7 @@ years classes are formed from the students and rooms of the plan, and the row sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 
 from catchment.places.classes import class_table, needed_classes
 from catchment.places.limits import CATEGORIES, ClassLimits
+from catchment.places.own import OwnClass, own_classes
 
 COLUMNS = (
     "year",
@@ -127,7 +128,7 @@ def ledger(
     """
     limits = limits or ClassLimits()
     rows = []
-    own = _own_classes(facts, actual)
+    own = own_classes(actual, facts.site_ids, facts.grades, facts.years[0])
     facts = _with_own(facts, own)
     for one in _classes(facts, own):
         grade = facts.grades[one.grade]
@@ -164,27 +165,7 @@ def ledger(
     return table.sort_values(order, kind="stable", ignore_index=True)
 
 
-def _own_classes(facts: LedgerFacts, actual: pd.DataFrame | None) -> dict[int, list[_Large]]:
-    """Classes of the first year from the county's own table, by position of the site."""
-    position = {s: j for j, s in enumerate(facts.site_ids)}
-    grade_at = {g: k for k, g in enumerate(facts.grades)}
-    own: dict[int, list[_Large]] = {}
-    if actual is None or actual.empty:
-        return own
-    year = (
-        pd.to_numeric(actual["year"], errors="coerce").fillna(facts.years[0])
-        if "year" in actual
-        else pd.Series(facts.years[0], index=actual.index)
-    )
-    for row in actual[year == facts.years[0]].to_dict("records"):
-        j, k = position.get(str(row["school_id"])), grade_at.get(int(row["grade"]))
-        if j is not None and k is not None:
-            entry = _Large(j, 0, k, str(row["class_no"]), int(row["students"]))
-            own.setdefault(j, []).append(entry)
-    return own
-
-
-def _with_own(facts: LedgerFacts, own: dict[int, list[_Large]]) -> LedgerFacts:
+def _with_own(facts: LedgerFacts, own: Mapping[int, tuple[OwnClass, ...]]) -> LedgerFacts:
     """Put the county's own classes of the first year in the place of formed ones."""
     classes, students = facts.classes.copy(), facts.students.copy()
     for j, rows in own.items():
@@ -196,12 +177,12 @@ def _with_own(facts: LedgerFacts, own: dict[int, list[_Large]]) -> LedgerFacts:
     return replace(facts, classes=classes, students=students)
 
 
-def _classes(facts: LedgerFacts, own: dict[int, list[_Large]]) -> list[_Large]:
+def _classes(facts: LedgerFacts, own: Mapping[int, tuple[OwnClass, ...]]) -> list[_Large]:
     formed = np.where(
         (facts.classes.sum(axis=1) == 0)[:, None, :] & (facts.students > 0), 1, facts.classes
     )
     table = class_table(facts.students, formed)
-    out = [row for j in sorted(own) for row in own[j]]
+    out = [_Large(j, 0, c.grade, c.number, c.size) for j, rows in own.items() for c in rows]
     for j, t, k, top, n, size in zip(
         table.site.tolist(),
         table.year.tolist(),

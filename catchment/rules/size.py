@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from catchment.places import class_table
+from catchment.places import class_table, own_classes
 from catchment.rules.clause import Rule
 from catchment.rules.facts import Case
 from catchment.rules.findings import NAN, Findings
@@ -55,22 +54,12 @@ def actual_classes(case: Case) -> dict[int, list[OneClass]]:
     dict of int to list of OneClass
         Rows of the first year, or rows without a year.
     """
-    table = case.facts.classes
-    if table is None or table.empty:
-        return {}
-    base = case.problem.years[0]
-    position = {s: j for j, s in enumerate(case.problem.site_ids)}
-    grade_at = {g: k for k, g in enumerate(case.problem.grades)}
-    year = pd.to_numeric(table["year"], errors="coerce") if "year" in table else None
-    out: dict[int, list[OneClass]] = {}
-    for k, row in enumerate(table.to_dict("records")):
-        if year is not None and not pd.isna(year.iloc[k]) and int(year.iloc[k]) != base:
-            continue
-        site, grade = position.get(str(row["school_id"])), grade_at.get(int(row["grade"]))
-        if site is not None and grade is not None:
-            entry = OneClass(site, 0, grade, str(row["class_no"]), int(row["students"]), True)
-            out.setdefault(site, []).append(entry)
-    return out
+    problem = case.problem
+    found = own_classes(case.facts.classes, problem.site_ids, problem.grades, problem.years[0])
+    return {
+        j: [OneClass(j, 0, c.grade, c.number, c.size, True) for c in rows]
+        for j, rows in found.items()
+    }
 
 
 def classes_of(case: Case) -> list[OneClass]:

@@ -80,6 +80,24 @@ def test_downgrade_makes_a_teaching_point_and_moves_students() -> None:
     assert value(after, "worsened_students") == 0
 
 
+def test_own_classes_of_today_stand_in_for_formed_ones() -> None:
+    problem = tiny_problem()
+    own = pd.DataFrame(
+        [("B", 1, "1", 25, 2026), ("B", 2, "1", 70, 2026), ("A", 1, "1", 99, 2025)],
+        columns=["school_id", "grade", "class_no", "students", "year"],
+    )
+    kept = compute(problem, today_plan(problem), actual=own)
+    assert value(kept, "super_large_classes", "site", "B") == 1
+    assert value(kept, "classes", "site", "B") == 2
+    assert value(kept, "super_large_classes", "site", "A") == 0
+    later = kept[(kept["indicator"] == "classes") & (kept["id"] == "B") & (kept["year"] == 2027)]
+    assert later["value"].tolist() == [6]
+    site = problem.today.copy()
+    site[7] = 1
+    moved = compute(problem, plan_of(problem, site, problem.today_open), actual=own)
+    assert value(moved, "classes", "site", "B") == 6
+
+
 def test_objective_agrees_with_the_plan() -> None:
     problem = tiny_problem()
     plan = today_plan(problem)
