@@ -12,6 +12,7 @@ from catchment.places.classes import (
 from catchment.places.elimination import Elimination, eliminate
 from catchment.places.ledger import LedgerFacts, ledger
 from catchment.places.limits import CATEGORIES, ClassLimits
+from catchment.places.needs import NeedFactors, Needs, compare_class_sizes, needs, smaller_classes
 from catchment.places.own import OwnClass, own_classes
 from catchment.places.seats import places, seats
 
@@ -22,17 +23,22 @@ __all__ = [
     "Continued",
     "Elimination",
     "LedgerFacts",
+    "NeedFactors",
+    "Needs",
     "OwnClass",
     "carry",
     "class_sizes",
     "class_table",
     "classes_for_plan",
+    "compare_class_sizes",
     "eliminate",
     "form_classes",
     "ledger",
     "needed_classes",
+    "needs",
     "own_classes",
     "places",
     "read_ledger",
     "seats",
+    "smaller_classes",
 ]

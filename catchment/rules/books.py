@@ -8,9 +8,13 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+import pandas as pd
+
 from catchment.errors import InputError, NotFoundError
+from catchment.indicators.balance import RESOURCES, TABLE_COLUMNS
 from catchment.places import ClassLimits
 from catchment.rules.clause import EVALUATIONS, OPERATORS, SEVERITIES, Rule
+from catchment.rules.facts import EVIDENCE_COLUMNS
 
 COUNTY_FILE = "rules.csv"
 """Name of a county's own table of rules in its folder."""
@@ -202,3 +206,75 @@ def _looser(operator: str, before: float, after: float) -> bool:
     if operator in (">=", ">"):
         return after < before
     return after != before
+
+
+def read_evidence(county_folder: Path) -> pd.DataFrame | None:
+    """Read a county's record of evidence (hearings, notices, approvals, opinions).
+
+    Parameters
+    ----------
+    county_folder : Path
+        Folder that may hold ``evidence.csv``: ``school_id, code, item, date, value, document``.
+
+    Returns
+    -------
+    DataFrame or None
+        Text columns; None where there is no such file.
+
+    Raises
+    ------
+    InputError
+        When a column is missing.
+    """
+    return _table(county_folder / "evidence.csv", EVIDENCE_COLUMNS, ())
+
+
+def read_resources(county_folder: Path) -> pd.DataFrame | None:
+    """Read a county's table of school resources for balanced development.
+
+    Parameters
+    ----------
+    county_folder : Path
+        Folder that may hold ``resources.csv`` with the columns of
+        :data:`catchment.indicators.balance.TABLE_COLUMNS`.
+
+    Returns
+    -------
+    DataFrame or None
+        Numbers where numbers are meant, nan where blank; None where there is no such file.
+
+    Raises
+    ------
+    InputError
+        When a column is missing or a number cannot be read.
+    """
+    numbers = ("students", "students_primary", "students_junior", *RESOURCES)
+    return _table(county_folder / "resources.csv", TABLE_COLUMNS, numbers)
+
+
+def _table(path: Path, columns: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("gb18030")
+    table = pd.DataFrame(list(csv.DictReader(text.splitlines())), dtype=object)
+    missing = [c for c in columns if c not in table.columns]
+    if missing:
+        raise InputError(
+            f"{path.name} 缺少列 {'、'.join(missing)}，请补上 / columns missing: {missing}"
+        )
+    table = table.fillna("")
+    for name in (c for c in numbers if c in table.columns):
+        values = pd.to_numeric(table[name].replace("", None), errors="coerce")
+        bad = values.isna() & (table[name].astype(str).str.strip() != "") | (values < 0)
+        if bad.any():
+            at = int(bad.to_numpy().argmax())
+            raise InputError(
+                f"{path.name} 第 {at + 2} 行 {name} = {table[name].iloc[at]!r}，应为非负数 / "
+                f"row {at + 2}: must be a number, 0 or more"
+            )
+        table[name] = values.astype(float)
+    return table

@@ -124,3 +124,30 @@ def test_presets_are_labelled_with_their_province() -> None:
         assert own
         assert all(r.jurisdiction != "national" for r in own)
         assert all(r.severity in ("soft", "process") for r in own)
+
+
+def test_evidence_and_resources_are_read_from_the_county_folder(tmp_path: Path) -> None:
+    assert books.read_evidence(tmp_path) is None
+    assert books.read_resources(tmp_path) is None
+    (tmp_path / "evidence.csv").write_bytes(
+        "school_id,code,item,date,value,document\n007,R-CON-01,,2026-05-01,12,会议纪要\n".encode(
+            "gb18030"
+        )
+    )
+    got = books.read_evidence(tmp_path)
+    assert got is not None
+    assert got.iloc[0].tolist() == ["007", "R-CON-01", "", "2026-05-01", "12", "会议纪要"]
+    head = "school_id,stage,students,kind,teachers_degree,teachers_key,teachers_arts,"
+    head += "teaching_area,sports_area,equipment,multimedia_rooms\n"
+    path = tmp_path / "resources.csv"
+    path.write_text(head + "007,primary,100,,5,1,1,450,,200000,3\n", encoding="utf-8")
+    table = books.read_resources(tmp_path)
+    assert table is not None
+    assert table["students"].tolist() == [100.0]
+    assert table["sports_area"].isna().all()
+    path.write_text(head + "007,primary,many,,5,1,1,450,,200000,3\n", encoding="utf-8")
+    with pytest.raises(InputError, match="第 2 行 students"):
+        books.read_resources(tmp_path)
+    path.write_text("school_id\n007\n", encoding="utf-8")
+    with pytest.raises(InputError, match="缺少列"):
+        books.read_resources(tmp_path)
