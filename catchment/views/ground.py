@@ -26,8 +26,8 @@ from catchment.views.plain import plain
 Numbers = npt.NDArray[Any]
 Graph: TypeAlias = "nx.Graph[Any]"
 
-COLOURS = 5
-"""Colours of catchments: four of the ladder and one hatch."""
+PLAIN_COLOURS = 4
+"""Colours of catchments; what cannot do with them is hatched."""
 _STEP = 1e5
 _SIMPLIFY_M = 6.0
 _CELL_SIMPLIFY_M = 15.0
@@ -280,6 +280,9 @@ def _touching(pairs: npt.NDArray[np.int64], cell: Numbers) -> Graph:
 def stable_colours(graphs: Iterable[Graph], size: int) -> list[npt.NDArray[np.int64]]:
     """Colour a row of graphs so that neighbours differ and colours change as little as may be.
 
+    Four colours wherever one colouring of all graphs together, or exchanges along chains of two
+    colours, can do it; more only where they cannot.
+
     Parameters
     ----------
     graphs : iterable of Graph
@@ -290,35 +293,73 @@ def stable_colours(graphs: Iterable[Graph], size: int) -> list[npt.NDArray[np.in
     Returns
     -------
     list of (size,) int64
-        Colours, 0 upwards; fewer than :data:`COLOURS` wherever a colouring was found. Positions
-        that are in no graph have colour 0.
+        Colours, 0 upwards. Positions that are in no graph have colour 0.
     """
     states = list(graphs)
     union: Graph = nx.Graph()
     for graph in states:
         union.add_nodes_from(sorted(graph.nodes))
         union.add_edges_from(sorted(tuple(sorted(e)) for e in graph.edges))
-    found = nx.greedy_color(union, strategy="DSATUR")
-    if max(found.values(), default=0) < COLOURS:
-        fixed = np.zeros(size, np.int64)
-        for node, colour in found.items():
-            fixed[node] = colour
-        return [fixed.copy() for _ in states]
+    now: dict[int, int] = {}
+    whole = _recoloured(union, now)
+    if max(whole.values(), default=0) < PLAIN_COLOURS:
+        return [_by_position(whole, size) for _ in states]
     out = []
-    last = np.full(size, -1, np.int64)
     for graph in states:
-        now = last.copy()
-        for a, c in sorted(tuple(sorted(e)) for e in graph.edges):
-            if now[a] >= 0 and now[a] == now[c]:
-                now[c] = -1
-        bare = [n for n in sorted(graph.nodes) if now[n] < 0]
-        for node in sorted(bare, key=lambda n: (-graph.degree(n), n)):
-            near = {int(now[k]) for k in graph[node]}
-            now[node] = next((c for c in range(COLOURS) if c not in near), COLOURS)
-        if (now == COLOURS).any():
-            fresh = nx.greedy_color(graph, strategy="DSATUR")
-            for node, colour in fresh.items():
-                now[node] = colour
-        out.append(np.maximum(now, 0))
-        last = now
+        now = {**now, **_recoloured(graph, now)}
+        out.append(_by_position(now, size))
     return out
+
+
+def _by_position(colours: Mapping[int, int], size: int) -> npt.NDArray[np.int64]:
+    out = np.zeros(size, np.int64)
+    for node, colour in colours.items():
+        out[node] = colour
+    return out
+
+
+def _recoloured(graph: Graph, before: Mapping[int, int]) -> dict[int, int]:
+    """Colour a graph, keeping the colours of before where they do not clash."""
+    now: dict[int, int] = {}
+    rank = {n: (-graph.degree(n), n) for n in graph.nodes}
+    fresh = []
+    for node in sorted(graph.nodes, key=lambda n: rank[n]):
+        old = before.get(node, PLAIN_COLOURS)
+        if old >= PLAIN_COLOURS or any(now.get(k) == old for k in graph[node]):
+            fresh.append(node)
+        else:
+            now[node] = old
+    while fresh:
+        # The node that sees most colours already has the least choice.
+        node = min(fresh, key=lambda n: (-len({now.get(k) for k in graph[n]}), rank[n]))
+        fresh.remove(node)
+        near = {now[k] for k in graph[node] if k in now}
+        free = [c for c in range(PLAIN_COLOURS) if c not in near]
+        if free:
+            # The colour used least, so that no colour takes over the map.
+            used = list(now.values())
+            now[node] = min(free, key=lambda c: (used.count(c), c))
+        else:
+            now[node] = _exchange(graph, now, node)
+    return now
+
+
+def _exchange(graph: Graph, now: dict[int, int], node: int) -> int:
+    """Free a colour next to a node by exchanging two colours along a chain; else one more."""
+    for first in range(PLAIN_COLOURS):
+        for second in range(PLAIN_COLOURS):
+            chain: set[int] = set()
+            todo = [k for k in graph[node] if now.get(k) == first]
+            while todo:
+                at = todo.pop()
+                if at in chain:
+                    continue
+                chain.add(at)
+                todo += [k for k in graph[at] if now.get(k) in (first, second)]
+            met = any(now[k] == second for k in chain & set(graph[node]))
+            if first != second and not met:
+                for k in chain:
+                    now[k] = first + second - now[k]
+                return first
+    near = {now[k] for k in graph[node] if k in now}
+    return next(c for c in range(len(near) + 1) if c not in near)

@@ -156,6 +156,8 @@ def test_school_and_village_panels_tell_what_they_should(
     text = page.inner_text("#page")
     assert "引文未核实" in text
     assert "硬性" in text
+    page.focus("#year")
+    page.keyboard.press("End")
     page.click("#tab-worse")
     assert "→" in page.inner_text("#page")
     page.click("#tab-classes")

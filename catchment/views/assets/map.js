@@ -308,6 +308,7 @@ Catchment.start = function (mainMap, dataId) {
   function show(value, unit) {
     if (value === null || value === undefined) { return "—"; }
     if (unit === "share") { return decimal(value * 100, 1) + "%"; }
+    if (Math.abs(value) >= 10000) { return count(value); }
     if (unit === "min" || unit === "km" || value % 1) { return decimal(value, 1); }
     return count(value);
   }
@@ -325,6 +326,7 @@ Catchment.start = function (mainMap, dataId) {
     if (a === null || b === null) { return el("span", { class: "diff" }, "—"); }
     /* The difference of the figures as they are shown, so that a reader can check it. */
     var share = x.unit === "share", d = round(share ? 100 * b : b) - round(share ? 100 * a : a);
+    if (!share && Math.max(Math.abs(a), Math.abs(b)) >= 10000) { d = Math.round(b) - Math.round(a); }
     var text = share ? decimal(Math.abs(d), 1) + t("map.points") : show(round(Math.abs(d)), x.unit);
     if (Math.abs(d) < 0.05) { return el("span", { class: "diff same" }, "＝"); }
     var judged = LOWER_IS_BETTER.test(x.name) ? (d < 0 ? "good" : "bad") : "";
@@ -362,7 +364,7 @@ Catchment.start = function (mainMap, dataId) {
           el("p", { class: "big" }, el("b", { text: show(x.plan[when(x)], x.unit) }), " ", el("small", { text: unitWord(x.unit) })),
           el("p", { class: "was" }, t("map.was", { v: show(x.today[when(x)], x.unit) }), " ", difference(x, when(x))));
       })),
-      el("table", { class: "grid" }, el("caption", { class: "quiet", text: t("map.table_note") }),
+      el("table", { class: "grid figures" }, el("caption", { class: "quiet", text: t("map.table_note") }),
         el("thead", {}, el("tr", {}, [t("map.measure"), t("map.trend"), t("map.today"), t("map.plan"), t("map.diff")].map(function (h) { return el("th", { scope: "col", text: h }); }))),
         el("tbody", {}, rows.map(function (x) {
           return el("tr", {}, el("th", { scope: "row", title: definition(x.name) }, indicatorName(x), unitWord(x.unit) ? el("small", { text: " " + unitWord(x.unit) }) : null),
@@ -722,7 +724,7 @@ Catchment.start = function (mainMap, dataId) {
       var stage = byId("stage"), w = stage.clientWidth, h = stage.clientHeight;
       stage.style.width = w + "px";
       stage.style.height = h + "px";
-      stage.style.zoom = Math.min(1.25, 1040 / w, 560 / h).toFixed(3);
+      stage.style.zoom = Math.min(1.25, 800 / w, 600 / h).toFixed(3);
       byId("legend").open = true;
     });
     window.addEventListener("afterprint", function () {
