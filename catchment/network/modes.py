@@ -117,7 +117,7 @@ def modes_of(region: Region) -> Modes:
     InputError
         When the county's table cannot be read.
     """
-    own = region.road_file.parent / "modes.csv" if region.road_file is not None else None
+    own = region.folder / "modes.csv" if region.folder is not None else None
     return read_modes(own if own is not None and own.is_file() else None)
 
 

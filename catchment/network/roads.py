@@ -194,7 +194,7 @@ def road_classes_of(region: Region) -> tuple[RoadClass, ...]:
     InputError
         When the county's table cannot be read.
     """
-    own = region.road_file.parent / "road_classes.csv" if region.road_file is not None else None
+    own = region.folder / "road_classes.csv" if region.folder is not None else None
     return read_road_classes(own if own is not None and own.is_file() else None)
 
 

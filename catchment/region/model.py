@@ -51,7 +51,8 @@ class Region:
     """One county (县域).
 
     Columns of every table are those of ``columns.csv``; ids are text; geometry is in ``crs``
-    (metres). Tables that a county does not have are empty, with all their columns.
+    (metres). Tables that a county does not have are empty, with all their columns. Missing text is
+    ``""``; optional whole numbers are ``Int64`` with NA, required ones ``int64``, others NaN.
 
     Attributes
     ----------
@@ -73,9 +74,12 @@ class Region:
     elevation : Elevation or None
         Elevation raster.
     rejected : DataFrame
-        Rows set aside: ``layer, row, village_id, grade, year, students, reason``.
+        Rows set aside: ``layer, row, village_id, grade, year, students, reason``; ``students`` is
+        filled for rows of ``children`` alone, so that it can be summed.
     sources : tuple of Source
         Where each layer came from.
+    folder : Path or None
+        Folder of the county, with its own tables of bands, modes, road classes and rules.
     note : str
         Note shown on every output, for example that all figures are invented.
     """
@@ -96,6 +100,7 @@ class Region:
     elevation: Elevation | None = None
     rejected: pd.DataFrame = field(default_factory=pd.DataFrame)
     sources: tuple[Source, ...] = ()
+    folder: Path | None = None
     note: str = ""
 
     def replace(self, **changes: Any) -> Region:

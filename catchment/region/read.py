@@ -152,6 +152,7 @@ def read_region(
         elevation=reading.elevation,
         rejected=rejected,
         sources=reading.sources,
+        folder=reading.found.root,
         note=manifest.note,
         **frames,
     )

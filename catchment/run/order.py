@@ -64,14 +64,13 @@ def execute(path: Path, *, set_aside: bool = False, progress: Progress | None = 
     _tell(progress, "读取县域数据 / reading the county")
     region = read_region(folder, set_aside=set_aside)
     recipe = hashlib.sha256(path.read_bytes()).hexdigest()
-    return run_scenario(scenario, region, folder=folder, recipe=recipe, progress=progress)
+    return run_scenario(scenario, region, recipe=recipe, progress=progress)
 
 
 def run_scenario(
     scenario: Scenario,
     region: Region,
     *,
-    folder: Path | None = None,
     recipe: str = "",
     progress: Progress | None = None,
 ) -> Run:
@@ -83,8 +82,6 @@ def run_scenario(
         The recipe.
     region : Region
         The county.
-    folder : Path, optional
-        The county's folder, for its own rules and modes.
     recipe : str
         SHA-256 of the recipe's file, for provenance.
     progress : callable, optional
@@ -127,7 +124,7 @@ def run_scenario(
         [_measure(problem, today, region, "today"), _measure(problem, plan, region, "plan")],
         ignore_index=True,
     )
-    book = books.read_books(scenario.rules.books, county_folder=folder)
+    book = books.read_books(scenario.rules.books, county_folder=region.folder)
     return Run(
         name=scenario.name,
         scenario=scenario.model_dump(mode="json", by_alias=True),
@@ -205,6 +202,11 @@ def _provenance(
         }
         for s in region.sources
     ]
+    own = {
+        name: hashlib.sha256((region.folder / name).read_bytes()).hexdigest()
+        for name in ("bands.csv", "modes.csv", "road_classes.csv", "rules.csv", "region.toml")
+        if region.folder is not None and (region.folder / name).is_file()
+    }
     packages = ("geopandas", "shapely", "pyproj", "numpy", "scipy", "numba", "pandas", "osmium")
     facts = {
         "catchment": __version__,
@@ -212,10 +214,11 @@ def _provenance(
         "packages": {p: version(p) for p in packages},
         "recipe_sha256": recipe,
         "sources": sources,
+        "tables_of_the_county": own,
         "crs": region.crs.to_string(),
         "seed": scenario.seed,
         "rule_books": list(scenario.rules.books),
         "rules": len(book),
     }
-    text = json.dumps([recipe, sources, __version__, scenario.seed], ensure_ascii=False)
+    text = json.dumps([recipe, sources, own, __version__, scenario.seed], ensure_ascii=False)
     return {"digest": hashlib.sha256(text.encode()).hexdigest(), **facts}

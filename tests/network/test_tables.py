@@ -81,11 +81,11 @@ def test_county_table_overrides_and_is_checked(tmp_path: Path) -> None:
             read_modes(own)
 
 
-def test_county_table_beside_the_road_file_is_used(tmp_path: Path) -> None:
+def test_a_county_s_own_table_is_used(tmp_path: Path) -> None:
     (tmp_path / "modes.csv").write_text("key,value\nbus_wait_min,15\n", encoding="utf-8")
     county = region({"v": place(0, 0)}, {"s": place(9, 0)})
     net = network("A---------B")
-    own = county.replace(road_file=tmp_path / "roads.osm.pbf")
+    own = county.replace(folder=tmp_path)
     at = travel_times(county, net).minutes[-1, 0, 0]
     assert travel_times(own, net).minutes[-1, 0, 0] == pytest.approx(float(at) + 10)
 
