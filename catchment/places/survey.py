@@ -1,0 +1,314 @@
+"""The baseline survey (摸清底数): forms to be filled in, read back and counted by township.
+
+Two forms: one row a school (rooms, grounds, classes that can be opened, places, lunch, rest and
+transport needs) and one row a village (children, distance to the central school, present mode).
+What the county's layers know is filled in; the rest is asked for.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xlsxwriter
+from openpyxl import load_workbook
+
+from catchment.errors import InputError
+
+FORMS = ("school", "village")
+TITLES = {"school": "学校基本情况", "village": "村学生情况"}
+"""Names of the sheets."""
+
+PROBLEM_COLUMNS = ("form", "row", "column", "value", "problem_zh", "problem_en", "remedy_zh")
+MISSING_COLUMNS = ("township", "form", "rows", "rows_complete", "cells_missing")
+
+_EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A survey that was read back.
+
+    Attributes
+    ----------
+    forms : dict of str to DataFrame
+        ``school`` and ``village``: columns of ``survey_columns.csv``; numbers are float64 with nan
+        for blank.
+    problems : DataFrame
+        ``form, row, column, value, problem_zh, problem_en, remedy_zh``.
+    missing : DataFrame
+        ``township, form, rows, rows_complete, cells_missing``: what is still to be filled in.
+    """
+
+    forms: dict[str, pd.DataFrame]
+    problems: pd.DataFrame
+    missing: pd.DataFrame
+
+
+def survey_bytes(tables: Mapping[str, pd.DataFrame], *, note: str = "") -> bytes:
+    """Make the workbook of forms.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        ``school`` and ``village``; columns of ``survey_columns.csv`` that are known are filled in,
+        columns that are not there stay blank.
+    note : str
+        Line under the title.
+
+    Returns
+    -------
+    bytes
+        An ``.xlsx`` file; the same tables give the same bytes. Text is text: nothing becomes a
+        formula or a link.
+    """
+    buffer = io.BytesIO()
+    options = {
+        "in_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    book = xlsxwriter.Workbook(buffer, options)
+    book.set_properties({"created": _EPOCH.replace(tzinfo=None)})
+    styles = {
+        "title": book.add_format({"bold": True, "font_size": 14}),
+        "head": book.add_format(
+            {"bold": True, "text_wrap": True, "border": 1, "bg_color": "#DDE8F0", "valign": "top"}
+        ),
+        "known": book.add_format({"border": 1, "num_format": "@", "bg_color": "#F3F3F3"}),
+        "ask": book.add_format({"border": 1, "bg_color": "#FFFBE6"}),
+    }
+    for form in FORMS:
+        columns = _columns(form)
+        sheet = book.add_worksheet(TITLES[form])
+        sheet.write_string(0, 0, f"{TITLES[form]}（摸底表）", styles["title"])
+        sheet.write_string(1, 0, note or "灰色为已有数据，请核对；黄色请填写，没有填 0，不清楚留空")
+        table = tables.get(form, pd.DataFrame())
+        for k, column in enumerate(columns):
+            sheet.write_string(2, k, column["zh"], styles["head"])
+            sheet.set_column(k, k, 14 if column["kind"] == "text" else 11)
+        for number, row in enumerate(_records(table), start=3):
+            for k, column in enumerate(columns):
+                value = row.get(column["column"])
+                style = styles["known" if column["filled"] == "yes" else "ask"]
+                if value is None or value != value or value == "":
+                    sheet.write_blank(number, k, None, style)
+                elif column["kind"] == "text":
+                    sheet.write_string(number, k, str(value), style)
+                else:
+                    sheet.write_number(number, k, float(value), style)
+        sheet.freeze_panes(3, 3)
+    book.close()
+    return buffer.getvalue()
+
+
+def read_survey(path: Path) -> Survey:
+    """Read forms that a township has filled in.
+
+    Parameters
+    ----------
+    path : Path
+        The workbook; sheets are known by their headings, in any order.
+
+    Returns
+    -------
+    Survey
+        Tables, problems row by row, and what is missing by township.
+
+    Raises
+    ------
+    InputError
+        When the file is no workbook or holds neither form.
+    """
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except Exception as fault:
+        raise InputError(
+            f"{path.name} 无法作为工作簿打开，请另存为 .xlsx / cannot be opened as a workbook; "
+            "save it as .xlsx"
+        ) from fault
+    forms: dict[str, pd.DataFrame] = {}
+    problems: list[tuple[Any, ...]] = []
+    try:
+        for sheet in book.worksheets:
+            rows = [list(r) for r in sheet.iter_rows(values_only=True)]
+            for form in FORMS:
+                at = _header(rows, form)
+                if at is not None and form not in forms:
+                    forms[form] = _read_form(rows, at, form, problems)
+    finally:
+        book.close()
+    if not forms:
+        raise InputError(
+            f"{path.name} 中没有摸底表（学校代码或村代码一列） / no survey form was found"
+        )
+    for form in FORMS:
+        empty = pd.DataFrame(columns=["row", *(c["column"] for c in _columns(form))])
+        forms.setdefault(form, empty)
+    _contradictions(forms, problems)
+    return Survey(
+        forms=forms,
+        problems=pd.DataFrame(problems, columns=list(PROBLEM_COLUMNS)),
+        missing=_missing(forms),
+    )
+
+
+@cache
+def _columns(form: str) -> tuple[dict[str, str], ...]:
+    text = files("catchment.places").joinpath("survey_columns.csv").read_text(encoding="utf-8")
+    return tuple(r for r in csv.DictReader(text.splitlines()) if r["form"] == form)
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    names = [str(c) for c in table.columns]
+    return [dict(zip(names, r, strict=True)) for r in table.itertuples(index=False, name=None)]
+
+
+def _plain(text: object) -> str:
+    shown = "" if text is None else str(text).replace("（", "(").replace("）", ")")
+    return "".join(shown.split()).lower()
+
+
+def _names(form: str) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for c in _columns(form):
+        for name in (c["column"], c["zh"], c["en"], *c["aliases"].split("|")):
+            if name:
+                out[_plain(name)] = c["column"]
+    return out
+
+
+def _header(rows: list[list[Any]], form: str) -> int | None:
+    key = _columns(form)[0]["column"]
+    names = _names(form)
+    for number, row in enumerate(rows[:20]):
+        if key in {names.get(_plain(cell), "") for cell in row}:
+            return number
+    return None
+
+
+def _read_form(
+    rows: list[list[Any]], at: int, form: str, problems: list[tuple[Any, ...]]
+) -> pd.DataFrame:
+    names = _names(form)
+    place = {names[_plain(c)]: k for k, c in enumerate(rows[at]) if _plain(c) in names}
+    seen: dict[str, int] = {}
+    out = []
+    for number, row in enumerate(rows[at + 1 :], start=at + 2):
+        cells = {c: row[k] if k < len(row) else None for c, k in place.items()}
+        if all(v is None or str(v).strip() == "" for v in cells.values()):
+            continue
+        entry: dict[str, Any] = {"row": number}
+        for column in _columns(form):
+            entry[column["column"]] = _value(form, number, column, cells, problems)
+        key = _columns(form)[0]["column"]
+        code = entry[key]
+        if not code:
+            problems.append(
+                (form, number, key, "", "代码空缺，该行未采用", "no code; row not used", "补填代码")
+            )
+            continue
+        if code in seen:
+            text = f"与第 {seen[code]} 行重复，该行未采用"
+            problems.append(
+                (form, number, key, code, text, f"repeats row {seen[code]}", "删去一行")
+            )
+            continue
+        seen[code] = number
+        out.append(entry)
+    return pd.DataFrame(out, columns=["row", *(c["column"] for c in _columns(form))])
+
+
+def _value(
+    form: str,
+    number: int,
+    column: dict[str, str],
+    cells: Mapping[str, Any],
+    problems: list[tuple[Any, ...]],
+) -> Any:
+    value = cells.get(column["column"])
+    blank = value is None or str(value).strip() == ""
+    if column["kind"] == "text":
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return "" if blank else str(value).strip()
+    if blank:
+        return float("nan")
+    try:
+        figure = float(str(value).strip().replace(",", "").replace("，", ""))
+        whole = column["kind"] == "number" or figure.is_integer()
+        if not math.isfinite(figure) or figure < 0 or not whole:
+            raise ValueError(value)
+    except ValueError:
+        zh = "应为非负数" if column["kind"] == "number" else "应为非负整数"
+        problems.append(
+            (
+                form,
+                number,
+                column["column"],
+                str(value),
+                zh,
+                "must be a number, 0 or more",
+                "改正数字",
+            )
+        )
+        return float("nan")
+    return figure
+
+
+def _contradictions(forms: dict[str, pd.DataFrame], problems: list[tuple[Any, ...]]) -> None:
+    """Find figures that contradict each other within a row."""
+    for row in _records(forms["school"]):
+        if row["classes_possible"] > row["rooms"]:
+            text = f"可开设班级数多于教室数 {row['rooms']:g}"
+            value = f"{row['classes_possible']:g}"
+            problems.append(
+                (
+                    "school",
+                    row["row"],
+                    "classes_possible",
+                    value,
+                    text,
+                    "more classes than rooms",
+                    "核对",
+                )
+            )
+    modes = ("walk", "bus", "public_transport", "family", "board")
+    for row in _records(forms["village"]):
+        known = [row[m] for m in modes if row[m] == row[m]]
+        children = [row[c] for c in ("children_lower", "children_upper", "children_junior")]
+        total = sum(c for c in children if c == c)
+        whole = len(known) == len(modes) and all(c == c for c in children)
+        if (whole and sum(known) != total) or (
+            sum(known) > total and all(c == c for c in children)
+        ):
+            text = f"各上学方式合计 {sum(known):g} 人，与学生数 {total:g} 人不符"
+            en = f"modes add up to {sum(known):g}, children to {total:g}"
+            problems.append(
+                ("village", row["row"], "walk", f"{sum(known):g}", text, en, "核对人数")
+            )
+
+
+def _missing(forms: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    rows = []
+    for form in FORMS:
+        table = forms[form]
+        asked = [c["column"] for c in _columns(form) if c["kind"] != "text"]
+        town = table["township"].replace("", "（乡镇未填）")
+        for name in sorted(set(town)):
+            mine = table.loc[town == name, asked].isna()
+            rows.append(
+                (name, form, len(mine), int((~mine.any(axis=1)).sum()), int(mine.to_numpy().sum()))
+            )
+    table = pd.DataFrame(rows, columns=list(MISSING_COLUMNS))
+    return table.sort_values(["township", "form"], ignore_index=True)
