@@ -78,11 +78,11 @@ def listed_changes(story: Story) -> pd.DataFrame:
         kind = action.get("do")
         if kind not in ("keep", "road"):
             continue
-        code = plain(action.get("school"))
+        code = plain(action.get("school"), longest=60)
         if kind == "road":
             new = action.get("road", "new") == "new"
             text = (
-                story.say("act.road_new", **{"class": plain(action.get("class"))})
+                story.say("act.road_new", **{"class": plain(action.get("class"), longest=40)})
                 if new
                 else story.say("act.road_closed")
             )
@@ -94,7 +94,7 @@ def listed_changes(story: Story) -> pd.DataFrame:
                 "township": towns.get(code, ""), "kind": kind, "bands_before": "",
                 "bands_after": "", "rooms_before": 0, "rooms_after": 0, "beds_added": 0,
                 "seats_added": 0, "students": 0, "receivers": "", "receiver_ids": "",
-                "note": plain(action.get("reason")),
+                "note": plain(action.get("reason"), longest=300),
             }
         )  # fmt: skip
     if not extra:

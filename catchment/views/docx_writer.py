@@ -310,7 +310,7 @@ def _row(
         properties.append(OxmlElement("w:tblHeader"))
     row.append(properties)
     for text, width, style, align in zip(cells, widths, styles, aligns, strict=True):
-        row.append(_cell(plain(text), width, style, align, shade))
+        row.append(_cell(plain(text, longest=20000), width, style, align, shade))
     grid._tbl.append(row)
 
 

@@ -18,6 +18,9 @@ from catchment.problem import Problem
 from catchment.run import Run
 from catchment.views.plain import plain
 
+LONGEST_NAME, LONGEST_NOTE = 40, 300
+"""Most characters of a name and of a sentence from the data; the rest is cut with an ellipsis."""
+
 WORSE_MINUTES = 10.0
 """A village gets worse where its trip grows by more than this (minutes, one way)."""
 
@@ -207,7 +210,7 @@ def text_column(table: pd.DataFrame, *names: str) -> pd.Series:
     """
     for name in names:
         if name in table.columns:
-            return table[name].map(plain).astype(object)
+            return table[name].map(lambda value: plain(value, longest=LONGEST_NOTE)).astype(object)
     return pd.Series([""] * len(table), index=table.index, dtype=object)
 
 
@@ -269,10 +272,10 @@ def _sites(run: Run) -> pd.DataFrame:
         rows.append(
             {
                 "site_id": code,
-                "name": plain(row.get("name")) or code,
-                "township": plain(row.get("township")),
+                "name": plain(row.get("name"), longest=LONGEST_NAME) or code,
+                "township": plain(row.get("township"), longest=LONGEST_NAME),
                 "kind": kind,
-                "role": plain(row.get("role")),
+                "role": plain(row.get("role"), longest=LONGEST_NAME),
                 "rooms": int(run.problem.rooms[j, 0]),
                 "beds": int(run.problem.beds[j, 0]),
                 "dining_seats": int(run.problem.dining_seats[j, 0]),
@@ -299,8 +302,8 @@ def _villages(run: Run) -> pd.DataFrame:
         rows.append(
             {
                 "village_id": code,
-                "name": plain(row.get("name")) or code,
-                "township": plain(row.get("township")),
+                "name": plain(row.get("name"), longest=LONGEST_NAME) or code,
+                "township": plain(row.get("township"), longest=LONGEST_NAME),
                 "x": row.get("x", np.nan),
                 "y": row.get("y", np.nan),
             }
@@ -495,7 +498,9 @@ def _wishes(run: Run) -> dict[tuple[str, str], str]:
         kind = str(action.get("do") or action.get("action") or "")
         place = action.get("school") or action.get("site")
         if kind and place:
-            found[(str(place), kinds.get(kind, kind))] = plain(action.get("reason"))
+            found[(str(place), kinds.get(kind, kind))] = plain(
+                action.get("reason"), longest=LONGEST_NOTE
+            )
     return found
 
 

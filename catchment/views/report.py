@@ -71,13 +71,13 @@ def report_document(run: Run, *, lang: str = "zh", pictures: bool = True) -> Doc
     blocks += chapters.methods(story)
     blocks += _stamp(story)
     return Document(
-        title=story.say("report.title", county=plain(run.region.name)),
+        title=story.say("report.title", county=plain(run.region.name, longest=60)),
         lang=lang,
         blocks=tuple(blocks),
         footer=footer_lines(story),
         page_words=(story.say("foot.page1"), story.say("foot.page2"), story.say("foot.page3")),
         year=story.facts.first,
-        author=story.say("report.author", county=plain(run.region.name)),
+        author=story.say("report.author", county=plain(run.region.name, longest=60)),
     )
 
 
@@ -100,10 +100,10 @@ def footer_lines(story: Story) -> tuple[str, ...]:
         story.say(
             "foot.print",
             digest=digest_of(run),
-            seed=plain(run.provenance.get("seed", run.plan.seed)),
+            seed=plain(run.provenance.get("seed", run.plan.seed), longest=20),
             rules=rules_of(run),
             crs=plain(run.region.crs.to_string(), longest=40),
-            version=plain(run.provenance.get("catchment")) or "catchment",
+            version=plain(run.provenance.get("catchment"), longest=20) or "catchment",
         ),
     )
 
@@ -112,11 +112,13 @@ def _front(story: Story) -> list[Block]:
     run = story.run
     span = {"first": story.facts.first, "last": story.facts.last}
     blocks: list[Block] = [
-        Heading(story.say("report.title", county=plain(run.region.name)), level=0),
+        Heading(story.say("report.title", county=plain(run.region.name, longest=60)), level=0),
         Paragraph(story.say("report.kicker", name=plain(run.name, longest=120), **span), "kicker"),
     ]
     if run.region.note:
-        blocks.append(Paragraph(story.say("report.note", note=plain(run.region.note)), "warning"))
+        blocks.append(
+            Paragraph(story.say("report.note", note=plain(run.region.note, longest=300)), "warning")
+        )
     return blocks
 
 
@@ -202,7 +204,7 @@ def _sources(story: Story) -> Table:
     )
     rows = tuple(
         (
-            story.name("layer", plain(s.layer)), plain(s.file), whole(s.rows), plain(s.crs, longest=30) or "—",
+            story.name("layer", plain(s.layer, longest=40)), plain(s.file, longest=80), whole(s.rows), plain(s.crs, longest=30) or "—",
             plain(s.sha256)[:16], plain("；".join(story.half(n) for n in s.notes), longest=160) or "—",
         )
         for s in run_sources(story.run)
@@ -272,7 +274,7 @@ def _conservation(story: Story) -> Table:
 
 
 def _stamp(story: Story) -> list[Block]:
-    county = plain(story.run.region.name)
+    county = plain(story.run.region.name, longest=60)
     columns = (
         Column(story.say("stamp.unit"), 1.6),
         Column(story.say("stamp.opinion"), 3.2),

@@ -231,6 +231,7 @@ def rules_of(run: Run) -> str:
     if not books:
         return "—"
     text = "+".join(plain(b) for b in books) if isinstance(books, list | tuple) else plain(books)
+    text = plain(text, longest=60)
     digest = plain(run.provenance.get("rules_digest"))[:8]
     count = run.provenance.get("rules")
     more = [f"n={count}"] if isinstance(count, int) else []

@@ -9,7 +9,7 @@ import pandas as pd
 from catchment.views import charts
 from catchment.views.chapters import some_years
 from catchment.views.document import Block, Column, Heading, Paragraph, Picture, Table, Tone
-from catchment.views.facts import WORSE_MINUTES, figure, rows_of, text_column, worse
+from catchment.views.facts import LONGEST_NAME, WORSE_MINUTES, figure, rows_of, text_column, worse
 from catchment.views.plain import decimal, plain, whole
 from catchment.views.story import Story
 
@@ -305,7 +305,8 @@ def _riders(story: Story, own: pd.DataFrame) -> Table:
 
 def _worse(story: Story, township: str) -> Table:
     table = worse(story.run).reset_index(drop=True)
-    table = table[text_column(table, "township") == township]
+    town = text_column(table, "township").map(lambda name: plain(name, longest=LONGEST_NAME))
+    table = table[town == township]
     columns = (
         Column(story.say("village"), 1.4),
         Column(story.say("col.bands"), 1.2),

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+import dataclasses
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-
 from catchment import indicators
 from catchment.region.model import Source
 from catchment.run import Run
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from map_county import build_run  # noqa: E402 - found beside this file
+from tests.views.map_county import build_run
 
 HOSTILE_TEXT = (
     '=HYPERLINK("http://example.invalid","点")',
@@ -50,7 +47,9 @@ def document_run(*, villages: int = 120, hostile: bool = False) -> Run:
     )
     region = run.region.replace(
         sources=(
-            Source("villages", "村.csv", "a" * 64, 120, "EPSG:4544", "gb18030", ("坐标由 GCJ-02 还原",)),
+            Source(
+                "villages", "村.csv", "a" * 64, 120, "EPSG:4544", "gb18030", ("坐标由 GCJ-02 还原",)
+            ),
             Source("schools", "学校.xlsx", "b" * 64, 78),
         )
     )
@@ -81,7 +80,9 @@ def hostile_run(*, villages: int = 60) -> Run:
         schools=_poison(run.region.schools, keep=("school_id", "status")),
         sites=_poison(run.region.sites, keep=("site_id",)),
         boundaries=_poison(run.region.boundaries, keep=("kind", "boundary_id")),
-        sources=(Source(*(HOSTILE_TEXT[k] for k in (0, 4, 5)), 3, HOSTILE_TEXT[6], "", HOSTILE_TEXT),),
+        sources=(
+            Source(*(HOSTILE_TEXT[k] for k in (0, 4, 5)), 3, HOSTILE_TEXT[6], "", HOSTILE_TEXT),
+        ),
     )
     return _replace(
         run,
@@ -90,14 +91,16 @@ def hostile_run(*, villages: int = 60) -> Run:
         findings=_poison(run.findings, keep=("code", "id", "kind", "result", "severity")),
         ledger=_poison(run.ledger, keep=("school_id",)),
         explanations=_poison(run.explanations, keep=("village_id", "from_site", "to_site", "band")),
-        scenario={"actions": [{"do": "merge", "school": "S025", "reason": HOSTILE_TEXT[0]}, 7, "x"]},
+        scenario={
+            "actions": [{"do": "merge", "school": "S025", "reason": HOSTILE_TEXT[0]}, 7, "x"]
+        },
         provenance={"digest": HOSTILE_TEXT[0], "seed": HOSTILE_TEXT[4], "rule_books": HOSTILE_TEXT},
     )
 
 
 def empty_run() -> Run:
     """Build a run whose tables are all empty, as of a county that has next to nothing."""
-    run = build_run(villages=30)
+    run = build_run(villages=54)
     return _replace(
         run,
         indicators=run.indicators.iloc[0:0],
@@ -112,8 +115,6 @@ def empty_run() -> Run:
 
 
 def _replace(run: Run, **changes: object) -> Run:
-    import dataclasses
-
     return dataclasses.replace(run, **changes)
 
 
@@ -123,7 +124,9 @@ def _poison(table, keep=()):
         if column in (*keep, "geometry"):
             continue
         kind = table[column].dtype
-        if kind == object or str(kind).startswith(("str", "string")):
+        if (isinstance(kind, np.dtype) and kind.kind == "O") or str(kind).startswith(
+            ("str", "string")
+        ):
             table[column] = pd.Series(
                 [HOSTILE_TEXT[(k + number) % len(HOSTILE_TEXT)] for k in range(len(table))],
                 index=table.index,
@@ -145,11 +148,15 @@ def _catchments(run: Run) -> gpd.GeoDataFrame:
                 site = plan.site_of[members, t]
                 for j in np.unique(site[site >= 0]):
                     mine = members[site == j]
-                    shapes.append(shapely.union_all([pieces[problem.group_village[i]] for i in mine]))
+                    shapes.append(
+                        shapely.union_all([pieces[problem.group_village[i]] for i in mine])
+                    )
                     rows.append((name, problem.site_ids[j], band, problem.years[t], len(mine),
                                  int(problem.students[mine, :, t].sum()), 1))  # fmt: skip
     columns = ["plan", "site_id", "band", "year", "villages", "students", "pieces"]
-    return gpd.GeoDataFrame(pd.DataFrame(rows, columns=columns), geometry=shapes, crs=run.region.crs)
+    return gpd.GeoDataFrame(
+        pd.DataFrame(rows, columns=columns), geometry=shapes, crs=run.region.crs
+    )
 
 
 def _findings(run: Run) -> pd.DataFrame:
