@@ -195,8 +195,8 @@ def check_school_size(case: Case, rule: Rule, out: Findings) -> None:
     rule : Rule
         ``R-SIZ-01`` or ``R-SIZ-02``.
     out : Findings
-        Takes one finding a school and year; a school whose students include estimates is decided,
-        and says so; an open school without students is unknown.
+        Takes one finding a school and year beyond the limit; an open school that nobody is assigned
+        to is unknown.
     """
     problem, scope = case.problem, rule.scope
     students = case.rolls[0].at_site.sum(axis=1)
@@ -207,7 +207,8 @@ def check_school_size(case: Case, rule: Rule, out: Findings) -> None:
         about = np.isin(kind[:, y], wanted)
         if "new" in scope:
             about &= ~problem.existing
-        empty = about & (students[:, y] == 0)
+        # a school that nobody is assigned to has a number of students that is not known
+        empty = about & ~np.isin(np.arange(len(about)), case.plan.site_of[:, y])
         bad = False
         for j in np.flatnonzero(about):
             value = float(students[j, y])
@@ -222,8 +223,8 @@ def check_school_size(case: Case, rule: Rule, out: Findings) -> None:
                 year,
                 NAN if empty[j] else value,
                 "unknown" if empty[j] else "fail",
-                "没有学生数" if empty[j] else "",
-                "no students known" if empty[j] else "",
+                "招生范围不明" if empty[j] else "",
+                "catchment not known" if empty[j] else "",
                 students=int(value),
             )
         if not bad:

@@ -117,6 +117,10 @@ def load(site: int, number: int) -> Knob:
     return turn
 
 
+def all_to(site: int) -> Knob:
+    return lambda w: replace(w, site_of=np.full_like(w.site_of, site))
+
+
 def teachers(*number: float) -> Knob:
     return lambda w: w.with_facts(teachers=np.array(number))
 
@@ -265,11 +269,11 @@ CASES: dict[Key, tuple[Knob, Knob, Knob | None]] = {
     ("R-CLS-04", BOTH): (same, both(rooms(6), more_students(3)), "bare"),
     ("R-CLS-04", "county"): (same, both(rooms(6), more_students(3)), no_students),
     ("R-CLS-06", BOTH): (limit("R-CLS-06", BOTH, 45), limit("R-CLS-06", BOTH, 20), same),
-    ("R-SIZ-01", "role=school"): (same, more_students(20), no_students),
-    ("R-SIZ-01", "role=nine_year"): (same, more_students(5), no_students),
-    ("R-SIZ-02", "new;role=incomplete"): (both(new_site("incomplete"), load(1, 100)), both(new_site("incomplete"), load(1, 121)), both(new_site("incomplete"), no_students)),
-    ("R-SIZ-02", "new;role=complete"): (both(new_site("complete"), load(1, 500)), both(new_site("complete"), load(1, 100)), both(new_site("complete"), no_students)),
-    ("R-SIZ-02", "new;role=junior"): (both(new_site("junior"), load(1, 700)), both(new_site("junior"), load(1, 100)), both(new_site("junior"), no_students)),
+    ("R-SIZ-01", "role=school"): (same, more_students(20), all_to(0)),
+    ("R-SIZ-01", "role=nine_year"): (same, more_students(5), all_to(1)),
+    ("R-SIZ-02", "new;role=incomplete"): (both(new_site("incomplete"), load(1, 100)), both(new_site("incomplete"), load(1, 121)), both(new_site("incomplete"), all_to(0))),
+    ("R-SIZ-02", "new;role=complete"): (both(new_site("complete"), load(1, 500)), both(new_site("complete"), load(1, 100)), both(new_site("complete"), all_to(0))),
+    ("R-SIZ-02", "new;role=junior"): (both(new_site("junior"), load(1, 700)), both(new_site("junior"), load(1, 100)), both(new_site("junior"), all_to(0))),
     ("R-STF-01", "stage=primary"): (same, teachers(10, 2, 1), teachers(np.nan, np.nan, np.nan)),
     ("R-STF-01", "stage=junior"): (same, teachers(10, 2, 1), teachers(np.nan, np.nan, np.nan)),
     ("R-STF-02", "role=small"): (limit("R-STF-02", "role=small", 1.5), limit("R-STF-02", "role=small", 5), same),
