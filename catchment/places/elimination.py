@@ -280,7 +280,9 @@ class _Model:
         self.low.append(low)
         self.high.append(high)
 
-    def solve(self, cost: Float, seconds: float) -> tuple[Float, float, bool]:
+    def solve(
+        self, cost: Float, seconds: float, *, fallback: Float | None = None
+    ) -> tuple[Float, float, bool]:
         """Return the answer, its proved bound and whether it is optimal."""
         shape = (len(self.low), len(self.lower))
         matrix = coo_matrix((self.value, (self.row, self.column)), shape=shape).tocsr()
@@ -291,6 +293,8 @@ class _Model:
             bounds=Bounds(np.array(self.lower), np.array(self.upper)),
             options={"time_limit": max(seconds, 0.5), "mip_rel_gap": 0.0},
         )
+        if result.x is None and fallback is not None:
+            return fallback, 0.0, False
         if result.x is None:
             raise CatchmentError(
                 "消除计划在时限内没有得到可行解，请延长时限 / no plan was found in time; allow more"
@@ -319,10 +323,12 @@ def _solve(
     slack: list[int] = []
     opening: list[tuple[int, int, int, int]] = []
     change: dict[tuple[int, int, int], list[tuple[int, float]]] = {}
+    coming: dict[tuple[int, int, int], int] = {}
     for x, column in zip(moves, flow, strict=True):
         for t, k in x.cells:
             change.setdefault((x.origin, k, t), []).append((column, -1.0))
             change.setdefault((x.target, k, t), []).append((column, 1.0))
+            coming[x.target, k, t] = coming.get((x.target, k, t), 0) + x.most
     for j in sorted(part):
         for t in range(t_max):
             column = rooms[at[j]][t]
@@ -336,7 +342,7 @@ def _solve(
             for k in range(g):
                 terms = change.get((j, k, t), [])
                 now = int(facts.students[j, k, t])
-                top = now + sum(x.most for x in moves if x.target == j and (t, k) in x.cells)
+                top = now + coming.get((j, k, t), 0)
                 if top == 0:
                     continue
                 classes = model.variable(0, float(-(-top // int(size[k]))))
@@ -355,12 +361,11 @@ def _solve(
                 # grades beyond the rooms keep their one class, as class formation does
                 have = max(int(facts.rooms[j, t]), int((facts.students[j, :, t] > 0).sum()))
                 model.constraint([*opened, (rooms[at[j]][t], -1.0)], -np.inf, float(have))
-    by_cohort: dict[tuple[int, int, int], list[int]] = {}
+    by_cohort: dict[tuple[int, int, int], tuple[_Move, list[int]]] = {}
     for x, column in zip(moves, flow, strict=True):
-        by_cohort.setdefault((x.origin, x.cohort, x.first), []).append(column)
-    for (j, _, _), columns in by_cohort.items():
-        first = next(x for x, c in zip(moves, flow, strict=True) if c == columns[0])
-        limit = min(int(facts.students[j, k, t]) for t, k in first.cells)
+        by_cohort.setdefault((x.origin, x.cohort, x.first), (x, []))[1].append(column)
+    for x, columns in by_cohort.values():
+        limit = min(int(facts.students[x.origin, k, t]) for t, k in x.cells)
         model.constraint([(c, 1.0) for c in columns], 0, float(limit))
     count = len(model.lower)
     excess = np.zeros(count)
@@ -372,7 +377,7 @@ def _solve(
     cost[flow] = 1.0
     for row in rooms:
         cost[row[-1]] += room_weight
-    answer, bound, done = model.solve(cost, seconds / 2)
+    answer, bound, done = model.solve(cost, seconds / 2, fallback=answer)
     built = np.array([[int(answer[c]) for c in row] for row in rooms], dtype=np.int64)
     moved = [int(answer[c]) for c in flow]
     objective = float(sum(moved) + room_weight * built[:, -1].sum())

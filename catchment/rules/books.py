@@ -19,6 +19,15 @@ from catchment.rules.facts import EVIDENCE_COLUMNS
 COUNTY_FILE = "rules.csv"
 """Name of a county's own table of rules in its folder."""
 
+_HEADINGS = {
+    "规则代码": "code",
+    "代码": "code",
+    "适用范围": "applies_to",
+    "限值": "limit",
+    "理由": "reason",
+    "放宽理由": "reason",
+}
+
 _COLUMNS = tuple(f.name for f in dataclasses.fields(Rule) if f.name != "loosened")
 
 
@@ -43,8 +52,8 @@ def read_books(
 ) -> tuple[Rule, ...]:
     """Read rule books and a county's changes to them.
 
-    The county's ``rules.csv`` names clauses by ``code`` and, where a code has several clauses,
-    ``applies_to``. A stricter ``limit`` is taken as it is; a looser one needs a ``reason``, which
+    The county's ``rules.csv`` (UTF-8 or GB18030) names clauses by ``code`` (规则代码) and, where a
+    code has several clauses, ``applies_to`` (适用范围); ``limit`` is 限值, ``reason`` 理由. A stricter ``limit`` is taken as it is; a looser one needs a ``reason``, which
     is shown with every finding. A code that no book knows is a rule of the county's own and needs
     every column.
 
@@ -157,7 +166,11 @@ def _override(rules: list[Rule], path: Path) -> list[Rule]:
         text = path.read_text(encoding="gb18030")
     out = list(rules)
     for number, raw in enumerate(csv.DictReader(text.splitlines()), start=2):
-        row = {k: (v or "").strip() for k, v in raw.items() if isinstance(k, str)}
+        row = {
+            _HEADINGS.get(k.strip(), k.strip()): (v or "").strip()
+            for k, v in raw.items()
+            if isinstance(k, str) and not isinstance(v, list)
+        }
         at = f"{path.name} 第 {number} 行 / row {number}"
         if not any(row.values()):
             continue

@@ -88,6 +88,18 @@ def test_county_may_be_looser_only_with_a_reason(tmp_path: Path) -> None:
     assert "30 → 40" in changed.loosened
 
 
+def test_county_table_in_chinese_and_gb18030(tmp_path: Path) -> None:
+    (tmp_path / "rules.csv").write_bytes(
+        "规则代码,适用范围,限值,理由\nR-CON-03,closing;item=dining,0.5,分两批就餐\n,,,\n".encode(
+            "gb18030"
+        )
+    )
+    rules = books.read_books(["national"], tmp_path)
+    changed = next(r for r in rules if r.applies_to == "closing;item=dining")
+    assert changed.limit == 0.5
+    assert "分两批就餐" in changed.loosened
+
+
 def test_looser_minimum_needs_a_reason_too(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="放宽"):
         books.read_books(
