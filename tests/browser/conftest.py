@@ -24,7 +24,8 @@ def chromium() -> str | None:
     return next((found for p in places if p and (found := shutil.which(p))), None)
 
 
-@pytest.fixture(scope="session")
+# One browser a module: another module may drive its own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     program = chromium()
     if program is None:

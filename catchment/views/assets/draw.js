@@ -207,6 +207,17 @@ Catchment.draw = (function () {
     }
   }
 
+  /* A name cut to a width; Chinese characters count twice, and no half of a pair is left over. */
+  function shorten(text, most) {
+    var out = "", width = 0;
+    for (var sign of text) {
+      width += sign.codePointAt(0) > 0x2e7f ? 2 : 1;
+      if (width > most) { return out + "…"; }
+      out += sign;
+    }
+    return out;
+  }
+
   /* Text with a light rim, placed only where it covers no other. */
   function Labels(ctx, v) {
     var taken = [], family = getComputedStyle(document.body).fontFamily;
@@ -218,13 +229,13 @@ Catchment.draw = (function () {
     this.block = function (x, y, r) { taken.push([x - r, y - r, x + r, y + r]); };
     this.put = function (text, x, y, r, style) {
       ctx.font = (style.weight || "500") + " " + style.size + "px " + family;
-      var shown = text.length > 18 ? text.slice(0, 17) + "…" : text, w = ctx.measureText(shown).width, h = style.size;
+      var shown = shorten(text, 32), w = ctx.measureText(shown).width, h = style.size;
       var spots = style.centre ? [[x - w / 2, y + h * 0.35]]
         : [[x + r + 3, y + h * 0.35], [x - w / 2, y - r - 4], [x - w / 2, y + r + h + 1], [x - r - 3 - w, y + h * 0.35]];
       for (var i = 0; i < spots.length; i++) {
         var a = spots[i][0], b = spots[i][1], box = [a - 2, b - h, a + w + 2, b + 3];
         if (a < -w || a > v.w || b < 0 || b > v.h + h || cut(x, y, a, b, w)) { continue; }
-        if (taken.some(function (o) { return o[0] < box[2] && o[2] > box[0] && o[1] < box[3] && o[3] > box[1]; })) { continue; }
+        if (!style.force && taken.some(function (o) { return o[0] < box[2] && o[2] > box[0] && o[1] < box[3] && o[3] > box[1]; })) { continue; }
         taken.push(box);
         ctx.lineJoin = "round"; ctx.lineWidth = 3.2; ctx.strokeStyle = "rgba(255,255,255,.92)"; ctx.strokeText(shown, a, b);
         ctx.fillStyle = style.colour; ctx.fillText(shown, a, b);
@@ -340,7 +351,7 @@ Catchment.draw = (function () {
         });
         ctx.setLineDash([]);
       });
-      var grow = Math.max(0.55, Math.min(1.7, Math.pow(1.3, z - 11)));
+      var grow = Math.max(0.45, Math.min(1.7, Math.pow(1.3, z - 11)));
       if (s.layers.villages) {
         land.villages.forEach(function (p, i) {
           if (!p) { return; }
@@ -368,7 +379,7 @@ Catchment.draw = (function () {
           .filter(function (o) { return o[1].shown; })
           .sort(function (a, b) { return (a[1].role === "closed" ? 0 : 1) - (b[1].role === "closed" ? 0 : 1) || b[1].size - a[1].size; })
           .forEach(function (o) {
-            var q = px(land.sites[o[0]]), look = Object.assign({}, o[1], { size: o[1].size * Math.max(0.72, Math.min(1.35, grow)) });
+            var q = px(land.sites[o[0]]), look = Object.assign({}, o[1], { size: o[1].size * Math.max(0.5, Math.min(1.35, grow)) });
             if (q[0] < -30 || q[1] < -30 || q[0] > v.w + 30 || q[1] > v.h + 30) { return; }
             school(ctx, look, q[0], q[1]);
             if (look.role !== "closed") { labels.block(q[0], q[1], look.size); }
@@ -381,6 +392,13 @@ Catchment.draw = (function () {
           [[6, PAPER], [3, "#E9B500"]].forEach(function (k) {
             ctx.beginPath(); ctx.arc(o[0], o[1], 17, 0, 2 * Math.PI); ctx.lineWidth = k[0]; ctx.strokeStyle = k[1]; ctx.stroke();
           });
+        }
+      }
+      if (s.mark) {
+        var spot = (s.mark[0] === "site" ? land.sites : land.villages)[s.mark[1]];
+        if (spot) {
+          var m = px(spot);
+          labels.put(s.mark[0] === "site" ? s.siteName(s.mark[1]) : s.villageName(s.mark[1]), m[0], m[1], 19, { size: 14, weight: "700", colour: INK, force: true });
         }
       }
       if (s.layers.names) {

@@ -187,7 +187,11 @@ Catchment.start = function (mainMap, dataId) {
     captions();
     legend();
     page();
-    if (!quiet) { performance.measure("catchment:switch", { start: begun, end: performance.now() }); }
+    if (quiet) { return; }
+    /* Until the new picture has been handed to the screen, not merely computed. */
+    window.requestAnimationFrame(function () {
+      window.setTimeout(function () { performance.measure("catchment:switch", { start: begun, end: performance.now() }); }, 0);
+    });
   }
 
   function frames() {
@@ -242,7 +246,7 @@ Catchment.start = function (mainMap, dataId) {
       byId("band").appendChild(el("button", { type: "button", "data-value": k, title: bandName(k), text: bandShort(k), onclick: function () { change({ band: k }); } }));
     });
     byId("year").max = nYears - 1;
-    byId("year").disabled = nYears < 2;
+    byId("year").hidden = nYears < 2;
     empty(byId("fill"));
     ["catchments", "minutes", "change"].forEach(function (f) { byId("fill").appendChild(el("option", { value: f, text: t("map.fill_" + f) })); });
   }
@@ -327,10 +331,10 @@ Catchment.start = function (mainMap, dataId) {
     /* The difference of the figures as they are shown, so that a reader can check it. */
     var share = x.unit === "share", d = round(share ? 100 * b : b) - round(share ? 100 * a : a);
     if (!share && Math.max(Math.abs(a), Math.abs(b)) >= 10000) { d = Math.round(b) - Math.round(a); }
-    var text = share ? decimal(Math.abs(d), 1) + t("map.points") : show(round(Math.abs(d)), x.unit);
+    var text = share ? [decimal(Math.abs(d), 1), el("small", { text: t("map.points") })] : show(round(Math.abs(d)), x.unit);
     if (Math.abs(d) < 0.05) { return el("span", { class: "diff same" }, "＝"); }
     var judged = LOWER_IS_BETTER.test(x.name) ? (d < 0 ? "good" : "bad") : "";
-    return el("span", { class: "diff " + judged }, (d > 0 ? "▲ " : "▼ ") + text);
+    return el("span", { class: "diff " + judged }, d > 0 ? "▲ " : "▼ ", text);
   }
 
   function spark(x, y) {
@@ -365,7 +369,7 @@ Catchment.start = function (mainMap, dataId) {
           el("p", { class: "was" }, t("map.was", { v: show(x.today[when(x)], x.unit) }), " ", difference(x, when(x))));
       })),
       el("table", { class: "grid figures" }, el("caption", { class: "quiet", text: t("map.table_note") }),
-        el("thead", {}, el("tr", {}, [t("map.measure"), t("map.trend"), t("map.today"), t("map.plan"), t("map.diff")].map(function (h) { return el("th", { scope: "col", text: h }); }))),
+        el("thead", {}, el("tr", {}, [t("map.measure"), nYears > 1 ? t("map.trend") : "", t("map.today"), t("map.plan"), t("map.diff")].map(function (h) { return el("th", { scope: "col", text: h }); }))),
         el("tbody", {}, rows.map(function (x) {
           return el("tr", {}, el("th", { scope: "row", title: definition(x.name) }, indicatorName(x), unitWord(x.unit) ? el("small", { text: " " + unitWord(x.unit) }) : null),
             el("td", { class: "trend" }, spark(x, when(x))), el("td", { text: show(x.today[when(x)], x.unit) }), el("td", { class: "strong", text: show(x.plan[when(x)], x.unit) }), el("td", {}, difference(x, when(x))));
@@ -484,21 +488,20 @@ Catchment.start = function (mainMap, dataId) {
     ];
   }
 
-  function ledgerRow(r) {
-    return el("tr", {}, el("th", { scope: "row" }, (function () {
-      var j = data.sites.id.indexOf(r[1]);
-      return j >= 0 ? go("site", j, r[2]) : name(r[2]);
-    })(), el("small", { text: t("map.class_of", { g: r[3], c: r[4] }) })),
+  function ledgerRow(r, own) {
+    var j = data.sites.id.indexOf(r[1]);
+    return el("tr", {}, el("th", { scope: "row" }, own === true ? t("map.class_of", { g: r[3], c: r[4] }) : [j >= 0 ? go("site", j, r[2]) : name(r[2]), el("small", { text: t("map.class_of", { g: r[3], c: r[4] }) })]),
     el("td", {}, el("b", { text: count(r[5]) }), el("small", { text: t("cat." + r[6]) })), el("td", {}, name(r[10] || r[9]), r[12] ? el("small", {}, name(r[12])) : null));
   }
 
   function ledger() {
-    var year = data.years[state.year], rows = data.ledger.filter(function (r) { return r[0] === year; });
+    var year = data.years[state.year], rows = data.ledger.filter(function (r) { return r[0] === year; }).sort(function (a, b) { return b[5] - a[5]; });
+    var large = rows.filter(function (r) { return r[6] !== "over_standard"; }).length;
     return [
       el("h2", { text: t("map.classes_title", { y: year }) }),
-      el("p", { class: "quiet", text: rows.length ? t("map.classes_sum", { n: count(rows.length) }) : data.ledger.length ? t("map.classes_none_year") : t("map.classes_none") }),
+      el("p", { class: "quiet", text: rows.length ? t("map.classes_sum", { n: count(rows.length), m: count(large) }) : data.ledger.length ? t("map.classes_none_year") : t("map.classes_none") }),
       rows.length ? el("table", { class: "grid list" }, el("thead", {}, el("tr", {}, [t("map.school"), t("map.class_size"), t("map.way_out")].map(function (h) { return el("th", { scope: "col", text: h }); }))),
-        el("tbody", {}, rows.slice(0, state.rows).map(ledgerRow))) : null,
+        el("tbody", {}, rows.slice(0, state.rows).map(function (r) { return ledgerRow(r, false); }))) : null,
       more(rows.length)
     ];
   }
@@ -525,7 +528,7 @@ Catchment.start = function (mainMap, dataId) {
       row(t("map.largest_class"), function (p) { return classSize(largest(p, y, j)); })];
     var real = y === 0 ? data.classes.filter(function (c) { return c[0] === j && c[3] >= 56; }) : [];
     var found = data.findings.rows.filter(function (r) { return r[2] === j && (r[5] === null || r[5] === year); });
-    var book = data.ledger.filter(function (r) { return r[1] === data.sites.id[j] && r[0] === year; });
+    var book = data.ledger.filter(function (r) { return r[1] === data.sites.id[j] && r[0] === year; }).sort(function (a, b) { return b[5] - a[5]; });
     return [
       head(data.sites.name[j], [data.sites.town[j], t("map.code") + " " + data.sites.id[j]]),
       changed || closing !== null ? el("p", { class: "callout" }, closing !== null && closing > year ? t("map.will_change", { y: closing }) : t("map.changes_to", { a: t("role." + roles[0]), b: t("role." + roles[1]), y: closing === null ? year : closing })) : null,
@@ -533,7 +536,7 @@ Catchment.start = function (mainMap, dataId) {
       facts(rows),
       gradeTable(j),
       real.length ? el("p", { class: "callout bad" }, t("map.real_large"), real.map(function (c) { return el("span", {}, " ", name(t("map.class_of", { g: c[1], c: c[2] })), " ", el("b", { text: count(c[3]) })); })) : null,
-      book.length ? el("details", { class: "more", open: true }, el("summary", { text: t("map.tab_classes") }), el("table", { class: "grid list" }, el("tbody", {}, book.map(ledgerRow)))) : null,
+      book.length ? el("details", { class: "more", open: book.length < 9 }, el("summary", { text: t("map.classes_here", { n: book.length }) }), el("table", { class: "grid list" }, el("tbody", {}, book.map(function (r) { return ledgerRow(r, true); })))) : null,
       origins(j),
       found.length ? el("section", {}, el("h3", { text: t("map.tab_findings") }), found.slice(0, 30).map(findingCard)) : el("p", { class: "quiet", text: t("map.no_findings_here") })
     ];
@@ -678,7 +681,7 @@ Catchment.start = function (mainMap, dataId) {
       x.minutes === null ? t("map.unserved") : t("map.tip_trip", { m: decimal(x.minutes), h: mode(x.mode) }), x.over ? " · " + t("map.over") : "");
   }
 
-  function tab(which) { state.rows = 60; change({ tab: which, open: null }); }
+  function tab(which) { state.rows = 60; change({ tab: which, open: null }); byId("page").scrollTop = 0; }
 
   function wire() {
     byId("view").addEventListener("click", function (event) {
