@@ -13,6 +13,7 @@ from catchment.network.native import native
 _Ints = npt.NDArray[np.int32]
 _Longs = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
+_Bools = npt.NDArray[np.bool_]
 
 # A witness no longer than the shortcut but for rounding makes the shortcut superfluous.
 _EQUAL = 1.0 + 2.0**-44
@@ -21,6 +22,11 @@ _EQUAL = 1.0 + 2.0**-44
 _RANK_BASE, _RANK_SLOPE = 0, 6  # when the worth of removing a node is estimated
 _REMOVE_BASE, _REMOVE_SLOPE = 200, 800  # when it is removed
 _LONGEST_SEARCH = 100_000
+# Importance: how late a node comes at best, and shortcuts added per arc removed.
+_LEVEL = 200
+_QUOTIENT = 2000
+_MOST_NEIGHBOURS = 4000  # a node with half as many at its turn is not one of a road network
+_EAGER = 10  # nodes with more neighbours are looked into when their turn seems to come
 # Arcs looked at per arc of the graph before it counts as one that does not contract.
 _PATIENCE = 4000
 # Sweeps add at most this many float32 numbers in a row; what lies above is added in float64.
@@ -165,27 +171,49 @@ def _renumber(
     return new_start, new_node, new_pair
 
 
+class _Lists(NamedTuple):
+    """Neighbours of every node, in one pool that is added to at its end."""
+
+    begin: _Longs
+    degree: _Ints
+    room: _Ints
+    node: _Ints
+    pair: _Floats  # costs to and from the neighbour
+
+
+class _Search(NamedTuple):
+    """Room for searches; left as it was found (inf, -1) by each of them."""
+
+    gone: _Bools
+    dist: _Floats
+    need: _Floats
+    key: _Floats
+    item: _Ints
+    touched: _Ints
+
+
+class _Shortcuts(NamedTuple):
+    """Shortcuts that removing a node makes necessary."""
+
+    tail: _Ints
+    head: _Ints
+    cost: _Floats
+
+
 @native
 def _witnesses(
-    u: int,
-    v: int,
-    want: int,
-    limit: float,
-    patience: int,
-    begin: _Longs,
-    degree: _Ints,
-    node: _Ints,
-    pair: _Floats,
-    gone: npt.NDArray[np.bool_],
-    dist: _Floats,
-    need: _Floats,
-    key: _Floats,
-    item: _Ints,
-    touched: _Ints,
+    u: int, v: int, want: int, limit: float, patience: int, lists: _Lists, search: _Search
 ) -> int:
-    """Search from u without v; set need to -1 where a path as short as need is found."""
+    """Search from u without v; set need to -1 where a path as short as need is found.
+
+    Returns how many arcs were looked at.
+    """
+    dist = search.dist
+    need = search.need
+    key = search.key
+    item = search.item
     dist[u] = 0.0
-    touched[0] = u
+    search.touched[0] = u
     changed = 1
     size = push(key, item, 0, 0.0, u)
     left = patience
@@ -195,16 +223,15 @@ def _witnesses(
         size = pop(key, item, size)
         if k > dist[x]:
             continue
-        e = begin[x]
-        stop = e + min(degree[x], left)
-        left -= degree[x]
-        while e < stop:
-            y = node[e]
-            reach = k + pair[e, 0]
-            e += 1
-            if reach <= limit and y != v and reach < dist[y] and not gone[y]:
+        first = lists.begin[x]
+        last = first + min(lists.degree[x], left)
+        left -= lists.degree[x]
+        for e in range(first, last):
+            y = lists.node[e]
+            reach = k + lists.pair[e, 0]
+            if reach <= limit and y != v and reach < dist[y] and not search.gone[y]:
                 if dist[y] == np.inf:
-                    touched[changed] = y
+                    search.touched[changed] = y
                     changed += 1
                 dist[y] = reach
                 if reach <= need[y]:
@@ -214,24 +241,82 @@ def _witnesses(
                         break
                 size = push(key, item, size, reach, y)
     for i in range(changed):
-        dist[touched[i]] = np.inf
+        dist[search.touched[i]] = np.inf
     return patience - left
 
 
 @native
-def _insert(
-    u: int,
-    w: int,
-    cost: float,
-    way: int,
-    begin: _Longs,
-    degree: _Ints,
-    room: _Ints,
-    node: _Ints,
-    pair: _Floats,
-    filled: int,
-) -> int:
+def _missing(
+    v: int, patience: int, lists: _Lists, search: _Search, cuts: _Shortcuts
+) -> tuple[int, int]:
+    """List the shortcuts that removing v makes necessary; return their number and the work."""
+    first = lists.begin[v]
+    last = first + lists.degree[v]
+    node = lists.node
+    pair = lists.pair
+    need = search.need
+    count = 0
+    work = 0
+    for eu in range(first, last):
+        to_v = pair[eu, 1]
+        if to_v == np.inf:
+            continue
+        want = 0
+        limit = 0.0
+        for ew in range(first, last):
+            if ew != eu and pair[ew, 0] < np.inf:
+                via = (to_v + pair[ew, 0]) * _EQUAL
+                need[node[ew]] = via
+                limit = max(limit, via)
+                want += 1
+        if want == 0:
+            continue
+        u = node[eu]
+        work += want + _witnesses(u, v, want, limit, patience, lists, search)
+        for ew in range(first, last):
+            w = node[ew]
+            if need[w] >= 0.0:
+                need[w] = -1.0
+                cuts.tail[count] = u
+                cuts.head[count] = w
+                cuts.cost[count] = to_v + pair[ew, 0]
+                count += 1
+    return count, work
+
+
+@native
+def _room(size: int) -> _Shortcuts:
+    """Make room for shortcuts."""
+    return _Shortcuts(
+        np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.float64)
+    )
+
+
+@native
+def _ordered(worth: int, v: int) -> int:
+    """Break ties by a scattered number, so that rounds remove many nodes at once."""
+    ordered: int = (np.int64(worth) << 32) | ((np.int64(v) * 2654435761) & 0xFFFFFFFF)
+    return ordered
+
+
+@native
+def _importance(
+    v: int, level: int, lists: _Lists, search: _Search, cuts: _Shortcuts
+) -> tuple[int, int]:
+    """Estimate what removing v costs; return it and the work."""
+    patience = min(_LONGEST_SEARCH, _RANK_BASE + _RANK_SLOPE * lists.degree[v])
+    added, work = _missing(v, patience, lists, search, cuts)
+    removed = 0
+    for e in range(lists.begin[v], lists.begin[v] + lists.degree[v]):
+        removed += lists.pair[e, 0] < np.inf
+        removed += lists.pair[e, 1] < np.inf
+    return _ordered(_LEVEL * level + (_QUOTIENT * added) // max(removed, 1), v), work
+
+
+@native
+def _insert(u: int, w: int, cost: float, way: int, lists: _Lists, filled: int) -> int:
     """Make the list of u know w at this cost (way 0: to w, 1: from w); return the pool's end."""
+    begin, degree, room, node, pair = lists
     at = begin[u]
     end = at + degree[u]
     while at < end and node[at] != w:
@@ -256,19 +341,28 @@ def _insert(
 
 
 @native
-def _contract(
-    start: _Ints, arc_node: _Ints, arc_pair: _Floats, budget: int
-) -> tuple[bool, _Ints, _Longs, _Ints, _Floats]:
-    """Remove nodes in rounds, least important first, keeping all distances by shortcuts.
+def _forget(u: int, lists: _Lists, gone: _Bools) -> None:
+    """Take removed nodes out of the list of u."""
+    first = lists.begin[u]
+    at = first
+    for e in range(first, first + lists.degree[u]):
+        if not gone[lists.node[e]]:
+            if at != e:
+                lists.node[at] = lists.node[e]
+                for j in range(2):
+                    lists.pair[at, j] = lists.pair[e, j]
+            at += 1
+    lists.degree[u] = at - first
 
-    Returns whether it ended within the budget, rank of each node, and by rank the arcs to nodes
-    of higher rank: where they begin, the other end, costs to and from it.
-    """
+
+@native
+def _pool(start: _Ints, arc_node: _Ints, arc_pair: _Floats) -> tuple[_Lists, int]:
+    """Lay out neighbour lists with room to grow."""
     n = start.size - 1
+    pool = 2 * arc_node.size + 4 * n + 1024
     begin = np.empty(n, np.int64)
     degree = np.empty(n, np.int32)
     room = np.empty(n, np.int32)
-    pool = 2 * arc_node.size + 4 * n + 1024
     node = np.empty(pool, np.int32)
     pair = np.empty((pool, 2), np.float64)
     filled = 0
@@ -281,195 +375,136 @@ def _contract(
             for j in range(2):
                 pair[filled + i, j] = arc_pair[start[v] + i, j]
         filled += room[v]
-    gone = np.zeros(n, np.bool_)
+    return _Lists(begin, degree, room, node, pair), filled
+
+
+@native
+def _contract(
+    start: _Ints, arc_node: _Ints, arc_pair: _Floats, budget: int
+) -> tuple[bool, _Ints, _Longs, _Ints, _Floats]:
+    """Remove nodes in rounds, least important first, keeping all distances by shortcuts.
+
+    Returns whether it ended within the budget, rank of each node, and by rank the arcs to nodes
+    of higher rank: where they begin, the other end, costs to and from it.
+    """
+    n = start.size - 1
+    lists, filled = _pool(start, arc_node, arc_pair)
+    search = _Search(
+        np.zeros(n, np.bool_),
+        np.full(n, np.inf, np.float64),
+        np.full(n, -1.0, np.float64),
+        np.empty(_LONGEST_SEARCH + 8, np.float64),
+        np.empty(_LONGEST_SEARCH + 8, np.int32),
+        np.empty(_LONGEST_SEARCH + 8, np.int32),
+    )
+    most = max(16, _EAGER)
+    cuts = _room(most * most)
     dirty = np.ones(n, np.bool_)
+    passed = np.zeros(n, np.int32)  # the last round in which a neighbour was removed
     level = np.zeros(n, np.int32)
-    importance = np.zeros(n, np.int64)
+    importance = np.empty(n, np.int64)
+    for v in range(n):
+        # Until it is looked into: as if every pair of neighbours needed a shortcut.
+        importance[v] = _ordered(_QUOTIENT // 2 * max(lists.degree[v] - 1, 0), v)
     rank = np.empty(n, np.int32)
-    dist = np.full(n, np.inf, np.float64)
-    need = np.full(n, -1.0, np.float64)
-    key = np.empty(_LONGEST_SEARCH + 8, np.float64)
-    item = np.empty(_LONGEST_SEARCH + 8, np.int32)
-    touched = np.empty(_LONGEST_SEARCH + 8, np.int32)
     out_start = np.zeros(n + 1, np.int64)
     out_node = np.empty(arc_node.size + 16, np.int32)
     out_pair = np.empty((arc_node.size + 16, 2), np.float64)
     active = np.arange(n).astype(np.int32)
     chosen = np.empty(n, np.int32)
-    cut_tail = np.empty(64, np.int32)
-    cut_head = np.empty(64, np.int32)
-    cut_cost = np.empty(64, np.float64)
     left = n
     done = 0
     work = 0
+    turn = 0
     while left > 0:
-        # Importance of nodes whose surroundings have changed.
-        for a in range(left):
-            v = active[a]
-            if not dirty[v]:
-                continue
-            dirty[v] = False
-            first = begin[v]
-            last = first + degree[v]
-            added = 0
-            patience = min(_LONGEST_SEARCH, _RANK_BASE + _RANK_SLOPE * degree[v])
-            removed = 0
-            for eu in range(first, last):
-                if pair[eu, 1] < np.inf:
-                    removed += 1
-                if pair[eu, 0] < np.inf:
-                    removed += 1
-                to_v = pair[eu, 1]
-                if to_v == np.inf:
-                    continue
-                u = node[eu]
-                want = 0
-                limit = 0.0
-                for ew in range(first, last):
-                    if ew != eu and pair[ew, 0] < np.inf:
-                        via = (to_v + pair[ew, 0]) * _EQUAL
-                        need[node[ew]] = via
-                        limit = max(limit, via)
-                        want += 1
-                if want == 0:
-                    continue
-                work += want + _witnesses(
-                    u,
-                    v,
-                    want,
-                    limit,
-                    patience,
-                    begin,
-                    degree,
-                    node,
-                    pair,
-                    gone,
-                    dist,
-                    need,
-                    key,
-                    item,
-                    touched,
-                )
-                for ew in range(first, last):
-                    if need[node[ew]] >= 0.0:
-                        added += 1
-                        need[node[ew]] = -1.0
-            worth = 200 * level[v]
-            if removed > 0:
-                worth += (2000 * added) // removed
-            # Ties are broken by a scattered number, so that rounds take many nodes at once.
-            importance[v] = (np.int64(worth) << 32) | ((np.int64(v) * 2654435761) & 0xFFFFFFFF)
-        if work > budget:
-            return False, rank, out_start, out_node, out_pair
-        # A round removes every node less important than all its neighbours.
+        # A round removes every node less important than all its neighbours. Of nodes with
+        # many neighbours only those that seem so are looked into.
+        turn += 1
         picked = 0
         kept = 0
         for a in range(left):
             v = active[a]
-            least = True
-            mine = importance[v]
-            for e in range(begin[v], begin[v] + degree[v]):
-                if importance[node[e]] < mine:
-                    least = False
+            if dirty[v] and lists.degree[v] <= _EAGER:
+                dirty[v] = False
+                importance[v], looked = _importance(v, level[v], lists, search, cuts)
+                work += looked
+        for a in range(left):
+            v = active[a]
+            least = passed[v] != turn
+            first = lists.begin[v]
+            last = first + lists.degree[v]
+            while least:
+                for e in range(first, last):
+                    if importance[lists.node[e]] < importance[v]:
+                        least = False
+                        break
+                if not least or not dirty[v]:
                     break
-            if least:
-                chosen[picked] = v
-                picked += 1
-            else:
+                dirty[v] = False
+                if lists.degree[v] > most:
+                    most = 2 * lists.degree[v]
+                    if most > _MOST_NEIGHBOURS:
+                        return False, rank, out_start, out_node, out_pair
+                    cuts = _room(most * most)
+                importance[v], looked = _importance(v, level[v], lists, search, cuts)
+                work += looked
+            if not least:
                 active[kept] = v
                 kept += 1
+                continue
+            chosen[picked] = v
+            picked += 1
+            for e in range(first, last):
+                passed[lists.node[e]] = turn
+        if work > budget:
+            return False, rank, out_start, out_node, out_pair
         left = kept
         for c in range(picked):
             v = chosen[c]
-            first = begin[v]
-            last = first + degree[v]
-            cuts = 0
-            patience = min(_LONGEST_SEARCH, _REMOVE_BASE + _REMOVE_SLOPE * degree[v])
-            for eu in range(first, last):
-                to_v = pair[eu, 1]
-                if to_v == np.inf:
-                    continue
-                u = node[eu]
-                want = 0
-                limit = 0.0
-                for ew in range(first, last):
-                    if ew != eu and pair[ew, 0] < np.inf:
-                        via = (to_v + pair[ew, 0]) * _EQUAL
-                        need[node[ew]] = via
-                        limit = max(limit, via)
-                        want += 1
-                if want == 0:
-                    continue
-                work += want + _witnesses(
-                    u,
-                    v,
-                    want,
-                    limit,
-                    patience,
-                    begin,
-                    degree,
-                    node,
-                    pair,
-                    gone,
-                    dist,
-                    need,
-                    key,
-                    item,
-                    touched,
-                )
-                for ew in range(first, last):
-                    w = node[ew]
-                    if need[w] >= 0.0:
-                        need[w] = -1.0
-                        if cuts == cut_tail.size:
-                            cut_tail = np.append(cut_tail, np.empty_like(cut_tail))
-                            cut_head = np.append(cut_head, np.empty_like(cut_head))
-                            cut_cost = np.append(cut_cost, np.empty_like(cut_cost))
-                        cut_tail[cuts] = u
-                        cut_head[cuts] = w
-                        cut_cost[cuts] = to_v + pair[ew, 0]
-                        cuts += 1
+            degree = lists.degree[v]
+            patience = min(_LONGEST_SEARCH, _REMOVE_BASE + _REMOVE_SLOPE * degree)
+            count, looked = _missing(v, patience, lists, search, cuts)
+            work += looked
             # Its arcs go to the hierarchy.
             so_far = out_start[done]
-            if so_far + degree[v] > out_node.size:
-                more = out_node.size // 2 + degree[v]
+            if so_far + degree > out_node.size:
+                more = out_node.size // 2 + degree
                 out_node = np.append(out_node, np.empty(more, np.int32))
                 out_pair = np.concatenate((out_pair, np.empty((more, 2), np.float64)))
-            for i in range(degree[v]):
-                out_node[so_far + i] = node[first + i]
+            first = lists.begin[v]
+            for i in range(degree):
+                out_node[so_far + i] = lists.node[first + i]
                 for j in range(2):
-                    out_pair[so_far + i, j] = pair[first + i, j]
+                    out_pair[so_far + i, j] = lists.pair[first + i, j]
             rank[v] = done
             done += 1
-            out_start[done] = so_far + degree[v]
-            gone[v] = True
-            for i in range(cuts):
-                u = cut_tail[i]
-                w = cut_head[i]
-                if filled + 2 * (room[u] + room[w]) + 8 > node.size:
-                    more = node.size // 2 + 2 * (room[u] + room[w])
-                    node = np.append(node, np.empty(more, np.int32))
-                    pair = np.concatenate((pair, np.empty((more, 2), np.float64)))
-                filled = _insert(u, w, cut_cost[i], 0, begin, degree, room, node, pair, filled)
-                filled = _insert(w, u, cut_cost[i], 1, begin, degree, room, node, pair, filled)
-        # Neighbours forget the removed ones.
+            out_start[done] = so_far + degree
+            search.gone[v] = True
+            for i in range(count):
+                u = cuts.tail[i]
+                w = cuts.head[i]
+                space = 2 * (lists.room[u] + lists.room[w]) + 8
+                if filled + space > lists.node.size:
+                    more = lists.node.size // 2 + space
+                    lists = _Lists(
+                        lists.begin, lists.degree, lists.room,
+                        np.append(lists.node, np.empty(more, np.int32)),
+                        np.concatenate((lists.pair, np.empty((more, 2), np.float64))),
+                    )  # fmt: skip
+                filled = _insert(u, w, cuts.cost[i], 0, lists, filled)
+                filled = _insert(w, u, cuts.cost[i], 1, lists, filled)
         for c in range(picked):
             v = chosen[c]
-            for e in range(begin[v], begin[v] + degree[v]):
-                u = node[e]
-                level[u] = max(level[u], level[v] + 1)
-                if dirty[u]:
-                    continue
+            first = lists.begin[v]
+            for e in range(first, first + lists.degree[v]):
+                u = lists.node[e]
+                if level[u] <= level[v]:
+                    importance[u] += np.int64(_LEVEL * (level[v] + 1 - level[u])) << 32
+                    level[u] = level[v] + 1
                 dirty[u] = True
-                at = begin[u]
-                for f in range(begin[u], begin[u] + degree[u]):
-                    if not gone[node[f]]:
-                        if at != f:
-                            node[at] = node[f]
-                            for j in range(2):
-                                pair[at, j] = pair[f, j]
-                        at += 1
-                degree[u] = at - begin[u]
+                if passed[u] == turn:
+                    passed[u] = 0
+                    _forget(u, lists, search.gone)
     return True, rank, out_start, out_node, out_pair
 
 
