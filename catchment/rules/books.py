@@ -106,22 +106,16 @@ def class_limits(rules: Sequence[Rule]) -> ClassLimits:
         National defaults where the books do not name a limit.
     """
     standard = ClassLimits()
-
-    def limit(code: str, applies_to: str, otherwise: int) -> int:
-        for rule in rules:
-            if rule.code == code and rule.applies_to == applies_to and rule.limit is not None:
-                return int(rule.limit)
-        return otherwise
-
+    known = {(r.code, r.applies_to): r.limit for r in rules if r.limit is not None}
     both = "stage=primary|junior"
     return ClassLimits(
-        primary=limit("R-CLS-01", "stage=primary", standard.primary),
-        junior=limit("R-CLS-01", "stage=junior", standard.junior),
-        large=limit("R-CLS-04", both, standard.large),
-        super_large=limit("R-CLS-03", both, standard.super_large),
-        small_school=limit("R-DEF-01", "stage=primary", standard.small_school),
-        school=limit("R-SIZ-01", "role=school", standard.school),
-        nine_year=limit("R-SIZ-01", "role=nine_year", standard.nine_year),
+        primary=int(known.get(("R-CLS-01", "stage=primary"), standard.primary)),
+        junior=int(known.get(("R-CLS-01", "stage=junior"), standard.junior)),
+        large=int(known.get(("R-CLS-04", both), standard.large)),
+        super_large=int(known.get(("R-CLS-03", both), standard.super_large)),
+        small_school=int(known.get(("R-DEF-01", "stage=primary"), standard.small_school)),
+        school=int(known.get(("R-SIZ-01", "role=school"), standard.school)),
+        nine_year=int(known.get(("R-SIZ-01", "role=nine_year"), standard.nine_year)),
     )
 
 

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from catchment.places import LedgerFacts, classes_for_plan, ledger
+from catchment.places.ledger import COLUMNS
+
+
+def facts(
+    students: list[list[list[int]]], rooms: list[list[int]], reach: int = 10,
+    teachers: tuple[float, ...] = (20.0, 20.0), years: tuple[int, ...] = (2026, 2027),
+) -> LedgerFacts:  # fmt: skip
+    count = np.array(students)
+    m, g, _ = count.shape
+    size = np.full((m, g), 45)
+    classes, _ = classes_for_plan(count, rooms, size, np.zeros(m, dtype=bool))
+    near = np.full((m, m, g), reach)
+    return LedgerFacts(
+        years=years, grades=tuple(range(1, g + 1)), site_ids=("a", "b")[:m],
+        site_names=("甲校", "乙校")[:m], townships=("北乡", "南镇")[:m], students=count,
+        classes=classes, rooms=np.array(rooms, dtype=np.int32), class_size=size.astype(np.int32),
+        hosted=np.ones(count.shape, dtype=bool), reach=near,
+        teachers=np.array(teachers[:m]),
+    )  # fmt: skip
+
+
+def own(*rows: tuple[str, int, str, int]) -> pd.DataFrame:
+    table = pd.DataFrame(list(rows), columns=["school_id", "grade", "class_no", "students"])
+    return table.assign(year=2026)
+
+
+def test_categories_limits_and_excess() -> None:
+    base = facts([[[40, 40], [40, 40]]], [[9, 9]])
+    table = ledger(base, own(("a", 1, "1", 45), ("a", 1, "2", 46), ("a", 1, "3", 55),
+                             ("a", 2, "1", 56), ("a", 2, "2", 65), ("a", 2, "3", 66)))  # fmt: skip
+    assert tuple(table.columns) == COLUMNS
+    assert table[["students", "category", "excess"]].to_numpy().tolist() == [
+        [46, "over_standard", 1], [55, "over_standard", 10], [56, "large", 11],
+        [65, "large", 20], [66, "super_large", 21],
+    ]  # fmt: skip
+    assert set(table["state"]) == {"open"}
+
+
+def test_junior_classes_have_their_own_standard() -> None:
+    base = replace(facts([[[40, 40], [40, 40]]], [[9, 9]]), grades=(6, 7))
+    table = ledger(base, own(("a", 6, "1", 48), ("a", 7, "1", 50), ("a", 7, "2", 51)))
+    assert table[["grade", "students", "limit"]].to_numpy().tolist() == [[6, 48, 45], [7, 51, 50]]
+
+
+def test_least_disruptive_way_first() -> None:
+    # a free room and teachers enough: the room is the first way
+    base = facts([[[40, 60], [40, 40]], [[20, 20], [20, 20]]], [[4, 4], [9, 9]])
+    table = ledger(base, own(("a", 1, "1", 60), ("a", 2, "1", 40)))
+    ways = table["ways_out"].iloc[0]
+    assert ways.index("空余教室") < ways.index("新生分流") < ways.index("新建校点")
+    assert "教师" not in ways
+    # teachers short, or not reported: said so
+    few = ledger(
+        replace(base, teachers=np.array([2.0, 20.0])), own(("a", 1, "1", 60), ("a", 2, "1", 40))
+    )
+    assert "增配教师" in few["ways_out"].iloc[0]
+    unknown = ledger(replace(base, teachers=np.full(2, np.nan)), own(("a", 1, "1", 60)))
+    assert "未填报" in unknown["ways_out"].iloc[0]
+
+
+def test_without_a_free_room_neighbours_then_building() -> None:
+    base = facts([[[60, 60], [60, 60]], [[20, 20], [20, 20]]], [[2, 2], [9, 9]])
+    table = ledger(base)
+    first = table[(table["grade"] == 1) & (table["year"] == 2026)].iloc[0]
+    assert first["ways_out"].startswith("1. 下学年新生分流至乙校")
+    assert "扩建教室1间" in first["ways_out"]
+    # a higher grade has no entrants to send: building comes first
+    second = table[(table["grade"] == 2) & (table["year"] == 2026)].iloc[0]
+    assert second["ways_out"].startswith("1. 扩建教室1间")
+    far = ledger(facts([[[60, 60], [60, 60]], [[20, 20], [20, 20]]], [[2, 2], [9, 9]], reach=0))
+    assert "新生分流" not in far["ways_out"].iloc[0]
+    assert table["ways_out_en"].str.contains("build 1 room").all()
+
+
+@pytest.mark.parametrize(
+    ("students", "rooms", "said"),
+    [
+        ([[[60, 60], [20, 60]]], [[2, 9]], "扩建教室后增班"),
+        ([[[60, 60], [20, 40]]], [[2, 2]], "学生分流"),
+        ([[[60, 60], [20, 60]]], [[2, 2]], "建议"),
+    ],
+)
+def test_what_the_plan_does_is_told_by_the_cohort(
+    students: list[list[list[int]]], rooms: list[list[int]], said: str
+) -> None:
+    table = ledger(facts(students, rooms))
+    row = table[(table["year"] == 2026) & (table["grade"] == 1)].iloc[0]
+    assert said in row["chosen"]
+
+
+def test_last_grade_ends_by_itself() -> None:
+    table = ledger(facts([[[20, 20], [60, 60]]], [[2, 2]]))
+    row = table[(table["year"] == 2026) & (table["grade"] == 2)].iloc[0]
+    assert "自然消除" in row["chosen"]
+    assert row["target_date"] == "2027-08-31"
+
+
+def test_cohorts_are_followed_over_gaps_between_years() -> None:
+    years = (2026, 2028)
+    base = facts([[[60, 20], [20, 20], [20, 40]]], [[3, 3]], years=years)
+    row = ledger(base).iloc[0]
+    # grade 1 of 2026 is grade 3 of 2028: 40 students
+    assert "学生分流" in row["chosen"]
+    assert row["target_date"] == "2028-08-31"
+    gone = facts([[[20, 20], [60, 20], [20, 20]]], [[3, 3]], years=years)
+    assert ledger(gone).iloc[0]["target_date"] == "2028-08-31"
+
+
+def test_later_years_are_forecasts_and_order_is_fixed() -> None:
+    base = facts([[[60, 60], [60, 60]], [[60, 60], [20, 20]]], [[2, 2], [2, 2]])
+    table = ledger(base)
+    assert table["state"].map({"open": 0, "forecast": 1}).is_monotonic_increasing
+    assert table.equals(ledger(base))
+    assert table["year"].is_monotonic_increasing
+
+
+def test_nothing_large_nothing_listed() -> None:
+    table = ledger(facts([[[40, 40], [40, 40]]], [[2, 2]]))
+    assert table.empty
+    assert tuple(table.columns) == COLUMNS
