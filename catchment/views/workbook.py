@@ -293,6 +293,7 @@ def _write_sheet(
     for number, row in enumerate(sheet.rows):
         for column, (field, value) in enumerate(zip(sheet.fields, row, strict=True)):
             _write_cell(page, number + 3, column, field, value, looks, sheet.marks.get(number, ""))
+        page.set_row(number + 3, 14.0 * _lines(sheet.fields, row))
     if not sheet.rows:
         page.merge_range(3, 0, 3, last, "", looks["text"])
         page.write_string(3, 0, sheet.empty, looks["text"])
@@ -301,6 +302,9 @@ def _write_sheet(
     page.freeze_panes(3, 3 if sheet.key == "ledger" else 4)
     page.autofilter(2, 0, bottom, last)
     page.repeat_rows(0, 2)
+    if sheet.key == "ledger":
+        # Remarks and the code serve the way back into the program; on paper they cost legibility.
+        page.print_area(0, 0, bottom, last - 2)
     page.set_landscape()
     page.set_paper(9)
     page.set_margins(left=0.5, right=0.5, top=0.6, bottom=0.8)
@@ -340,6 +344,17 @@ def _write_cell(
         page.write_string(row, column, text, look)
     else:
         page.write_blank(row, column, None, look)
+
+
+def _lines(fields: Sequence[Field], row: Sequence[Any]) -> int:
+    """Count the lines that the tallest cell of a row needs: programs differ in fitting heights themselves."""
+    most = 1
+    for field, value in zip(fields, row, strict=True):
+        if field.kind == "text":
+            text = plain(value, longest=LONGEST_CELL)
+            width = sum(2 if ord(c) > 0x2E7F else 1 for c in text)
+            most = max(most, math.ceil(width / max(field.width - 0.5, 1.0)))
+    return min(most, 25)
 
 
 def _day(text: str) -> dt.date | None:
@@ -417,15 +432,15 @@ def row_code(year: Any, school: Any, grade: Any, class_no: Any) -> str:
 def _ledger(story: Story) -> Sheet:
     table = story.run.ledger.reset_index(drop=True)
     fields = (
-        Field("no", 5, "int"), Field("year", 6, "int"), Field("school", 19),
+        Field("no", 5, "int"), Field("year", 6, "int"), Field("school", 17),
         Field("school_id", 12), Field("township", 9), Field("grade", 5, "int"),
         Field("class_no", 6), Field("students", 7, "int"), Field("category", 10),
-        Field("limit", 6, "int"), Field("excess", 6, "int"), Field("ways_out", 34),
-        Field("chosen", 20, choice="chosen", edit=True), Field("responsible", 14, edit=True),
+        Field("limit", 6, "int"), Field("excess", 6, "int"), Field("ways_out", 30),
+        Field("chosen", 18, choice="chosen", edit=True), Field("responsible", 12, edit=True),
         Field("target_date", 11, "date", edit=True),
         Field("state", 10, choice="state", edit=True),
         Field("struck_off", 11, "date", edit=True), Field("note", 14, edit=True),
-        Field("row_id", 16),
+        Field("row_id", 24),
     )  # fmt: skip
     part = {
         name: text_column(table, name)
@@ -532,13 +547,13 @@ def _classes(story: Story) -> Sheet:
 def _villages(story: Story) -> Sheet:
     facts = story.facts
     fields = (
-        Field("no", 6, "int"), Field("village_id", 15), Field("village", 14), Field("band", 12),
-        Field("township", 12), Field("students_first", 9, "int", year=facts.first),
-        Field("students_last", 9, "int", year=facts.focus), Field("estimated", 6),
-        Field("from_id", 14), Field("from", 22), Field("to_id", 14), Field("to", 22),
-        Field("minutes_before", 9, "decimal"), Field("minutes_after", 9, "decimal"),
-        Field("growth", 9, "decimal"), Field("mode_before", 9), Field("mode_after", 9),
-        Field("over_limit", 8), Field("reason", 40),
+        Field("no", 5, "int"), Field("village_id", 13), Field("village", 12), Field("band", 10),
+        Field("township", 9), Field("students_first", 8, "int", year=facts.first),
+        Field("students_last", 8, "int", year=facts.focus), Field("estimated", 5),
+        Field("from_id", 11), Field("from", 17), Field("to_id", 11), Field("to", 17),
+        Field("minutes_before", 8, "decimal"), Field("minutes_after", 8, "decimal"),
+        Field("growth", 8, "decimal"), Field("mode_before", 7), Field("mode_after", 7),
+        Field("over_limit", 7), Field("reason", 26),
     )  # fmt: skip
     trips = facts.trips
     now = trips[(trips["plan"] == "today") & (trips["year"] == facts.first)]
@@ -576,13 +591,13 @@ def _reasons(story: Story) -> dict[tuple[str, str], str]:
 
 def _actions(story: Story) -> Sheet:
     fields = (
-        Field("no", 6, "int"), Field("year", 8, "int"), Field("site_id", 14), Field("site", 24),
-        Field("township", 12), Field("action", 12), Field("bands_before", 20),
-        Field("bands_after", 20), Field("rooms_before", 9, "int"), Field("rooms_after", 9, "int"),
-        Field("beds_added", 8, "int"), Field("seats_added", 8, "int"), Field("students", 9, "int"),
-        Field("receivers", 34), Field("reason", 34),
-        Field("responsible", 16, edit=True), Field("target_date", 12, "date", edit=True),
-        Field("decision", 12, choice="decision", edit=True),
+        Field("no", 5, "int"), Field("year", 6, "int"), Field("site_id", 11), Field("site", 18),
+        Field("township", 9), Field("action", 11), Field("bands_before", 15),
+        Field("bands_after", 15), Field("rooms_before", 7, "int"), Field("rooms_after", 7, "int"),
+        Field("beds_added", 7, "int"), Field("seats_added", 7, "int"), Field("students", 7, "int"),
+        Field("receivers", 24), Field("reason", 24),
+        Field("responsible", 12, edit=True), Field("target_date", 11, "date", edit=True),
+        Field("decision", 10, choice="decision", edit=True),
     )  # fmt: skip
     rows = [
         (
