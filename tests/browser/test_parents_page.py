@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,7 +76,10 @@ def test_prints_a_sheet_a_village(visit: Visit, pages: dict[str, Path]) -> None:
     town = page.inner_text(".village .town")
     page.click("#print-town")
     data = page.evaluate("JSON.parse(document.getElementById('parents-data').textContent).villages")
-    assert page.evaluate("window.__sheets") == sum(v["town"] == town for v in data)
+    wanted = sum(v["town"] == town for v in data)
+    assert page.evaluate("window.__sheets") == wanted
+    paper = page.pdf(prefer_css_page_size=True, print_background=True)
+    assert len(re.findall(rb"/Type /Page\b", paper)) == wanted
     seen.quiet()
 
 

@@ -103,7 +103,7 @@
   function print(list) {
     var box = empty(byId("sheets"));
     list.forEach(function (v) {
-      box.appendChild(el("article", { class: "village" }, el("p", { class: "small" }, name(data.county), " · ", t("par.title"), " ", name(data.scenario), data.note ? " · " : "", name(data.note)),
+      box.appendChild(el("article", { class: "village" }, el("p", { class: "small" }, name(data.county), " · ", t("par.title"), " ", name(data.scenario), data.note ? " · " : "", name(Catchment.half(data.note))),
         sheet(v), respond(), el("p", { class: "sign", text: t("par.sign") }), el("p", { class: "small", text: t("par.draft") })));
     });
     document.body.classList.toggle("many", list.length > 0);
