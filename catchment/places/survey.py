@@ -86,6 +86,7 @@ def survey_bytes(tables: Mapping[str, pd.DataFrame], *, note: str = "") -> bytes
             {"bold": True, "text_wrap": True, "border": 1, "bg_color": "#DDE8F0", "valign": "top"}
         ),
         "known": book.add_format({"border": 1, "num_format": "@", "bg_color": "#F3F3F3"}),
+        "figure": book.add_format({"border": 1, "bg_color": "#F3F3F3"}),
         "ask": book.add_format({"border": 1, "bg_color": "#FFFBE6"}),
     }
     for form in FORMS:
@@ -96,18 +97,27 @@ def survey_bytes(tables: Mapping[str, pd.DataFrame], *, note: str = "") -> bytes
         table = tables.get(form, pd.DataFrame())
         for k, column in enumerate(columns):
             sheet.write_string(2, k, column["zh"], styles["head"])
-            sheet.set_column(k, k, 14 if column["kind"] == "text" else 11)
+            wide = column["column"] in ("school", "village", "central_school")
+            sheet.set_column(k, k, 22 if wide else 13 if column["kind"] == "text" else 10)
         for number, row in enumerate(_records(table), start=3):
             for k, column in enumerate(columns):
                 value = row.get(column["column"])
-                style = styles["known" if column["filled"] == "yes" else "ask"]
-                if value is None or value != value or value == "":
+                given = value is not None and value == value and value != ""
+                text = column["kind"] == "text"
+                style = styles[("known" if text else "figure") if given else "ask"]
+                if not given:
                     sheet.write_blank(number, k, None, style)
-                elif column["kind"] == "text":
+                elif text:
                     sheet.write_string(number, k, str(value), style)
                 else:
                     sheet.write_number(number, k, float(value), style)
+        sheet.set_default_row(17)
+        sheet.set_row(2, 48)
         sheet.freeze_panes(3, 3)
+        sheet.set_landscape()
+        sheet.set_paper(9)
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(2)
     book.close()
     return buffer.getvalue()
 
