@@ -101,7 +101,7 @@ def survey_bytes(tables: Mapping[str, pd.DataFrame], *, note: str = "") -> bytes
             sheet.set_column(k, k, 22 if wide else 13 if column["kind"] == "text" else 10)
         for number, row in enumerate(_records(table), start=3):
             for k, column in enumerate(columns):
-                value = row.get(column["column"])
+                value = row.get(column["column"], "")
                 given = value is not None and value == value and value != ""
                 text = column["kind"] == "text"
                 style = styles[("known" if text else "figure") if given else "ask"]
