@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
@@ -12,6 +14,22 @@ from catchment.network.shortest import travel_matrix
 from catchment.network.snap import Attachments
 
 _BLOCK = 16
+
+
+class Search(Protocol):
+    """What searches the roads: ``door_to_door``, or one that remembers what it found."""
+
+    def __call__(
+        self,
+        network: RoadNetwork,
+        forward: npt.NDArray[np.float64],
+        backward: npt.NDArray[np.float64],
+        at: Attachments,
+        homes: slice,
+        places: slice,
+        metres: bool,
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """As ``door_to_door``."""
 
 
 def door_to_door(

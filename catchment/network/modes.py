@@ -40,6 +40,16 @@ class Modes:
         Stops on the way after boarding.
     bus_cap_kmh, bus_hazard_kmh : float
         Highest speeds, anywhere and on hazard links, km/h.
+    ebike_kmh, ebike_hazard_kmh : float
+        Speed of a parent's e-bike, anywhere and on hazard links, km/h.
+    ebike_start_min, car_start_min : float
+        Getting the vehicle out and parking it, minutes.
+    ebike_access_limit_min, car_access_limit_min : float
+        Longest walk to a road that it can use, minutes.
+    car_factor : float
+        Speed of a parent's vehicle over that of the school bus.
+    car_cap_kmh, car_hazard_kmh : float
+        Its highest speeds, anywhere and on hazard links, km/h.
     """
 
     snap_limit_m: float
@@ -55,6 +65,15 @@ class Modes:
     bus_stops: float
     bus_cap_kmh: float
     bus_hazard_kmh: float
+    ebike_kmh: float = 15.0
+    ebike_hazard_kmh: float = 10.0
+    ebike_start_min: float = 2.0
+    ebike_access_limit_min: float = 15.0
+    car_factor: float = 1.2
+    car_cap_kmh: float = 60.0
+    car_hazard_kmh: float = 30.0
+    car_start_min: float = 3.0
+    car_access_limit_min: float = 15.0
 
 
 def read_modes(path: Path | None = None) -> Modes:

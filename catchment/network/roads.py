@@ -81,6 +81,8 @@ class RoadClass:
         Importance, 1 first.
     zh, en : str
         Names shown to people.
+    ebike : bool
+        Whether a parent's e-bike may use it.
     """
 
     code: str
@@ -94,6 +96,7 @@ class RoadClass:
     rank: int
     zh: str
     en: str
+    ebike: bool = False
 
 
 @dataclass(frozen=True)
@@ -314,13 +317,14 @@ def _class_of(row: Mapping[str, str]) -> RoadClass:
     drive = row["drive"].strip()
     if drive not in ("yes", "no", "tagged"):
         raise ValueError(f"drive = {drive!r}; yes, no, tagged")
+    walks = row["walk"].strip() == "yes"
     bus, cap = float(row["bus_kmh"]), float(row["cap_kmh"])
     if not (0 < bus <= 120 and 0 < cap <= 120):
         raise ValueError(f"bus_kmh = {bus}, cap_kmh = {cap}; 0-120")
     return RoadClass(
         code=row["class"].strip(),
         aliases=tuple(a.strip() for a in row["aliases"].split("|") if a.strip()),
-        walk=row["walk"].strip() == "yes",
+        walk=walks,
         drive="yes" if drive == "yes" else "tagged" if drive == "tagged" else "no",
         stop=row["stop"].strip() == "yes",
         bus_kmh=bus,
@@ -329,6 +333,8 @@ def _class_of(row: Mapping[str, str]) -> RoadClass:
         rank=int(row["rank"]),
         zh=row["zh"].strip(),
         en=row["en"].strip(),
+        # A county's own table from before the column: where people walk and vehicles go.
+        ebike=(row.get("ebike") or ("yes" if walks and drive != "no" else "no")).strip() == "yes",
     )
 
 

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from catchment.errors import InputError
-from catchment.network.graph import RoadNetwork, components, lengths, strong_components
-from catchment.network.journey import door_to_door
+from catchment.network.allowed import BUS, WALK, BandMode, band_modes_of, read_band_modes
+from catchment.network.graph import RoadNetwork, components, strong_components
+from catchment.network.journey import Search, door_to_door
+from catchment.network.means import RIDES, Means, means_of
 from catchment.network.modes import Modes, modes_of
-from catchment.network.roads import RoadClass, class_index, road_classes_of
-from catchment.network.slope import slope_factors
-from catchment.network.snap import Attachments, attach, coordinates, whole_parts
+from catchment.network.places import Places, sites_of, villages_of
+from catchment.network.roads import RoadClass, road_classes_of
+from catchment.network.snap import Attachments
 from catchment.region.bands import Band
 from catchment.region.model import Region
 
 _SHOWN = 8
+
+Direction = Literal["there", "back", "worst"]
+"""From home to school, from school home, or whichever of the two takes longer."""
+
+
+def _none() -> npt.NDArray[np.float32]:
+    return np.zeros((0, 0), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,8 @@ class TravelTimes:
     Attributes
     ----------
     modes : tuple of str
-        ``walk_lower``, ``walk_upper``, ``walk_junior`` (one a band) and ``bus``.
+        ``walk_lower``, ``walk_upper``, ``walk_junior`` (one a band), ``bus``, and where a band may
+        use them ``ebike`` and ``car``.
     villages, sites : tuple of str
         Ids of rows and columns.
     minutes, metres : (modes, n, m) float32
@@ -43,6 +53,13 @@ class TravelTimes:
         Disconnected parts of the drivable network: ``component, nodes, segments, km, share``.
     notes : tuple of str
         For people: what is unreachable and why.
+    direction : {"there", "back", "worst"}
+        From home to school, back, or whichever takes longer.
+    home_m, site_m : (modes, n) and (modes, m) float32
+        Access legs at both ends, part of the metres: the straight walk between the point and the
+        road; inf = not joined to a road of the mode.
+    allowed : tuple of BandMode
+        Modes and limits of every band of the county; empty = the shipped table.
     """
 
     modes: tuple[str, ...]
@@ -53,6 +70,10 @@ class TravelTimes:
     snaps: pd.DataFrame
     components: pd.DataFrame
     notes: tuple[str, ...] = ()
+    direction: Direction = "there"
+    home_m: npt.NDArray[np.float32] = field(default_factory=_none)
+    site_m: npt.NDArray[np.float32] = field(default_factory=_none)
+    allowed: tuple[BandMode, ...] = ()
 
 
 def travel_times(
@@ -63,6 +84,8 @@ def travel_times(
     modes: Modes | None = None,
     classes: Sequence[RoadClass] | None = None,
     metres: bool = True,
+    direction: Direction = "there",
+    search: Search | None = None,
 ) -> TravelTimes:
     """Door-to-door minutes and metres from every village to every school and candidate site.
 
@@ -70,7 +93,8 @@ def travel_times(
     the straight walk to and from the nearest walkable road is charged at the same speed. The bus
     needs a drivable road within the longest access walk at both ends; access walk, wait, ride by
     class of road under the legal caps, and stops are charged. Metres are those of the path that is
-    shortest in time, straight walks included. One-way roads bind vehicles, not walkers.
+    shortest in time, straight walks included. One-way roads bind vehicles, not walkers. A parent's
+    e-bike and vehicle are reckoned where a band may use them (``band_modes.csv``).
 
     Parameters
     ----------
@@ -86,6 +110,10 @@ def travel_times(
         Table of road classes; the county's own or the shipped when left out.
     metres : bool, default True
         False = minutes alone, from the many-to-many kernel; ``metres`` is then all nan.
+    direction : {"there", "back", "worst"}, default "there"
+        From home to school, from school home, or for every pair and mode whichever takes longer.
+    search : callable, optional
+        Searches the roads in place of ``door_to_door``; that of ``Kept`` remembers what it found.
 
     Returns
     -------
@@ -97,8 +125,15 @@ def travel_times(
     InputError
         When a site does not exist, or two share an id.
     """
-    homes = _Places.of(region.villages, "village_id", "village")
-    return _times(region, network, homes, _sites(region, sites), modes, classes, metres)
+    return _times(
+        region,
+        network,
+        villages_of(region),
+        sites_of(region, sites),
+        modes if modes is not None else modes_of(region),
+        classes if classes is not None else road_classes_of(region),
+        _How(metres, direction, search or door_to_door),
+    )
 
 
 def point_times(
@@ -112,6 +147,7 @@ def point_times(
     modes: Modes | None = None,
     classes: Sequence[RoadClass] | None = None,
     metres: bool = False,
+    direction: Direction = "there",
 ) -> TravelTimes:
     """Minutes from any points, such as students' homes, to every school and candidate site.
 
@@ -131,6 +167,8 @@ def point_times(
         As in ``travel_times``.
     metres : bool, default False
         True = metres too.
+    direction : {"there", "back", "worst"}, default "there"
+        As in ``travel_times``.
 
     Returns
     -------
@@ -144,8 +182,15 @@ def point_times(
     """
     px, py = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     names = tuple(str(k) for k in (ids if ids is not None else range(len(px))))
-    homes = _Places(names, ("point",) * len(px), px, py)
-    return _times(region, network, homes, _sites(region, sites), modes, classes, metres)
+    return _times(
+        region,
+        network,
+        Places(names, ("point",) * len(px), px, py),
+        sites_of(region, sites),
+        modes if modes is not None else modes_of(region),
+        classes if classes is not None else road_classes_of(region),
+        _How(metres, direction, door_to_door),
+    )
 
 
 def best_mode(
@@ -154,7 +199,9 @@ def best_mode(
     """Minutes, metres and mode of every group of children: on foot if near enough, else by bus.
 
     A band walks where that takes no longer than its ``walk_limit_min``; else it rides where there
-    is a bus; else it walks, however far (the rules say that it is too far).
+    is a bus; else it walks, however far (the rules say that it is too far). Where the county lets
+    the band go by a parent's e-bike or vehicle, the first of walking, bus, e-bike and vehicle that
+    keeps to its limit is taken; if none does, the first ride there is; else walking.
 
     Parameters
     ----------
@@ -179,20 +226,21 @@ def best_mode(
     minutes = np.full((len(times.villages), len(bands), count), np.inf, dtype=np.float32)
     metres = np.full_like(minutes, np.inf)
     mode = np.full(minutes.shape, -1, dtype=np.int8)
-    bus = times.modes.index("bus") if "bus" in times.modes else -1
     for k, band in enumerate(bands):
         if f"walk_{band.band}" not in times.modes:
             raise InputError(
                 f"出行时间缺少学段 {band.band} 的步行方式，请重新计算 / travel times lack walking "
                 f"for band {band.band}; compute them again"
             )
-        walk = times.modes.index(f"walk_{band.band}")
-        chosen = np.where(np.isfinite(times.minutes[walk]), walk, -1)
-        if bus >= 0:
-            rides = ~(times.minutes[walk] <= band.walk_limit_min)
-            chosen[rides & np.isfinite(times.minutes[bus])] = bus
+        ways = mode_limits(times, band)
+        chosen = np.full((len(times.villages), count), -1, dtype=np.int8)
+        for which, limit in ways:
+            chosen[(chosen < 0) & (times.minutes[which] <= limit)] = which
+        # Beyond every limit: any ride before any walk.
+        for which, _ in sorted(ways, key=lambda way: times.modes[way[0]].startswith(WALK)):
+            chosen[(chosen < 0) & np.isfinite(times.minutes[which])] = which
         mode[:, k] = chosen
-        for which in sorted({walk, bus} - {-1}):
+        for which, _ in ways:
             here = chosen == which
             minutes[:, k][here] = times.minutes[which][here]
             metres[:, k][here] = times.metres[which][here]
@@ -203,213 +251,120 @@ def best_mode(
     )
 
 
-def bus_seconds(
-    network: RoadNetwork, modes: Modes, classes: Sequence[RoadClass]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Seconds a school bus takes on every segment.
+def mode_limits(times: TravelTimes, band: Band) -> list[tuple[int, float]]:
+    """List the modes that a band may use, in the order in which it takes them.
 
     Parameters
     ----------
-    network : RoadNetwork
-        Roads with e segments.
-    modes : Modes
-        Legal caps.
-    classes : sequence of RoadClass
-        Speed and cap by class.
+    times : TravelTimes
+        Times by mode.
+    band : Band
+        The band.
 
     Returns
     -------
-    forward, backward : (e,) float64
-        Seconds from tail to head and back; inf where it may not be driven.
+    list of (int, float)
+        Position in ``times.modes`` and limit in one-way minutes.
     """
-    table = _classes_of(network, classes)
-    kmh = np.array([min(c.bus_kmh, c.cap_kmh, modes.bus_cap_kmh) for c in table])[
-        network.road_class
-    ]
-    kmh = np.fmin(kmh, network.maxspeed.astype(np.float64))
-    kmh = np.where(network.hazard, np.minimum(kmh, modes.bus_hazard_kmh), kmh)
-    seconds = lengths(network) / (kmh / 3.6)
-    return (
-        np.where(network.drive_forward, seconds, np.inf),
-        np.where(network.drive_backward, seconds, np.inf),
-    )
-
-
-def walk_effort(
-    network: RoadNetwork, modes: Modes
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Metres on the flat that take as long to walk as every segment.
-
-    Parameters
-    ----------
-    network : RoadNetwork
-        Roads with e segments.
-    modes : Modes
-        Whether and how slope counts.
-
-    Returns
-    -------
-    forward, backward : (e,) float64
-        Metres from tail to head and back; inf where it may not be walked.
-    """
-    forward, backward = slope_factors(network, modes)
-    metres = lengths(network)
-    return (
-        np.where(network.walk, metres * forward, np.inf),
-        np.where(network.walk, metres * backward, np.inf),
-    )
+    rows = [row for row in times.allowed if row.band == band.band] or read_band_modes([band])
+    found = []
+    for row in rows:
+        name = f"walk_{band.band}" if row.mode == WALK else row.mode
+        if row.allowed and name in times.modes:
+            found.append((times.modes.index(name), row.limit_of(band)))
+    return found
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Points with their ids."""
+class _How:
+    """How times are asked for."""
 
-    ids: tuple[str, ...]
-    kinds: tuple[str, ...]
-    x: npt.NDArray[np.float64]
-    y: npt.NDArray[np.float64]
-
-    @staticmethod
-    def of(table: gpd.GeoDataFrame, key: str, kind: str) -> _Places:
-        ids = tuple(str(k) for k in table[key])
-        return _Places(ids, (kind,) * len(ids), *coordinates(table.geometry.to_numpy()))
-
-    def take(self, which: Sequence[int]) -> _Places:
-        at = np.asarray(which, dtype=np.int64)
-        return _Places(
-            tuple(self.ids[k] for k in at),
-            tuple(self.kinds[k] for k in at),
-            self.x[at],
-            self.y[at],
-        )
-
-
-def _sites(region: Region, wanted: Sequence[str] | None) -> _Places:
-    schools = _Places.of(region.schools, "school_id", "school")
-    new = _Places.of(region.sites, "site_id", "site")
-    every = _Places(
-        schools.ids + new.ids,
-        schools.kinds + new.kinds,
-        np.concatenate([schools.x, new.x]),
-        np.concatenate([schools.y, new.y]),
-    )
-    position: dict[str, int] = {}
-    for k, name in enumerate(every.ids):
-        if name in position:
-            raise InputError(
-                f"schools/sites：代码 {name} 重复，学校与备选校址的代码必须各不相同 / id {name} "
-                "stands for two schools or sites; give each its own"
-            )
-        position[name] = k
-    if wanted is None:
-        return every
-    missing = [name for name in wanted if name not in position]
-    if missing:
-        raise InputError(
-            f"sites：没有 {'、'.join(missing[:_SHOWN])} 这样的学校或备选校址 / no such school or "
-            "candidate site"
-        )
-    return every.take([position[name] for name in wanted])
-
-
-def _classes_of(network: RoadNetwork, classes: Sequence[RoadClass]) -> list[RoadClass]:
-    """Class rows in the network's own order; a class the table lacks counts as ``road``."""
-    index = class_index(classes)
-    other = index.get("road", len(classes) - 1)
-    return [classes[index.get(code.lower(), other)] for code in network.classes]
+    metres: bool
+    direction: Direction
+    search: Search
 
 
 def _times(
     region: Region,
     network: RoadNetwork,
-    homes: _Places,
-    places: _Places,
-    modes: Modes | None,
-    classes: Sequence[RoadClass] | None,
-    metres: bool,
+    homes: Places,
+    places: Places,
+    modes: Modes,
+    classes: Sequence[RoadClass],
+    how: _How,
 ) -> TravelTimes:
-    settings = modes if modes is not None else modes_of(region)
-    table = classes if classes is not None else road_classes_of(region)
-    both = _Places(
-        homes.ids + places.ids,
-        homes.kinds + places.kinds,
-        np.concatenate([homes.x, places.x]),
-        np.concatenate([homes.y, places.y]),
-    )
+    both = homes.then(places)
     n = len(homes.ids)
-    walk_at = attach(
-        network,
-        both.x,
-        both.y,
-        allowed=network.walk,
-        limit_m=settings.snap_limit_m,
-        extra_m=settings.snap_extra_m,
-        fragment_m=settings.snap_fragment_m,
-    )
-    bus_at = _bus_stops(network, both, settings, table)
-    shape = (len(region.bands) + 1, n, len(places.ids))
+    allowed = band_modes_of(region)
+    # Walking and the bus are always reckoned: the rules ask of them.
+    extra = {row.mode for row in allowed if row.allowed} & set(RIDES)
+    means = means_of(network, both.x, both.y, modes, classes, {WALK, BUS} | extra)
+    named = [
+        (item, band.walk_kmh, f"walk_{band.band}") for item in means[:1] for band in region.bands
+    ]
+    named += [(item, 0.0, item.name) for item in means[1:]]
+    shape = (len(named), n, len(places.ids))
     minutes = np.full(shape, np.inf, dtype=np.float32)
-    path = np.full(shape, np.inf if metres else np.nan, dtype=np.float32)
-
-    # Every band walks the same path at its own speed, so one search serves them all.
-    effort, walked = door_to_door(
-        network, *walk_effort(network, settings), walk_at, slice(0, n), slice(n, None), metres
-    )
-    legs = walk_at.walk_m[:n, None] + walk_at.walk_m[None, n:]
-    for k, band in enumerate(region.bands):
-        minutes[k] = (effort + legs) / (band.walk_kmh * 1000.0 / 60.0)
-        path[k] = walked + legs
-    ride, ridden = door_to_door(
-        network, *bus_seconds(network, settings, table), bus_at, slice(0, n), slice(n, None), metres
-    )
-    legs = bus_at.walk_m[:n, None] + bus_at.walk_m[None, n:]
-    waits = settings.bus_wait_min + settings.bus_stop_min * settings.bus_stops
-    minutes[-1] = ride / 60.0 + legs / (settings.bus_access_kmh * 1000.0 / 60.0) + waits
-    path[-1] = ridden + legs
-    if metres:
+    path = np.full(shape, np.inf if how.metres else np.nan, dtype=np.float32)
+    for item in means:
+        # Every band walks the same path at its own speed, so one search serves them all.
+        rows = [k for k, (own, _, _) in enumerate(named) if own is item]
+        for back in {"there": (False,), "back": (True,), "worst": (False, True)}[how.direction]:
+            _fill(network, item, n, how, back, [(k, named[k][1]) for k in rows], minutes, path)
+    if how.metres:
         path[~np.isfinite(minutes)] = np.inf
     drivable = network.drive_forward | network.drive_backward
     labels, _ = components(network, network.walk)
     _, parts = components(network, drivable)
+    walk_at, bus_at = means[0].at, means[1].at
+    legs = np.array([item.at.walk_m for item, _, _ in named], dtype=np.float32)
     return TravelTimes(
-        modes=(*(f"walk_{band.band}" for band in region.bands), "bus"),
+        modes=tuple(name for _, _, name in named),
         villages=homes.ids,
         sites=places.ids,
         minutes=minutes,
         metres=path,
         snaps=_snap_table(network, both, walk_at, bus_at, labels),
         components=parts,
-        notes=tuple(_notes(network, both, n, walk_at, bus_at, minutes, parts, settings)),
+        notes=tuple(_notes(network, both, n, walk_at, bus_at, minutes, parts, modes)),
+        direction=how.direction,
+        home_m=legs[:, :n],
+        site_m=legs[:, n:],
+        allowed=allowed,
     )
 
 
-def _bus_stops(
-    network: RoadNetwork, places: _Places, modes: Modes, classes: Sequence[RoadClass]
-) -> Attachments:
-    """Attach to roads where a bus may stop, within the access walk, out of one-way traps if near.
+def _fill(
+    network: RoadNetwork,
+    means: Means,
+    n: int,
+    how: _How,
+    back: bool,
+    rows: Sequence[tuple[int, float]],
+    minutes: npt.NDArray[np.float32],
+    path: npt.NDArray[np.float32],
+) -> None:
+    """Write one search into ``minutes`` and ``path`` (the caller's own arrays), the longer staying.
 
-    A bus must come and go, so what counts as a part are junctions that can all be driven to from
-    each other.
+    The way back is the way there on the roads turned round.
     """
-    stop = np.array([c.stop for c in _classes_of(network, classes)])[network.road_class]
-    strong = strong_components(network, network.drive_forward, network.drive_backward)
-    drivable = network.drive_forward | network.drive_backward
-    main = whole_parts(network, drivable, modes.snap_fragment_m, strong)
-    limit = modes.bus_access_limit_min * modes.bus_access_kmh * 1000.0 / 60.0
-    return attach(
-        network,
-        places.x,
-        places.y,
-        allowed=drivable & stop,
-        limit_m=max(min(limit, modes.snap_limit_m), 1e-6),
-        extra_m=modes.snap_extra_m,
-        preferred=main,
-    )
+    ways = (means.backward, means.forward) if back else (means.forward, means.backward)
+    cost, along = how.search(network, *ways, means.at, slice(0, n), slice(n, None), how.metres)
+    legs = means.at.walk_m[:n, None] + means.at.walk_m[None, n:]
+    for k, kmh in rows:
+        fresh = means.minutes(cost, legs, kmh).astype(np.float32)
+        if how.direction == "worst" and back:
+            longer = fresh > minutes[k]
+            minutes[k] = np.where(longer, fresh, minutes[k])
+            path[k] = np.where(longer, (along + legs).astype(np.float32), path[k])
+        else:
+            minutes[k] = fresh
+            path[k] = along + legs
 
 
 def _snap_table(
     network: RoadNetwork,
-    places: _Places,
+    places: Places,
     walk_at: Attachments,
     bus_at: Attachments,
     labels: npt.NDArray[np.int32],
@@ -433,7 +388,7 @@ def _snap_table(
 
 def _notes(
     network: RoadNetwork,
-    places: _Places,
+    places: Places,
     n: int,
     walk_at: Attachments,
     bus_at: Attachments,
