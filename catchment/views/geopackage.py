@@ -240,7 +240,7 @@ def _finish(path: Path, layers: dict[str, gpd.GeoDataFrame | None], run: Run, la
                 "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, "
                 "f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, "
                 "owner, update_time) VALUES ('', '', ?, 'geom', ?, ?, '', 1, ?, '', ?)",
-                (name, name, _style(name, aliases, lang), word(f"layer.{name}", lang), _STAMP),
+                (name, name, _style(run, name, aliases, lang), word(f"layer.{name}", lang), _STAMP),
             )
             for column, alias in aliases.items():
                 base.execute(
@@ -257,18 +257,17 @@ def _finish(path: Path, layers: dict[str, gpd.GeoDataFrame | None], run: Run, la
         base.execute("VACUUM")
 
 
-def _style(layer: str, aliases: dict[str, str], lang: str) -> str:
+def _style(run: Run, layer: str, aliases: dict[str, str], lang: str) -> str:
     names = "".join(
         f"<alias field={quoteattr(column)} index={quoteattr(str(k + 1))} name={quoteattr(alias)}/>"
         for k, (column, alias) in enumerate(aliases.items())
     )
     label = {"villages": "village", "schools": "school", "catchments": "", "roads": ""}[layer]
-    renderer = {
-        "villages": _village_renderer,
-        "schools": _school_renderer,
-        "catchments": _catchment_renderer,
-        "roads": _road_renderer,
-    }[layer](lang)
+    if layer == "catchments":
+        renderer = _catchment_renderer(run, lang)
+    else:
+        draw = {"villages": _village_renderer, "schools": _school_renderer, "roads": _road_renderer}
+        renderer = draw[layer](lang)
     labelling = _labels(label, 8 if layer == "schools" else 6) if label else ""
     switched = "1" if label else "0"
     return (
@@ -371,14 +370,20 @@ def _school_renderer(lang: str) -> str:
     return _categorized("state", entries)
 
 
-def _catchment_renderer(lang: str) -> str:
+def _catchment_renderer(run: Run, lang: str) -> str:
+    """Show one plan, year and band: the layer holds all of them, one upon the other."""
+    year, band = read_facts(run).focus, run.problem.bands[0] if run.problem.bands else ""
+    chosen = f'"plan" = \'plan\' AND "year" = {year} AND "band" = \'{band}\''
+    title = f"{word('plan', lang)} {year} {_band_name(run, band, lang)}"
     entries = []
     for k, colour in enumerate(charts.LADDER):
         style = {"color": _rgb(colour), "style": "solid" if k < 4 else "f_diagonal",
                  "outline_color": "60,60,60,255", "outline_width": "0.3"}  # fmt: skip
-        label = f"{word('map.catchment', lang)} {k + 1}"
-        entries.append((str(k), label, _symbol("fill", str(k), "SimpleFill", style, "0.45")))
-    return _categorized("colour", entries)
+        test = f'{chosen} AND "colour" = {k}'
+        entries.append(
+            (test, f"{title} {k + 1}", _symbol("fill", str(k), "SimpleFill", style, "0.45"))
+        )
+    return _rules(entries)
 
 
 def _road_renderer(lang: str) -> str:

@@ -504,3 +504,15 @@ def test_actions_of_every_year_are_listed(run: Run) -> None:
     listed = {c for c in _captions(run) if c.endswith("学年行动")}
     years = {int(y) for y in read_facts(run).changes["year"]} | {2026}
     assert listed == {f"{year} 学年行动" for year in years}
+
+
+def test_the_summary_counts_the_items_of_the_gate_that_are_listed(run: Run) -> None:
+    from catchment.views.chapters import gate
+
+    shown = {"符合": 0, "不符合": 0, "无法判定": 0, "待补证据": 0}
+    for block in gate(tell(run, "zh")):
+        for row in getattr(block, "rows", ()):
+            shown[row[2]] += 1
+    text = " ".join(getattr(b, "text", "") for b in report_document(run, pictures=False).blocks)
+    for words, count in shown.items():
+        assert re.search(rf"[：，]{words} {count} 项", text), (words, count)
