@@ -295,8 +295,7 @@ def _room(size: int) -> _Shortcuts:
 @native
 def _ordered(worth: int, v: int) -> int:
     """Break ties by a scattered number, so that rounds remove many nodes at once."""
-    ordered: int = (np.int64(worth) << 32) | ((np.int64(v) * 2654435761) & 0xFFFFFFFF)
-    return ordered
+    return int((np.int64(worth) << 32) | ((np.int64(v) * 2654435761) & 0xFFFFFFFF))
 
 
 @native

@@ -145,7 +145,7 @@ def load_network(path: str | os.PathLike[str], *, digest: str | None = None) -> 
     if not place.is_file():
         raise NotFoundError(f"没有文件 {place.name} / there is no file {place.name}")
     try:
-        with np.load(place, allow_pickle=False) as file:
+        with place.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         meta = bytes(arrays.pop("head").astype(np.uint8)).decode("utf-8")
         whole, text = meta.split(" ", 1)
