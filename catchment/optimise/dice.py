@@ -72,4 +72,5 @@ def below(state: UInt64, n: int) -> int:
     int
         Uniform to within n / 2 ** 32.
     """
-    return int(((_next(state) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
+    # np.int64, for compiled int() would keep it unsigned and sums with it would be floats
+    return np.int64(((_next(state) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))  # type: ignore[return-value]

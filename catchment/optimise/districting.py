@@ -4,34 +4,22 @@ from __future__ import annotations
 
 import heapq
 import time
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 from scipy.sparse import csr_matrix
 
-from catchment.optimise import flow, witness
+from catchment.optimise import annealing, flow, regions, witness
+from catchment.optimise.annealing import Ground
 from catchment.optimise.contiguity import adjacency
-from catchment.optimise.dice import UInt64, below, dice, uniform
+from catchment.optimise.dice import dice
 from catchment.optimise.solution import Solution, Status
 
 Bool = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
 
-ROUND = 400  # proposals per unit in one round
-
-
-class Ground(NamedTuple):
-    """What the search stands on: weights (n, m), demand, capacity, neighbour lists, homes."""
-
-    weight: Float64
-    demand: Float64
-    capacity: Float64
-    indptr: Int32
-    indices: Int32
-    fixed: Int32
+PACE = 1_000_000  # proposals per second that the length of single runs is planned with
 
 
 def solve(
@@ -67,13 +55,15 @@ def solve(
     indptr, indices = adjacency(neighbours, n)
     shut = (capacity <= 0) | ~np.isfinite(cost).any(axis=0)
     allowed = np.where(shut, np.inf, cost)
+    places = np.where(shut, 0.0, capacity)
     fixed, said = _fixed_units(allowed, home)
-    bound, short = _relaxation(allowed, demand, np.where(shut, 0.0, capacity))
+    bound, price, short = _relaxation(allowed, demand, places, fixed)
     said += short
-    weight = np.where(np.isfinite(allowed), allowed * _weights(demand)[:, None], np.inf)
-    ground = Ground(weight, demand, np.where(shut, 0.0, capacity), indptr, indices, fixed)
-    site = grow(ground, home, shut)
-    left = np.flatnonzero(site < 0)
+    weight = np.where(np.isfinite(allowed), allowed, 0.0) * _weights(demand)[:, None]
+    weight[~np.isfinite(allowed)] = np.inf
+    ground = annealing.make_ground(weight, demand, places, indptr, indices, fixed)
+    start = grow(ground, home, shut)
+    left = np.flatnonzero(start < 0)
     if left.size:
         said.append(
             (
@@ -81,9 +71,9 @@ def solve(
                 f"units {witness.listed(left)} are not joined to any site they may use",
             )
         )
-    best, found = _search(ground, site, began, time_limit, seed)
-    status: Status = "feasible" if found else "unknown"
-    if not found:
+    proved = bool(said)
+    best, over = _search(ground, start, price, bound, began, time_limit, seed)
+    if over > 0:
         best = peel(ground, best)
         out = np.flatnonzero(best < 0)
         if not said:
@@ -93,8 +83,7 @@ def solve(
                     f"no plan for all was found in time; units {witness.listed(out)} are left out",
                 )
             )
-    if said and (not found or left.size):
-        status = "infeasible" if (short or left.size or fixed.size == 0) else "unknown"
+    status: Status = "infeasible" if proved else ("feasible" if over <= 0 else "unknown")
     used = np.zeros(m, dtype=bool)
     used[best[best >= 0]] = True
     served = np.flatnonzero(best >= 0)
@@ -143,16 +132,62 @@ def _fixed_units(cost: Float64, home: Int32) -> tuple[Int32, list[witness.Said]]
 
 
 def _relaxation(
-    cost: Float64, demand: Float64, capacity: Float64
-) -> tuple[float, list[witness.Said]]:
-    """Optimum of the splittable assignment, a bound on all plans; or why there is none."""
-    state = flow.new_flow(cost, capacity)
+    cost: Float64, demand: Float64, capacity: Float64, fixed: Int32
+) -> tuple[float, Float64, list[witness.Said]]:
+    """Splittable assignment with home units kept: a bound, prices, and why there is no plan."""
+    kept = cost.copy()
+    homes = np.flatnonzero(fixed >= 0)
+    kept[homes] = np.inf
+    kept[homes, fixed[homes]] = cost[homes, fixed[homes]]
+    state = flow.new_flow(kept, capacity)
     limited = capacity[np.isfinite(capacity)]
     state, stuck = flow.solve(state, demand, 1e-12 * float(demand.sum() + limited.sum()))
-    short = witness.shortage(cost, demand, capacity, stuck)
+    short = witness.shortage(kept, demand, capacity, stuck)
     if short:
-        return np.nan, short
-    return flow.dual_value(cost, demand, capacity, state.price), []
+        return np.nan, np.zeros_like(capacity), short
+    return flow.dual_value(kept, demand, capacity, state.price), state.price, []
+
+
+def _search(
+    ground: Ground,
+    start: Int32,
+    price: Float64,
+    bound: float,
+    began: float,
+    time_limit: float,
+    seed: int,
+) -> tuple[Int32, float]:
+    """Search; the best plan with its overload."""
+    if not (start >= 0).any():
+        return start, 0.0
+    search = regions.Search(
+        ground=ground,
+        scale=regions.measure(ground, start, price),
+        seed=seed,
+        until=began + time_limit,
+        start=start,
+        budget=int(PACE * min(time_limit, 1e4)),
+    )
+    regions.run(search, goal=bound)
+    best = search.best()
+    # a last descent: units without demand go where they cost least
+    full = np.ones(ground.capacity.size, dtype=bool)
+    site, _, over = annealing.anneal(
+        ground,
+        best.site.copy(),
+        1e3 * search.scale.price,
+        1e-9 * search.scale.shift,
+        1e-12 * search.scale.shift,
+        300 * start.size,
+        0.0,
+        0.0,
+        full,
+        -np.inf,
+        dice(seed),
+        annealing.make_pool(1, 1),
+        np.zeros(1, dtype=bool),
+    )
+    return site, over
 
 
 def grow(ground: Ground, home: Int32, shut: Bool) -> Int32:
@@ -201,142 +236,6 @@ def grow(ground: Ground, home: Int32, shut: Bool) -> Int32:
     return site
 
 
-@njit(cache=True)
-def _stays_whole(
-    i: int, site: Int32, indptr: Int32, indices: Int32, mark: Int32, stamp: int, stack: Int32
-) -> bool:
-    """Whether the catchment of unit i holds together without it (false where nothing is left)."""
-    a = site[i]
-    wanted = 0
-    first = -1
-    for at in range(indptr[i], indptr[i + 1]):
-        k = indices[at]
-        if site[k] == a:
-            wanted += 1
-            first = k
-            mark[k] = -stamp
-    if wanted == 0:
-        return False
-    if wanted == 1:
-        return True
-    mark[i] = stamp
-    mark[first] = stamp
-    wanted -= 1
-    stack[0] = first
-    top = 1
-    while top > 0:
-        top -= 1
-        u = stack[top]
-        for at in range(indptr[u], indptr[u + 1]):
-            k = indices[at]
-            if site[k] != a or mark[k] == stamp:
-                continue
-            if mark[k] == -stamp:
-                wanted -= 1
-                if wanted == 0:
-                    return True
-            mark[k] = stamp
-            stack[top] = k
-            top += 1
-    return False
-
-
-@njit(cache=True)
-def _anneal(
-    ground: Ground,
-    site: Int32,
-    penalty: float,
-    hot: float,
-    cold: float,
-    proposals: int,
-    stream: UInt64,
-) -> tuple[Int32, float]:
-    """Anneal in place; return the best plan without overload met and its cost (inf: none)."""
-    n, m = ground.weight.shape
-    demand = ground.demand
-    load = np.zeros(m)
-    value = 0.0
-    for i in range(n):
-        if site[i] >= 0:
-            load[site[i]] += demand[i]
-            value += ground.weight[i, site[i]]
-    over = 0.0
-    for j in range(m):
-        over += max(0.0, load[j] - ground.capacity[j])
-    slip = 1e-9 * (1.0 + demand.sum())
-    best = site.copy()
-    best_value = value if over <= slip else np.inf
-    mark = np.zeros(n, dtype=np.int32)
-    stack = np.empty(n, dtype=np.int32)
-    stamp = 0
-    heat = hot
-    step = (cold / hot) ** (1.0 / max(1, proposals // 1000))
-    for turn in range(proposals):
-        if turn % 1000 == 999:
-            heat *= step
-        i = below(stream, n)
-        if ground.fixed[i] >= 0 or site[i] < 0:
-            continue
-        degree = ground.indptr[i + 1] - ground.indptr[i]
-        if degree == 0:
-            continue
-        k = ground.indices[ground.indptr[i] + below(stream, degree)]
-        a, b = site[i], site[k]
-        if b == a or b < 0:
-            continue
-        gain = ground.weight[i, b] - ground.weight[i, a]
-        if gain == np.inf:
-            continue
-        d = demand[i]
-        more = max(0.0, load[b] + d - ground.capacity[b]) - max(0.0, load[b] - ground.capacity[b])
-        less = max(0.0, load[a] - ground.capacity[a]) - max(0.0, load[a] - d - ground.capacity[a])
-        total = gain + penalty * (more - less)
-        if total > 0.0 and uniform(stream) >= np.exp(-total / heat):
-            continue
-        stamp += 1
-        if not _stays_whole(i, site, ground.indptr, ground.indices, mark, stamp, stack):
-            continue
-        site[i] = b
-        load[a] -= d
-        load[b] += d
-        over += more - less
-        value += gain
-        if over <= slip and value < best_value - 1e-12 * abs(value):
-            best_value = value
-            best[:] = site
-    return best, best_value
-
-
-def _search(
-    ground: Ground, start: Int32, began: float, time_limit: float, seed: int
-) -> tuple[Int32, bool]:
-    """Anneal in rounds until the time is over; the best plan, and whether it keeps capacities."""
-    n, m = ground.weight.shape
-    finite = np.where(np.isfinite(ground.weight), ground.weight, np.nan)
-    spread = finite - np.nanmin(finite, axis=1, keepdims=True) if n and m else finite
-    positive = spread[np.isfinite(spread) & (spread > 0)]
-    scale = float(np.quantile(positive, 0.1)) if positive.size else 1.0
-    mean = float(ground.demand.mean()) if n else 1.0
-    penalty = 2.0 * scale / mean if mean > 0 else 1.0
-    current = start.copy()
-    best, best_value = start.copy(), np.inf
-    stream = dice(seed)
-    turn = 0
-    while turn == 0 or time.perf_counter() - began < time_limit:
-        hot = scale * (1.0 if turn % 4 == 0 else 0.3)
-        plan, value = _anneal(ground, current, penalty, hot, 0.003 * scale, ROUND * n, stream)
-        if value < best_value:
-            best, best_value = plan, value
-        if np.isinf(value):
-            penalty *= 1.5
-            if np.isinf(best_value):
-                best = current.copy()
-        else:
-            current = best.copy()
-        turn += 1
-    return best, bool(np.isfinite(best_value))
-
-
 def peel(ground: Ground, site: Int32) -> Int32:
     """Leave units out, from the rims of overloaded catchments, until capacities are kept.
 
@@ -366,9 +265,7 @@ def peel(ground: Ground, site: Int32) -> Int32:
             for i in np.flatnonzero((site == j) & (ground.demand > 0)):
                 stamp += 1
                 alone = (site == j).sum() == 1
-                whole = alone or _stays_whole(
-                    int(i), site, ground.indptr, ground.indices, mark, stamp, stack
-                )
+                whole = alone or annealing.stays_whole(ground, int(i), site, mark, stamp, stack)
                 if whole and (ground.fixed[i] != j or alone):
                     d = float(ground.demand[i])
                     rim.append((d - over if d >= over else 1e18 - d, int(i)))
