@@ -136,4 +136,5 @@ class Problem:
         (n, t) int32
             Sum over grades.
         """
-        return self.students.sum(axis=1, dtype=np.int32)
+        total: Int32 = self.students.sum(axis=1, dtype=np.int32)
+        return total

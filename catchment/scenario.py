@@ -142,6 +142,9 @@ class Scenario(_Strict):
         Seed of the method.
     time_limit : float
         Seconds the method may take.
+    class_size : int or None
+        Target of smaller classes (小班化): no class is planned above it; today is judged by the
+        standard.
     """
 
     name: str = Field(min_length=1, max_length=200)
@@ -152,6 +155,7 @@ class Scenario(_Strict):
     rules: RuleBooks = RuleBooks()
     seed: int = Field(default=0, ge=0)
     time_limit: float = Field(default=20.0, gt=0, le=86_400)
+    class_size: int | None = Field(default=None, ge=10, le=60)
 
     def replace(self, **changes: Any) -> Scenario:
         """Return a copy with some fields replaced; the original is untouched.

@@ -3,7 +3,6 @@
 from catchment.run.account import conserve
 from catchment.run.draw import catchments_of
 from catchment.run.explain import explain
-from catchment.run.large_classes import ledger_of
 from catchment.run.model import Run, names_of_sites
 from catchment.run.order import execute, run_scenario
 
@@ -13,7 +12,6 @@ __all__ = [
     "conserve",
     "execute",
     "explain",
-    "ledger_of",
     "names_of_sites",
     "run_scenario",
 ]

@@ -22,19 +22,27 @@ from catchment.network.graph import RoadNetwork
 from catchment.network.load import load_network
 from catchment.network.travel import travel_times
 from catchment.optimise.layout import scenario_plan, today_plan
-from catchment.plan import Plan
-from catchment.problem import Problem
+from catchment.places.needs import smaller_classes
 from catchment.region.model import Region
 from catchment.region.read import read_region
 from catchment.rules import books, rule
 from catchment.run.account import conserve
 from catchment.run.draw import catchments_of
 from catchment.run.explain import explain
-from catchment.run.large_classes import ledger_of
 from catchment.run.model import Run
 from catchment.scenario import Scenario, apply, read_scenario, resolve, roads_of, start_of
 
 Progress = Callable[[str], None]
+
+_OWN_TABLES = (
+    "bands.csv",
+    "evidence.csv",
+    "modes.csv",
+    "region.toml",
+    "resources.csv",
+    "road_classes.csv",
+    "rules.csv",
+)
 
 
 def execute(path: Path, *, set_aside: bool = False, progress: Progress | None = None) -> Run:
@@ -107,6 +115,10 @@ def run_scenario(
     regions = [apply(scenario, region, year) for year in years]
     problem = assemble(regions, years, times, which, students, neighbours(cells), bands)
     today = today_plan(problem)
+    if scenario.class_size is not None:
+        problem = problem.replace(
+            class_size=smaller_classes(problem.class_size, scenario.class_size)
+        )
     _tell(progress, "方案 / plan")
     plan = scenario_plan(
         problem,
@@ -120,11 +132,23 @@ def run_scenario(
     )
     _tell(progress, "核查 / checks")
     conservation = conserve(problem, plan, region)
+    book = books.read_books(scenario.rules.books, county_folder=region.folder)
+    limits = books.class_limits(book)
     measures = pd.concat(
-        [_measure(problem, today, region, "today"), _measure(problem, plan, region, "plan")],
+        [
+            indicators.compute(
+                problem,
+                answer,
+                which=which,
+                townships=region.villages["township"].astype(str).tolist(),
+                bands=bands,
+                limits=limits,
+                actual=region.classes,
+            )
+            for which, answer in (("today", today), ("plan", plan))
+        ],
         ignore_index=True,
     )
-    book = books.read_books(scenario.rules.books, county_folder=region.folder)
     return Run(
         name=scenario.name,
         scenario=scenario.model_dump(mode="json", by_alias=True),
@@ -135,8 +159,17 @@ def run_scenario(
         today=today,
         plan=plan,
         indicators=measures,
-        findings=rule.check(problem, plan, today, regions, book, measures),
-        ledger=ledger_of(problem, plan, region),
+        findings=rule.check(
+            problem,
+            plan,
+            today,
+            regions,
+            book,
+            measures,
+            evidence=None if region.folder is None else books.read_evidence(region.folder),
+            resources=None if region.folder is None else books.read_resources(region.folder),
+        ),
+        ledger=indicators.class_ledger(problem, plan, region, limits),
         catchments=catchments_of(problem, today, plan, cells),
         conservation=conservation,
         explanations=explain(problem, today, plan, region, scenario),
@@ -181,12 +214,6 @@ def _networks(
     return networks, which
 
 
-def _measure(problem: Problem, plan: Plan, region: Region, which: str) -> pd.DataFrame:
-    return indicators.compute(
-        problem, plan, which=which, townships=region.villages["township"].astype(str).tolist()
-    )
-
-
 def _provenance(
     scenario: Scenario, region: Region, recipe: str, book: Sequence[Any]
 ) -> dict[str, Any]:
@@ -204,7 +231,7 @@ def _provenance(
     ]
     own = {
         name: hashlib.sha256((region.folder / name).read_bytes()).hexdigest()
-        for name in ("bands.csv", "modes.csv", "road_classes.csv", "rules.csv", "region.toml")
+        for name in _OWN_TABLES
         if region.folder is not None and (region.folder / name).is_file()
     }
     packages = ("geopandas", "shapely", "pyproj", "numpy", "scipy", "numba", "pandas", "osmium")

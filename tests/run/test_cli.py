@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from catchment.cli import main
 from tests.tiny_files import write_tiny
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from catchment.assemble import assemble, used_bands
 from catchment.demand import students_by_village
 from catchment.errors import InputError
@@ -21,7 +22,7 @@ from catchment.optimise.layout import (
 )
 from catchment.problem import Problem
 from catchment.region.model import Region
-from catchment.run import conserve
+from catchment.run import conserve, run_scenario
 from catchment.scenario import apply, parse_scenario, resolve
 from tests.tiny_region import tiny_region
 
@@ -153,3 +154,17 @@ def test_a_school_of_part_of_a_band_is_refused_with_the_remedy() -> None:
     schools.loc[schools["school_id"] == "T1", "grade_to"] = 2
     with pytest.raises(InputError, match=r"丁村教学点.*bands\.csv"):
         problem_of(region.replace(schools=schools))
+
+
+def test_smaller_classes_are_a_switch_of_the_recipe() -> None:
+    region = tiny_region(students=20)
+    recipe = {"name": "小班", "years": [2026], "class_size": 30}
+    run = run_scenario(parse_scenario(recipe), region)
+    # 40 students a grade at S1: one class of 40 by the standard, two of 20 with the target of 30,
+    # but six rooms hold six classes only.
+    assert run.today.classes[0, :6, 0].tolist() == [1] * 6
+    schools = region.schools.copy()
+    schools.loc[schools["school_id"] == "S1", "rooms"] = 12
+    roomy = run_scenario(parse_scenario(recipe), region.replace(schools=schools))
+    assert roomy.today.classes[0, :6, 0].tolist() == [1] * 6
+    assert roomy.plan.classes[0, :6, 0].tolist() == [2] * 6

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pyproj import Transformer
+
 from catchment.errors import InputError
 from catchment.network.build import build_road, close_road
 from catchment.network.load import load_network
@@ -11,7 +13,6 @@ from catchment.network.travel import travel_times
 from catchment.region.elevation import Elevation
 from catchment.run import run_scenario
 from catchment.scenario import parse_scenario
-from pyproj import Transformer
 from tests.tiny_region import METRIC, X0, Y0, tiny_region
 
 _DEGREES = Transformer.from_crs(METRIC, "EPSG:4326", always_xy=True)
