@@ -12,10 +12,11 @@ import itertools
 
 import geopandas as gpd
 import pandas as pd
-from catchment.region.bands import read_bands
-from catchment.region.model import Region
 from pyproj import CRS
 from shapely.geometry import LineString, Point, box
+
+from catchment.region.bands import read_bands
+from catchment.region.model import Region
 
 METRIC = CRS.from_epsg(4545)
 X0, Y0 = 500_000.0, 3_000_000.0

@@ -117,10 +117,10 @@ def visit(browser: Any) -> Iterator[Callable[..., Watched]]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Every page of the made-up county, and of the same county with hostile names."""
     import pandas as pd
+
     from catchment.views.maps import write_map
     from catchment.views.parents import write_parents
     from catchment.views.problem_map import write_problem_map
-
     from tests.views.map_county import HOSTILE
 
     folder = tmp_path_factory.mktemp("pages")

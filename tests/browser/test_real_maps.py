@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from catchment.run import Run, execute
 from catchment.views.maps import write_map
 from catchment.views.parents import write_parents
-
 from tests.browser.conftest import Watched
 
 pytestmark = pytest.mark.browser

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from catchment.views.report import write_report
 
+from catchment.views.report import write_report
 from tests.views.document_run import document_run, hostile_run
 
 pytestmark = pytest.mark.browser

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from catchment.run import Run, execute
 from catchment.views.folder import write_run
 from tests.cases.real_regions import CASES, write_rutland, write_taitung

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyproj import CRS, Geod, Transformer
+
 from catchment.coordinates import (
     bd09_to_wgs84,
     gauss_krueger_epsg,
@@ -16,9 +20,6 @@ from catchment.coordinates import (
     wgs84_to_gcj02,
 )
 from catchment.errors import InputError
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pyproj import CRS, Geod, Transformer
 
 GEOD = Geod(ellps="WGS84")
 china_lon = st.floats(73.6, 134.7)

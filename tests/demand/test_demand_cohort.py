@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from catchment.demand.cohort import (
     Assumptions,
     ensemble,
@@ -12,8 +15,6 @@ from catchment.demand.cohort import (
     variants,
 )
 from catchment.errors import InputError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SAME = Assumptions(progression=(1.0, 1.0))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
+
 from catchment.demand import Assumptions, entry_rates, progression_rates, project
 
 SHARED = Path(

@@ -4,14 +4,15 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from catchment.demand import largest_remainder, students_by_village
-from catchment.errors import InputError
-from catchment.region.bands import read_bands
-from catchment.region.model import Region
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
 from shapely.geometry import Point
+
+from catchment.demand import largest_remainder, students_by_village
+from catchment.errors import InputError
+from catchment.region.bands import read_bands
+from catchment.region.model import Region
 
 Row = tuple[str, int, int, int, str]
 

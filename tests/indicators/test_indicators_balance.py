@@ -3,12 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from catchment.errors import InputError
-from catchment.indicators.balance import RESOURCES, after, assess, split_stages, variation
-from catchment.region.bands import read_bands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_county import plan_of, tiny_problem
+
+from catchment.errors import InputError
+from catchment.indicators.balance import RESOURCES, after, assess, split_stages, variation
+from catchment.region.bands import read_bands
 
 STANDARDS = {
     ("primary", n): v

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-from catchment.indicators import survey_tables
 from tiny_county import tiny_problem
+
+from catchment.indicators import survey_tables
 
 
 def test_known_figures_are_filled_in_and_unknown_ones_left_blank() -> None:

@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from catchment.indicators import compute, registry
-from catchment.indicators.measure import weighted_quantile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_county import plan_of, tiny_problem, today_plan
+
+from catchment.indicators import compute, registry
+from catchment.indicators.measure import weighted_quantile
 
 
 def value(

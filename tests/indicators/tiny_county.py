@@ -7,10 +7,11 @@ Schools: A central (grades 1-9, 20 rooms), B complete (1-6, 6 rooms), C teaching
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_matrix
+
 from catchment.places import classes_for_plan
 from catchment.plan import Plan
 from catchment.problem import Problem
-from scipy.sparse import csr_matrix
 
 BANDS = ("lower", "upper", "junior")
 GRADES = tuple(range(1, 10))

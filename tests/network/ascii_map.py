@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import geopandas as gpd
 import pandas as pd
 import shapely
+from pyproj import CRS
+
 from catchment.network.graph import RoadNetwork, from_lines
 from catchment.region.bands import read_bands
 from catchment.region.model import Region
-from pyproj import CRS
 
 METRIC = CRS.from_epsg(4547)
 STEP = 100.0

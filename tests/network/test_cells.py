@@ -6,10 +6,11 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
-from catchment.network.cells import neighbours, village_cells
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
+
+from catchment.network.cells import neighbours, village_cells
 from tests.network.ascii_map import METRIC, STEP, place, region
 
 

@@ -9,6 +9,10 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyproj import CRS
+
 from catchment.errors import InputError
 from catchment.network.graph import (
     RoadNetwork,
@@ -20,9 +24,6 @@ from catchment.network.graph import (
 )
 from catchment.network.shortest import travel_matrix
 from catchment.network.snap import attach
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pyproj import CRS
 from tests.network.ascii_map import METRIC, STEP, network, place, roads
 
 

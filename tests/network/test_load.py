@@ -8,6 +8,8 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
+from pyproj import CRS, Transformer
+
 from catchment.errors import InputError
 from catchment.network.graph import components, directed, from_lines, lengths
 from catchment.network.load import base_roads, load_network
@@ -15,7 +17,6 @@ from catchment.network.osm import read_pbf
 from catchment.network.shortest import travel_matrix
 from catchment.network.snap import attach
 from catchment.network.travel import travel_times
-from pyproj import CRS, Transformer
 from tests.network.ascii_map import METRIC, place, region, roads
 from tests.network.test_osm import write_osm
 from tests.network.test_tables import plane

@@ -16,10 +16,11 @@ import osmium
 import osmnx
 import pytest
 import shapely
+from pyproj import CRS, Transformer
+
 from catchment.errors import InputError, NotFoundError
 from catchment.network.graph import RoadNetwork, components
 from catchment.network.osm import download, read_graphml, read_pbf
-from pyproj import CRS, Transformer
 
 CRS_M = CRS.from_epsg(4547)
 LON, LAT = 114.0, 36.0

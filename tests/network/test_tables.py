@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from catchment.errors import InputError
 from catchment.network.load import with_heights
 from catchment.network.modes import read_modes

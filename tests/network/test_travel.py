@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import shapely
+
 from catchment.errors import InputError
 from catchment.network.graph import from_lines
 from catchment.network.modes import read_modes

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from pyproj import CRS
+
 from catchment.network.graph import RoadNetwork, from_lines
 from catchment.network.osm import read_pbf
 from catchment.network.travel import TravelTimes, travel_times
 from catchment.region.bands import read_bands
 from catchment.region.model import Region
-from pyproj import CRS
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = Path(os.environ.get("CATCHMENT_SHARED", ROOT / ".." / "shared")) / "cases"

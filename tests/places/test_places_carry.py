@@ -6,6 +6,7 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
+
 from catchment.errors import InputError
 from catchment.places.carry import carry, read_ledger
 from catchment.places.ledger import COLUMNS

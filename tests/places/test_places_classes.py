@@ -4,6 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from catchment.errors import InputError
 from catchment.places import (
     class_sizes,
@@ -13,8 +16,6 @@ from catchment.places import (
     places,
     seats,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 def split(students: int, classes: int) -> list[int]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from catchment.errors import InputError
 from catchment.places import ClassLimits, LedgerFacts, classes_for_plan, eliminate
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+
 from catchment.places import LedgerFacts, classes_for_plan, ledger
 from catchment.places.ledger import COLUMNS
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from catchment.errors import InputError
 from catchment.places.needs import (
     NeedFactors,

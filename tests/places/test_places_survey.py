@@ -5,6 +5,7 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
+
 from catchment.errors import InputError
 from catchment.places.survey import read_survey, survey_bytes
 

@@ -7,9 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from catchment.coordinates import wgs84_to_bd09, wgs84_to_gcj02
-from catchment.region.check import check_region
-from catchment.region.read import read_region
 from small_county import (
     CHILDREN,
     MANIFEST,
@@ -19,6 +16,10 @@ from small_county import (
     changed,
     write_county,
 )
+
+from catchment.coordinates import wgs84_to_bd09, wgs84_to_gcj02
+from catchment.region.check import check_region
+from catchment.region.read import read_region
 
 COLUMNS = [
     "layer", "row", "column", "value", "severity", "what_zh", "what_en", "remedy_zh", "remedy_en",

@@ -13,10 +13,6 @@ import pyogrio
 import pytest
 import shapely
 import xlsxwriter
-from catchment.coordinates import transform
-from catchment.errors import InputError
-from catchment.region.check import check_region
-from catchment.region.read import read_region
 from small_county import (
     CHILDREN,
     MANIFEST,
@@ -27,6 +23,11 @@ from small_county import (
     changed,
     write_county,
 )
+
+from catchment.coordinates import transform
+from catchment.errors import InputError
+from catchment.region.check import check_region
+from catchment.region.read import read_region
 
 
 def codes(folder) -> set[tuple[str, int | None]]:

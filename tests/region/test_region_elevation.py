@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from catchment.coordinates import transform
 from catchment.errors import InputError, NotFoundError
 from catchment.region.elevation import Elevation, read_elevation, sample
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 X0, Y0, SIDE = 413000.0, 3332000.0, 30.0
 

@@ -6,11 +6,12 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
-from catchment.region.read import read_region
-from catchment.region.schema import headings, layers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_county import CHILDREN, SCHOOLS, VILLAGES, as_csv, write_county
+
+from catchment.region.read import read_region
+from catchment.region.schema import headings, layers
 
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 

@@ -12,10 +12,6 @@ import pandas as pd
 import pytest
 import shapely
 import xlsxwriter
-from catchment.coordinates import to_lonlat, transform, wgs84_to_bd09, wgs84_to_gcj02
-from catchment.errors import InputError, NotFoundError
-from catchment.region.check import check_region
-from catchment.region.read import read_region
 from small_county import (
     CHILDREN,
     FILES,
@@ -27,6 +23,11 @@ from small_county import (
     changed,
     write_county,
 )
+
+from catchment.coordinates import to_lonlat, transform, wgs84_to_bd09, wgs84_to_gcj02
+from catchment.errors import InputError, NotFoundError
+from catchment.region.check import check_region
+from catchment.region.read import read_region
 
 
 def frame(rows, crs="EPSG:4490", **kinds) -> gpd.GeoDataFrame:

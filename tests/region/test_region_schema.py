@@ -7,6 +7,7 @@ import string
 import pandas as pd
 import pandera.errors
 import pytest
+
 from catchment.region.faults import wordings
 from catchment.region.schema import (
     grade_heading,

@@ -12,13 +12,14 @@ import openpyxl
 import pandas as pd
 import pytest
 import shapely
+from small_county import CHILDREN, MANIFEST, SCHOOLS, VILLAGES, changed, write_county
+
 from catchment.errors import InputError
 from catchment.region import atomic
 from catchment.region.check import check_region
 from catchment.region.read import read_region
 from catchment.region.schema import layers
 from catchment.region.write import write_region, write_templates
-from small_county import CHILDREN, MANIFEST, SCHOOLS, VILLAGES, changed, write_county
 
 TABLES = (
     "villages", "children", "schools", "classes", "sites", "students", "roads", "boundaries",

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from catchment.errors import InputError, NotFoundError
 from catchment.places import ClassLimits
 from catchment.rules import books

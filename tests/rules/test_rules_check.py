@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from world import Knob, World, class_rows, crowded, good_world, resource_rows
+
 from catchment.indicators.balance import RESOURCES
 from catchment.rules.findings import COLUMNS
 from catchment.rules.gate import VERDICT
-from world import Knob, World, class_rows, crowded, good_world, resource_rows
 
 Key = tuple[str, str]
 

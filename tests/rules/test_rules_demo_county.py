@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from catchment.indicators import compute, ledger_facts
 from catchment.places import eliminate
 from catchment.rules import books, rule

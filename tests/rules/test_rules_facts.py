@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+from tiny_county import tiny_problem, today_plan
+
 from catchment.region.bands import read_bands
 from catchment.rules import books, rule
 from catchment.rules.facts import facts_of
-from tiny_county import tiny_problem, today_plan
 
 
 def region(**changes: pd.DataFrame) -> SimpleNamespace:

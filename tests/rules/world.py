@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from tiny_county import plan_of, tiny_problem
+
 from catchment.places import classes_for_plan
 from catchment.plan import Plan
 from catchment.problem import Problem
@@ -15,7 +17,6 @@ from catchment.region.bands import read_bands
 from catchment.rules import books, rule
 from catchment.rules.clause import Rule
 from catchment.rules.facts import EVIDENCE_COLUMNS, Facts
-from tiny_county import plan_of, tiny_problem
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from catchment.errors import CatchmentError, InputError, NotFoundError
 from catchment.scenario import apply, parse_scenario, read_scenario, resolve, roads_of
 from tests.tiny_region import tiny_region
