@@ -128,6 +128,13 @@ def _summary(story: Story) -> list[Block]:
     if items:
         between = "；" if story.lang == "zh" else "; "
         decision = story.say("sum.decision", items=between.join(items))
+    elif (story.run.plan.site_of != story.run.today.site_of).any():
+        decision = story.say(
+            "sum.reassign",
+            method=story.name("method", story.run.plan.method),
+            moved=whole(story.county("moved_students", focus, "plan")),
+            year=focus,
+        )
     else:
         decision = story.say("sum.nothing")
     travel = story.say(

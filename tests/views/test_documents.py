@@ -19,6 +19,9 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from docx.oxml.ns import qn
+from docx.shared import Pt
+
 from catchment.run import Run
 from catchment.views import charts
 from catchment.views.facts import read_facts
@@ -26,9 +29,6 @@ from catchment.views.geopackage import write_geopackage
 from catchment.views.report import report_document, write_report
 from catchment.views.story import tell
 from catchment.views.workbook import write_ledger, write_tables
-from docx.oxml.ns import qn
-from docx.shared import Pt
-
 from tests.views.document_run import document_run, empty_run, hostile_run
 
 FILES = ("report.docx", "report.html", "ledger.xlsx", "indicators.csv", "findings.csv", "plan.gpkg")
@@ -238,6 +238,19 @@ def test_findings_of_the_plan_are_not_called_findings_of_today(run: Run) -> None
     site_of[0, 0] = (site_of[0, 0] + 1) % len(run.problem.site_ids)
     moved = replace(run, plan=run.plan.replace(site_of=site_of))
     assert today_findings(tell(moved, "zh"))[1] == "plan"
+    text = " ".join(getattr(b, "text", "") for b in report_document(moved, pictures=False).blocks)
+    assert "本方案拟议事项" in text
+    rooms = run.problem.rooms.copy()
+    rooms[:] = rooms[:, :1]
+    idle = replace(
+        moved,
+        plan=run.today.replace(site_of=site_of),
+        problem=run.problem.replace(rooms=rooms),
+        scenario={},
+    )
+    text = " ".join(getattr(b, "text", "") for b in report_document(idle, pictures=False).blocks)
+    assert "重新划定各村就读学校" in text
+    assert "以下为现状核查" not in text
     still = replace(run, plan=run.today)
     assert today_findings(tell(still, "zh"))[1] == "today"
 
