@@ -9,6 +9,9 @@ from typing import Any
 from demo_county.schooling import PLANNED, School, Schooling
 from demo_county.settlements import County
 
+NEAR_M = 5_000.0
+"""Straight metres within which a school is merged into the central school."""
+
 _HEAD = """# {note}
 name = "{name}"
 region = ".."
@@ -79,7 +82,7 @@ def _merge(county: County, schooling: Schooling, names: Mapping[str, Any]) -> st
     rest = [s for s in own if s.role in {"完全小学", "教学点"} and s not in {kept, lower}]
     text = _head(
         names,
-        f"{county.townships[PLANNED]}2028年片区化：保留李家坝教学点，其余并入中心小学",
+        f"{county.townships[PLANNED]}2028年片区化：保留李家坝、偏远教学点，其余并入中心小学",
         "capacity",
         "2026, 2027, 2028, 2031, 2035",
         stay_minutes=15,
@@ -101,7 +104,16 @@ def _merge(county: County, schooling: Schooling, names: Mapping[str, Any]) -> st
         into=centre.code,
         reason="高年级并入中心小学，低年级留在村里",
     )
-    for school in sorted(rest, key=lambda s: s.code):
+    # Beyond some kilometres in the hills the youngest would ride for more than half an hour.
+    near = [s for s in rest if _apart(s, centre) <= NEAR_M]
+    for school in sorted((s for s in rest if s not in near), key=lambda s: s.code):
+        text += _action(
+            do="keep",
+            year=2028,
+            school=school.code,
+            reason="并入后低年级单程超过半小时，保留",
+        )
+    for school in sorted(near, key=lambda s: s.code):
         text += _action(
             do="merge",
             year=2028,
