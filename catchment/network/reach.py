@@ -1,0 +1,400 @@
+"""What can be reached: areas around a school by minutes, the way of one village, what lies apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from catchment.errors import InputError, NotFoundError
+from catchment.network.access import access_report, component_report
+from catchment.network.allowed import WALK
+from catchment.network.graph import RoadNetwork, lengths
+from catchment.network.journey import door_to_door
+from catchment.network.means import RIDES, Means, means_of
+from catchment.network.modes import Modes, modes_of
+from catchment.network.places import Places, sites_of, villages_of
+from catchment.network.roads import road_classes_of
+from catchment.network.routes import Routes, node_costs, stretch_shape, trace
+from catchment.region.elevation import sample
+from catchment.region.model import Region
+
+__all__ = ["Path", "access_report", "component_report", "isochrones", "path"]
+
+_Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Path:
+    """The way of one village to one school, or back.
+
+    Attributes
+    ----------
+    village_id, site_id, mode : str
+        Ends and mode.
+    direction : {"there", "back"}
+        From home to school, or back.
+    line : LineString
+        From the village to the school (or back), straight walks to and from the road included, in
+        the region's CRS; empty = there is no way.
+    minutes, metres : float
+        Door to door; inf = there is no way.
+    home_m, site_m : float
+        Straight walks at the village's and at the school's end, metres.
+    classes : tuple of (str, float)
+        Classes of road and the metres along them, in the order of the table of classes.
+    names : tuple of str
+        Names of the roads in the order travelled, each once.
+    distance_m, height_m : (h,) float64
+        Profile: metres from the start and height there, nan where it is not known; empty without
+        an elevation raster.
+    ascent, descent : float
+        Metres of height climbed and gone down, >= 0; nan without an elevation raster.
+    """
+
+    village_id: str
+    site_id: str
+    mode: str
+    direction: Literal["there", "back"]
+    line: shapely.LineString
+    minutes: float
+    metres: float
+    home_m: float
+    site_m: float
+    classes: tuple[tuple[str, float], ...]
+    names: tuple[str, ...]
+    distance_m: _Floats
+    height_m: _Floats
+    ascent: float
+    descent: float
+
+
+def isochrones(
+    region: Region,
+    network: RoadNetwork,
+    site: str,
+    *,
+    mode: str,
+    limits: Sequence[float] = (15, 30, 40),
+    buffer_m: float = 100.0,
+) -> gpd.GeoDataFrame:
+    """Draw from where a school is reached within some minutes, and say from which villages.
+
+    The area is drawn from the stretches of road, parts of segments included, from which the school
+    is reached in time, and the straight walks of the villages that do; both widened by
+    ``buffer_m``, cut at the county's boundary. Larger limits contain smaller ones. The villages are
+    exact: those whose minutes as of ``travel_times`` are at most the limit.
+
+    Parameters
+    ----------
+    region : Region
+        County.
+    network : RoadNetwork
+        Roads in the region's CRS.
+    site : str
+        Id of a school or candidate site.
+    mode : str
+        ``walk_<band>``, ``bus``, ``ebike`` or ``car``.
+    limits : sequence of float, default (15, 30, 40)
+        One-way minutes from home to school, > 0.
+    buffer_m : float, default 100
+        Width to either side of the road, metres, > 0.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``site_id, mode, minutes, villages`` (how many), ``village_ids`` (tuple) and polygons in
+        the region's CRS, smallest limit first.
+
+    Raises
+    ------
+    InputError
+        When the site or mode does not exist, or a limit is not positive.
+    """
+    wanted = sorted({float(limit) for limit in limits})
+    if not wanted or not wanted[0] > 0 or not np.isfinite(wanted[-1]) or not buffer_m > 0:
+        raise InputError(
+            f"limits = {list(limits)}, buffer_m = {buffer_m}：应为正数 / must be positive"
+        )
+    homes, place = villages_of(region), sites_of(region, [site])
+    means, kmh, _ = _means_for(region, network, mode, homes.then(place))
+    n = len(homes.ids)
+    cost, _ = door_to_door(
+        network, means.forward, means.backward, means.at, slice(0, n), slice(n, None), True
+    )
+    legs = means.at.walk_m[:n, None] + means.at.walk_m[None, n:]
+    # Rounded as in TravelTimes, so that a village exactly at a limit is judged alike.
+    minutes = means.minutes(cost, legs, kmh).astype(np.float32)[:, 0]
+    reach = _Reach(network, means, n, kmh)
+    county = _county(region)
+    rows = []
+    before: BaseGeometry = shapely.Polygon()
+    for limit in wanted:
+        inside = np.flatnonzero(minutes <= limit)
+        parts: list[BaseGeometry] = [*reach.lines(limit), *_legs(homes, means, inside)]
+        if reach.site_reached(limit):
+            parts.append(shapely.Point(place.x[0], place.y[0]))
+        wide = shapely.buffer(np.array(parts, dtype=object), buffer_m, quad_segs=4)
+        area = shapely.union_all(wide)
+        before = _polygons(shapely.union(area if county is None else area & county, before))
+        ids = tuple(homes.ids[k] for k in inside)
+        rows.append((site, mode, limit, len(ids), ids, before))
+    columns = ("site_id", "mode", "minutes", "villages", "village_ids")
+    return gpd.GeoDataFrame(
+        {name: [row[k] for row in rows] for k, name in enumerate(columns)},
+        geometry=[row[5] for row in rows],
+        crs=region.crs,
+    )
+
+
+def path(
+    region: Region,
+    network: RoadNetwork,
+    village: str,
+    site: str,
+    *,
+    mode: str,
+    direction: Literal["there", "back"] = "there",
+) -> Path:
+    """Follow the way of one village to one school.
+
+    Only villages have ways drawn: the way of a student would show a home.
+
+    Parameters
+    ----------
+    region : Region
+        County.
+    network : RoadNetwork
+        Roads in the region's CRS.
+    village : str
+        Id of a village.
+    site : str
+        Id of a school or candidate site.
+    mode : str
+        ``walk_<band>``, ``bus``, ``ebike`` or ``car``.
+    direction : {"there", "back"}, default "there"
+        From home to school, or back.
+
+    Returns
+    -------
+    Path
+        The way; its minutes and metres are those of ``travel_times``.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such village.
+    InputError
+        When a point or a student is given, or the site or mode does not exist.
+    """
+    homes = _village(region, village)
+    place = sites_of(region, [site])
+    means, kmh, settings = _means_for(region, network, mode, homes.then(place))
+    ways = (means.forward, means.backward) if direction == "there" else (
+        means.backward, means.forward
+    )  # fmt: skip
+    routes = trace(network, *ways, means.at, [0], [1])
+    legs = means.at.walk_m[:1] + means.at.walk_m[1:]
+    minutes = float(means.minutes(routes.cost, legs, kmh).astype(np.float32)[0])
+    reached = bool(np.isfinite(minutes))
+    course = _course(network, routes, means, homes, place) if reached else []
+    if reached and not course:
+        # The school stands where the village does.
+        course = [(-1, np.array([[homes.x[0], homes.y[0]]] * 2))]
+    if direction == "back":
+        course = [(own, xy[::-1]) for own, xy in reversed(course)]
+    distance, height = _profile(region, network, course, settings)
+    rise = np.diff(height)
+    rise = rise[np.isfinite(rise)]
+    known = region.elevation is not None and reached
+    travelled = np.abs(routes.end - routes.begin) * lengths(network)[routes.segment]
+    by_class = np.bincount(
+        network.road_class[routes.segment], weights=travelled, minlength=len(network.classes)
+    )
+    names = [network.names[own] for own, _ in course if own >= 0 and network.names[own]]
+    return Path(
+        village_id=village,
+        site_id=site,
+        mode=mode,
+        direction=direction,
+        line=_line(course),
+        minutes=minutes,
+        metres=float(np.float32(routes.metres[0] + legs[0])),
+        home_m=float(means.at.walk_m[0]),
+        site_m=float(means.at.walk_m[1]),
+        classes=tuple(
+            (code, float(m)) for code, m in zip(network.classes, by_class, strict=True) if m > 0
+        ),
+        names=tuple(dict.fromkeys(names)),
+        distance_m=distance,
+        height_m=height,
+        ascent=float(rise[rise > 0].sum()) if known else float("nan"),
+        descent=float(-rise[rise < 0].sum()) if known else float("nan"),
+    )
+
+
+def _means_for(
+    region: Region, network: RoadNetwork, mode: str, places: Places
+) -> tuple[Means, float, Modes]:
+    """Lay out one mode with its points; walking speed of its band, km/h, and the settings."""
+    speed = {f"walk_{band.band}": band.walk_kmh for band in region.bands}
+    if mode not in speed and mode not in RIDES:
+        raise InputError(
+            f"mode = {mode!r}：没有这种方式 / no such mode; one of {', '.join([*speed, *RIDES])}"
+        )
+    settings = modes_of(region)
+    name = WALK if mode in speed else mode
+    (means,) = means_of(network, places.x, places.y, settings, road_classes_of(region), {name})
+    return means, speed.get(mode, 0.0), settings
+
+
+def _village(region: Region, village: str) -> Places:
+    ids = [str(k) for k in region.villages["village_id"]]
+    if isinstance(village, str) and village in ids:
+        return villages_of(region).take([ids.index(village)])
+    students = region.students
+    known = "student_id" in students.columns and village in set(students["student_id"].astype(str))
+    if not isinstance(village, str) or known:
+        raise InputError(
+            "只画村到学校的路径，不画学生或任意点的路径 / ways are drawn for villages only, never "
+            "for a student or a point"
+        )
+    raise NotFoundError(f"villages：没有村 {village} / there is no village {village}")
+
+
+class _Reach:
+    """From which stretches of road a school is reached within a cost."""
+
+    def __init__(self, network: RoadNetwork, means: Means, place: int, kmh: float) -> None:
+        self._network, self._means, self._place, self._kmh = network, means, place, kmh
+        self._cost = node_costs(network, means.forward, means.backward, means.at, place)
+        owner = np.repeat(np.arange(len(network.tail)), np.diff(network.offsets))
+        self._lines = np.asarray(shapely.linestrings(network.shape, indices=owner), dtype=object)
+
+    def _budget(self, minutes: float) -> float:
+        """Cost along the roads that the minutes leave, for one who lives on the road."""
+        leg = float(self._means.at.walk_m[self._place])
+        if self._means.name == WALK:
+            return minutes * self._kmh * 1000.0 / 60.0 - leg
+        access = leg / (self._means.access_kmh * 1000.0 / 60.0)
+        return (minutes - access - self._means.fixed_min) * 60.0
+
+    def site_reached(self, minutes: float) -> bool:
+        """Whether the place itself lies within the minutes."""
+        return self._budget(minutes) >= 0
+
+    def lines(self, minutes: float) -> list[shapely.LineString]:
+        """Stretches of road, whole segments as they are."""
+        budget, means = self._budget(minutes), self._means
+        if not budget >= 0 or not len(self._network.tail):
+            return []
+        tail, head = self._cost[self._network.tail], self._cost[self._network.head]
+        with np.errstate(invalid="ignore"):
+            up_to = np.clip((budget - tail) / means.backward, 0.0, 1.0)
+            beyond = 1.0 - np.clip((budget - head) / means.forward, 0.0, 1.0)
+        up_to = np.where((tail <= budget) & np.isfinite(means.backward), up_to, 0.0)
+        beyond = np.where((head <= budget) & np.isfinite(means.forward), beyond, 1.0)
+        whole = up_to >= beyond
+        found = list(self._lines[whole])
+        for k in np.flatnonzero(~whole & ((up_to > 0) | (beyond < 1))):
+            found += self._stretches(int(k), ((0.0, up_to[k]), (beyond[k], 1.0)))
+        s, f = int(means.at.segment[self._place]), float(means.at.fraction[self._place])
+        if s >= 0 and not whole[s]:
+            # On the school's own segment one need not pass a junction.
+            low = max(f - budget / means.forward[s], 0.0)
+            high = min(f + budget / means.backward[s], 1.0)
+            found += self._stretches(s, ((low, f), (f, high)))
+        return found
+
+    def _stretches(
+        self, segment: int, parts: Sequence[tuple[float, float]]
+    ) -> list[shapely.LineString]:
+        return [
+            shapely.LineString(stretch_shape(self._network, segment, low, high))
+            for low, high in parts
+            if high > low
+        ]
+
+
+def _legs(homes: Places, means: Means, which: npt.NDArray[np.int64]) -> list[shapely.LineString]:
+    """Straight walks of villages to the road."""
+    return [
+        shapely.LineString([(homes.x[k], homes.y[k]), (means.at.x[k], means.at.y[k])])
+        for k in which
+    ]
+
+
+def _county(region: Region) -> BaseGeometry | None:
+    """Outline of the county, where it is known."""
+    if not len(region.boundaries) or "kind" not in region.boundaries.columns:
+        return None
+    outline = region.boundaries.geometry[(region.boundaries["kind"] == "county").to_numpy()]
+    outline = outline[~(outline.isna() | outline.is_empty)]
+    if not len(outline):
+        return None
+    return shapely.union_all(shapely.make_valid(outline.to_numpy()))
+
+
+def _polygons(shape: BaseGeometry) -> BaseGeometry:
+    """Leave the areas of a shape, without lines or points where it merely touched."""
+    parts = shapely.get_parts(shapely.make_valid(shape))
+    return shapely.union_all(parts[shapely.get_type_id(parts) == 3])
+
+
+def _course(
+    network: RoadNetwork, routes: Routes, means: Means, home: Places, place: Places
+) -> list[tuple[int, _Floats]]:
+    """Segment (-1 = off the road) and shape of every stretch from the village to the school."""
+    at = means.at
+    joins = np.column_stack([at.x, at.y])
+    course: list[tuple[int, _Floats]] = []
+    if at.walk_m[0] > 0:
+        course.append((-1, np.array([[home.x[0], home.y[0]], joins[0]])))
+    course += [
+        (int(s), stretch_shape(network, int(s), float(a), float(b)))
+        for s, a, b in zip(routes.segment, routes.begin, routes.end, strict=True)
+    ]
+    if at.walk_m[1] > 0:
+        course.append((-1, np.array([joins[1], [place.x[0], place.y[0]]])))
+    return course
+
+
+def _line(course: Sequence[tuple[int, _Floats]]) -> shapely.LineString:
+    if not course:
+        return shapely.LineString()
+    xy = np.vstack([shape for _, shape in course])
+    fresh = np.concatenate([[True], (np.abs(np.diff(xy, axis=0)) > 1e-6).any(axis=1)])
+    kept = xy[fresh]
+    return shapely.LineString(kept if len(kept) > 1 else np.vstack([kept, kept]))
+
+
+def _profile(
+    region: Region,
+    network: RoadNetwork,
+    course: Sequence[tuple[int, _Floats]],
+    modes: Modes,
+) -> tuple[_Floats, _Floats]:
+    """Heights along the way; on bridges and in tunnels between their ends alone."""
+    if region.elevation is None or not course:
+        return np.zeros(0), np.zeros(0)
+    spots: list[_Floats] = []
+    distances: list[_Floats] = []
+    done = 0.0
+    known = len(network.bridge) == len(network.tail)
+    for own, xy in course:
+        run = np.concatenate([[0.0], np.cumsum(np.hypot(*(xy[1:] - xy[:-1]).T))])
+        count = max(int(np.ceil(run[-1] / modes.walk_slope_step_m)), 1)
+        if own >= 0 and known and network.bridge[own]:
+            count = 1
+        along = np.linspace(0.0, run[-1], count + 1)[1 if spots else 0 :]
+        spots.append(np.column_stack([np.interp(along, run, xy[:, k]) for k in (0, 1)]))
+        distances.append(done + along)
+        done += float(run[-1])
+    where = np.vstack(spots)
+    return np.concatenate(distances), sample(region.elevation, where[:, 0], where[:, 1], region.crs)
