@@ -101,7 +101,7 @@ def make_pool(n: int, most: int) -> Pool:
     Pool
         Nothing in it.
     """
-    size = 1 << int(4 * most).bit_length()
+    size = 1 << int(16 * most).bit_length()
     return Pool(
         bits=np.zeros((most, (n + 63) // 64), dtype=np.uint64),
         site=np.zeros(most, dtype=np.int32),
@@ -204,8 +204,7 @@ def stays_whole(ground: Ground, i: int, site: Int32, mark: Int32, stamp: int, st
 @njit(cache=True, nogil=True)
 def _keep(ground: Ground, pool: Pool, j: int, key: np.uint64, members: Int32, count: int) -> None:
     """Put catchment j into the pool unless it is there."""
-    most = pool.site.size
-    if pool.used[0] >= most:
+    if 2 * pool.used[0] >= pool.table.size:
         return
     key ^= np.uint64(j + 1) * np.uint64(11400714819323198485)
     if key == np.uint64(0):
@@ -217,9 +216,10 @@ def _keep(ground: Ground, pool: Pool, j: int, key: np.uint64, members: Int32, co
             return
         at = (at + np.uint64(1)) & mask
     pool.table[at] = key
-    c = pool.used[0]
+    c = pool.used[0] % pool.site.size  # when full, the oldest makes room
     pool.used[0] += 1
     pool.site[c] = j
+    pool.bits[c] = np.uint64(0)
     value = 0.0
     for p in range(count):
         i = members[p]

@@ -13,6 +13,7 @@ from catchment.optimise import annealing, flow, regions, witness
 from catchment.optimise.annealing import Ground
 from catchment.optimise.contiguity import adjacency
 from catchment.optimise.dice import dice
+from catchment.optimise.partition import Store
 from catchment.optimise.solution import Solution, Status
 
 Bool = npt.NDArray[np.bool_]
@@ -52,6 +53,9 @@ def solve(
         The best plan met.
     """
     n, m = cost.shape
+    until = time.perf_counter()
+    _warm_up()
+    until = began + time_limit + time.perf_counter() - until
     indptr, indices = adjacency(neighbours, n)
     shut = (capacity <= 0) | ~np.isfinite(cost).any(axis=0)
     allowed = np.where(shut, np.inf, cost)
@@ -72,7 +76,7 @@ def solve(
             )
         )
     proved = bool(said)
-    best, over = _search(ground, start, price, bound, began, time_limit, seed)
+    best, over = _search(ground, start, price, bound, until, time_limit, seed)
     if over > 0:
         best = peel(ground, best)
         out = np.flatnonzero(best < 0)
@@ -148,12 +152,36 @@ def _relaxation(
     return flow.dual_value(kept, demand, capacity, state.price), state.price, []
 
 
+def _rates(ground: Ground, price: Float64) -> Float64:
+    """Return what each unit pays in the splittable assignment, site price included."""
+    paid = (ground.weight + ground.demand[:, None] * price).min(axis=1)
+    homes = np.flatnonzero(ground.fixed >= 0)
+    at = ground.fixed[homes]
+    paid[homes] = ground.weight[homes, at] + ground.demand[homes] * price[at]
+    return np.where(np.isfinite(paid), paid, 0.0)
+
+
+def _warm_up() -> None:
+    """Compile the loops (first call on a machine), so that it does not eat the time limit."""
+    line = csr_matrix(np.array([[0, 1, 0], [0, 0, 1], [0, 0, 0]], dtype=bool))
+    indptr, indices = adjacency(line, 3)
+    fixed = np.array([0, -1, 1], dtype=np.int32)
+    ground = annealing.make_ground(
+        np.ones((3, 2)), np.ones(3), np.full(2, 2.0), indptr, indices, fixed
+    )
+    site = np.array([0, 0, 1], dtype=np.int32)
+    full, halt = np.ones(2, dtype=bool), np.zeros(1, dtype=bool)
+    pool = annealing.make_pool(3, 1)
+    annealing.anneal(ground, site, 1.0, 1.0, 0.1, 1, 0.3, 0.1, full, -np.inf, dice(0), pool, halt)
+    flow.solve(flow.new_flow(np.ones((3, 2)), np.full(2, 2.0)), np.ones(3), 0.0)
+
+
 def _search(
     ground: Ground,
     start: Int32,
     price: Float64,
     bound: float,
-    began: float,
+    until: float,
     time_limit: float,
     seed: int,
 ) -> tuple[Int32, float]:
@@ -164,11 +192,13 @@ def _search(
         ground=ground,
         scale=regions.measure(ground, start, price),
         seed=seed,
-        until=began + time_limit,
+        until=until,
         start=start,
         budget=int(PACE * min(time_limit, 1e4)),
+        bound=bound if np.isfinite(bound) else -np.inf,
+        store=Store(_rates(ground, price), np.where(price > 0, price * ground.capacity, 0.0)),
     )
-    regions.run(search, goal=bound)
+    regions.run(search)
     best = search.best()
     # a last descent: units without demand go where they cost least
     full = np.ones(ground.capacity.size, dtype=bool)

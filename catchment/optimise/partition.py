@@ -7,54 +7,131 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 
 from catchment.optimise.annealing import Pool
+from catchment.optimise.dice import UInt64
 from catchment.optimise.milp import solve_milp
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 
-ADDED = 3000  # columns added to the linear program at a time
-MOST = 12000  # columns in the whole-number program
+STORED = 20_000  # catchments kept
+ADDED = 2_000  # columns added to the linear program at a time
+MOST = 3_000  # columns in the whole-number program
+NODES = 100  # nodes of its search tree
 
 
 class Columns(NamedTuple):
-    """Catchments as rows of a 0/1 matrix over units, with site and weight."""
+    """Catchments as rows of a 0/1 matrix over units, with site, weight and excess."""
 
     table: csr_matrix
     site: Int32
     weight: Float64
+    excess: Float64
 
 
-def columns_of(pools: list[Pool], n: int) -> Columns:
-    """Return the catchments of several pools without repeats.
+class Store:
+    """Catchments met so far, the most promising ones."""
 
-    Parameters
-    ----------
-    pools : list of Pool
-        What was met.
-    n : int
-        Number of units.
+    def __init__(self, rate: Float64, fee: Float64) -> None:
+        """Begin empty.
 
-    Returns
-    -------
-    Columns
-        Sorted, so that the order of the pools does not matter.
-    """
-    bits = np.concatenate([pool.bits[: pool.used[0]] for pool in pools])
-    site = np.concatenate([pool.site[: pool.used[0]] for pool in pools])
-    weight = np.concatenate([pool.weight[: pool.used[0]] for pool in pools])
-    keyed = np.column_stack([bits, site.astype(np.uint64)])
-    _, keep = np.unique(keyed, axis=0, return_index=True)
-    flags = np.unpackbits(bits[keep].view(np.uint8), axis=1, bitorder="little")[:, :n]
-    return Columns(csr_matrix(flags, dtype=np.float64), site[keep], weight[keep])
+        Parameters
+        ----------
+        rate : (n,) float64
+            What each unit pays in the splittable assignment.
+        fee : (m,) float64
+            What each site gives back: price x capacity.
+        """
+        self._rate, self._fee = rate, fee
+        words = (rate.size + 63) // 64
+        self._bits = np.zeros((0, words), dtype=np.uint64)
+        self._site = np.zeros(0, dtype=np.int32)
+        self._weight = np.zeros(0)
+        self._fresh: list[Pool] = []
+        self._plans: list[tuple[UInt64, Int32, Float64]] = []
+
+    def add(self, pool: Pool) -> None:
+        """Take in what a run met.
+
+        Parameters
+        ----------
+        pool : Pool
+            Catchments.
+        """
+        if pool.used[0]:
+            self._fresh.append(pool)
+
+    def add_plan(self, site: Int32, weight: Float64, capacity: Float64, demand: Float64) -> None:
+        """Take in the catchments of a plan that keep their capacity.
+
+        Parameters
+        ----------
+        site : (n,) int32
+            The plan.
+        weight : (n, m) float64
+            Demand x cost.
+        capacity, demand : (m,) and (n,) float64
+            Places and demand.
+        """
+        m = capacity.size
+        flags = np.zeros((m, self._bits.shape[1] * 64), dtype=bool)
+        served = np.flatnonzero(site >= 0)
+        flags[site[served], served] = True
+        load = np.bincount(site[served], demand[served], minlength=m)
+        value = np.bincount(site[served], weight[served, site[served]], minlength=m)
+        good = flags.any(axis=1) & (load <= capacity + 1e-9 * (1.0 + demand.sum()))
+        bits = np.packbits(flags[good], axis=1, bitorder="little").view(np.uint64)
+        self._plans.append((bits, np.flatnonzero(good).astype(np.int32), value[good]))
+
+    def columns(self, room: float) -> Columns:
+        """Return what may be part of a plan within reach, without repeats, best first.
+
+        A catchment that alone exceeds its share of the lower bound by more than the gap
+        between plan and bound cannot be part of a better plan.
+
+        Parameters
+        ----------
+        room : float
+            Weight of the best plan less the lower bound.
+
+        Returns
+        -------
+        Columns
+            At most ``STORED``.
+        """
+        ends = [min(int(pool.used[0]), pool.site.size) for pool in self._fresh]
+        parts = list(zip(self._fresh, ends, strict=True))
+        plans = self._plans
+        bits = np.concatenate(
+            [*(p[0] for p in plans), self._bits, *(pool.bits[:end] for pool, end in parts)]
+        )
+        site = np.concatenate(
+            [*(p[1] for p in plans), self._site, *(pool.site[:end] for pool, end in parts)]
+        )
+        weight = np.concatenate(
+            [*(p[2] for p in plans), self._weight, *(pool.weight[:end] for pool, end in parts)]
+        )
+        first = np.arange(site.size) < sum(p[1].size for p in plans)
+        self._fresh, self._plans = [], []
+        n = self._rate.size
+        _, keep = np.unique(
+            np.column_stack([bits, site.astype(np.uint64)]), axis=0, return_index=True
+        )
+        bits, site, weight, first = bits[keep], site[keep], weight[keep], first[keep]
+        flags = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")[:, :n]
+        table = csr_matrix(flags, dtype=np.float64)
+        excess = weight - table @ self._rate + self._fee[site]
+        order = np.lexsort((excess, ~first))  # the catchments of plans come first
+        order = order[first[order] | (excess[order] <= room * (1 + 1e-9) + 1e-9)][:STORED]
+        self._bits, self._site, self._weight = bits[order], site[order], weight[order]
+        return Columns(table[order], site[order], weight[order], excess[order])
 
 
 def best_partition(
     columns: Columns,
-    m: int,
     must: npt.NDArray[np.bool_],
     plan: Int32,
     value: float,
@@ -68,8 +145,6 @@ def best_partition(
     ----------
     columns : Columns
         Catchments to choose from.
-    m : int
-        Number of sites.
     must : (m,) bool
         Sites that need a catchment; the others may have none.
     plan : (n,) int32
@@ -91,26 +166,23 @@ def best_partition(
         Lower bound on what these catchments can give, -inf where not computed.
     """
     count, n = columns.table.shape
+    m = must.size
     seat = csr_matrix((np.ones(count), (np.arange(count), columns.site)), shape=(count, m))
-    lower = np.concatenate([np.ones(n), must.astype(np.float64)])
+    covered = np.asarray(columns.table.sum(axis=0)).ravel() > 0
+    lower = np.concatenate([covered.astype(np.float64), must.astype(np.float64)])
     upper = np.ones(n + m)
-    from scipy.sparse import hstack
-
     table = hstack([columns.table, seat]).tocsr()
     inside = np.zeros(count, dtype=bool)
+    inside[:ADDED] = True
     # the plan's own catchments make the first linear program solvable
-    for j in range(m):
-        units = np.flatnonzero(plan == j)
-        rows = np.flatnonzero(columns.site == j)
-        same = np.asarray(columns.table[rows][:, units].sum(axis=1)).ravel() == units.size
-        exact = same & (np.diff(columns.table.indptr)[rows] == units.size)
-        inside[rows[exact]] = True
-    spread = (
-        columns.weight
-        - np.bincount(columns.site, columns.weight, minlength=m)[columns.site]
-        / np.maximum(1, np.bincount(columns.site, minlength=m))[columns.site]
+    size = np.diff(columns.table.indptr)
+    own = np.bincount(
+        np.repeat(np.arange(count), size),
+        plan[columns.table.indices] == np.repeat(columns.site, size),
+        minlength=count,
     )
-    inside[np.argsort(spread, kind="stable")[:ADDED]] = True
+    inside[(own == size) & (size == np.bincount(plan[plan >= 0], minlength=m)[columns.site])] = True
+    slack = 1e-7 * (1.0 + abs(value) / m)
     while True:
         chosen = np.flatnonzero(inside)
         left = until - time.perf_counter()
@@ -120,7 +192,6 @@ def best_partition(
         if answer.status != "optimal" or answer.row_dual is None:
             return None, np.inf, -np.inf
         reduced = columns.weight - table @ answer.row_dual
-        slack = 1e-7 * (1.0 + abs(value) / m)
         wanting = np.flatnonzero((reduced < -slack) & ~inside)
         if not wanting.size:
             break
@@ -142,7 +213,7 @@ def best_partition(
         time_limit=until - time.perf_counter(),
         presolve=False,
         seed=seed,
-        options={"objective_bound": value, "mip_heuristic_effort": 0.2},
+        options={"objective_bound": value, "mip_max_nodes": NODES},
     )
     if answer.x is None or answer.objective >= value * (1 - 1e-12):
         return None, np.inf, bound

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from catchment.optimise.annealing import Ground, Pool, anneal, make_pool
 from catchment.optimise.dice import dice
+from catchment.optimise.partition import Store, best_partition
 
 Bool = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
@@ -27,6 +28,11 @@ CHAINS, BRANCHES = 0.3, 0.1  # shares of proposals
 STARTS = 6  # runs from the grown plan
 LENGTH = 5_000  # proposals per unit of a run from the grown plan; the first two are shorter
 AGAIN = 5_000  # proposals per unit of a region, times 1/3 to 3
+MET = 500  # catchments a run may hand over
+NEAR = 1.002  # those of states of up to this weight, relative to the plan it began with
+RUNNING = 4  # plans worked on at a time
+PATIENCE = 60  # tasks without gain after which a plan, unless the best, is given up
+JOIN = 100  # tasks between attempts to put a plan together from catchments met
 STALLED = 1500  # tasks without a better plan after which the search ends
 
 
@@ -38,7 +44,7 @@ class Scale(NamedTuple):
     demand: float
 
 
-@dataclass
+@dataclass(eq=False)
 class Plan:
     """A plan in the running; ``rank`` is overload, then weight."""
 
@@ -46,12 +52,28 @@ class Plan:
     value: float
     over: float
     born: int
-    tried: int = 0
+    idle: int = 0
 
     @property
     def rank(self) -> tuple[float, float, int]:
         """Order of plans: the first is the best."""
         return (self.over, self.value, self.born)
+
+
+class Found(NamedTuple):
+    """What a task brings: plan, weight, overload, catchments met."""
+
+    site: Int32
+    value: float
+    over: float
+    pool: Pool | None
+
+
+class Task(NamedTuple):
+    """A task in flight: the plan it began with, and its coming result."""
+
+    parent: Plan | None
+    result: Future[Found | None]
 
 
 @dataclass
@@ -60,12 +82,13 @@ class Search:
 
     ground: Ground
     scale: Scale
+    store: Store
     seed: int
     until: float
     start: Int32
     budget: int
+    bound: float
     plans: list[Plan] = field(default_factory=list)
-    pools: list[Pool] = field(default_factory=list)
     made: int = 0
     taken: int = 0
     last_gain: int = 0
@@ -106,67 +129,79 @@ def measure(ground: Ground, site: Int32, price: Float64) -> Scale:
     return Scale(typical, max(dearest, typical / mean), mean)
 
 
-def run(search: Search, *, goal: float) -> None:
-    """Search until the time is over, the goal is reached or nothing better is found for long.
+def run(search: Search) -> None:
+    """Search until the time is over, the bound is reached or nothing better is found for long.
 
     Parameters
     ----------
     search : Search
         Changed in place.
-    goal : float
-        Weight that cannot be beaten.
     """
-    flying: deque[tuple[Plan | None, Future[tuple[Int32, float, float, Pool]]]] = deque()
+    flying: deque[Task] = deque()
+    joint: Task | None = None
     with ThreadPoolExecutor(max_workers=2) as workers:
-        while True:
-            stalled = search.taken - search.last_gain > STALLED
-            done = bool(search.plans) and (
-                search.best().over == 0.0 and search.best().value <= goal * (1 + 1e-12)
-            )
-            if stalled or done or search.halt[0]:
-                search.halt[0] = True
-                break
+        while not search.halt[0]:
             while len(flying) < AHEAD:
                 flying.append(_launch(search, workers))
-            parent, future = flying.popleft()
-            try:
-                result = future.result(timeout=max(0.0, search.until - time.perf_counter()))
-            except TimeoutError:
-                search.halt[0] = True  # running tasks end within microseconds
-                result = future.result()
-            _take_in(search, parent, *result)
+            task = flying.popleft()
+            _take_in(search, task.parent, _await(search, task))
+            if joint is not None and search.taken % JOIN == JOIN - 1:
+                _take_in(search, None, _await(search, joint))
+                joint = None
+            if search.taken % JOIN == 0 and search.best().over == 0.0:
+                joint = _join(search, workers)
+            best = search.best()
+            stalled = search.taken - search.last_gain > STALLED
+            if stalled or (best.over == 0.0 and best.value <= search.bound * (1 + 1e-12)):
+                search.halt[0] = True
+        if joint is not None:
+            _take_in(search, None, joint.result.result())
 
 
-def _launch(
-    search: Search, workers: ThreadPoolExecutor
-) -> tuple[Plan | None, Future[tuple[Int32, float, float, Pool]]]:
-    """Start the next task: a run from the grown plan, or a region of a plan in the running."""
-    task = search.made
+def _await(search: Search, task: Task) -> Found | None:
+    """Return the result of a task; when the time is over, tell all tasks to end."""
+    try:
+        return task.result.result(timeout=max(0.0, search.until - time.perf_counter()))
+    except TimeoutError:
+        search.halt[0] = True  # compiled loops end within microseconds
+        return task.result.result()
+
+
+def _launch(search: Search, workers: ThreadPoolExecutor) -> Task:
+    """Start the next task: a run of the whole, or a region of a plan in the running."""
+    number = search.made
     search.made += 1
-    rng = np.random.default_rng([search.seed, task])
-    ground, scale = search.ground, search.scale
+    rng = np.random.default_rng([search.seed, number])
+    ground, scale, halt = search.ground, search.scale, search.halt
     n, m = ground.weight.shape
-    if task < STARTS or not search.plans:
+    parent: Plan | None = None
+    keep = -np.inf
+    region = np.ones(m, dtype=bool)
+    length = LENGTH * n
+    if number < STARTS or len(search.plans) < 2:
+        site = search.start
         penalty = scale.price * 2.0 ** rng.uniform(2.0, 4.5)
         hot = 0.3 * penalty * scale.demand
-        length = min((LENGTH if task > 1 else LENGTH // 5) * n, search.budget)
-        region = np.ones(m, dtype=bool)
-        site, parent = search.start.copy(), None
+        length = length if number > 1 else length // 5
     else:
-        parent = _choose(search, rng)
         penalty = scale.price * 2.0 ** rng.uniform(1.0, 4.5)
         hot = scale.shift * 10.0 ** rng.uniform(-0.5, 1.2)
-        region = _cluster(ground, parent.site, int(rng.integers(3, 13)), rng)
-        units = int(region[parent.site[parent.site >= 0]].sum())
-        length = min(int(units * AGAIN * 3.0 ** rng.uniform(-1.0, 1.0)), search.budget)
-        site = parent.site.copy()
+        if len(search.plans) < RUNNING:
+            site = search.best().site
+            hot = scale.shift * 10.0 ** rng.uniform(0.5, 1.5)
+        else:
+            parent = _choose(search, rng)
+            site, keep = parent.site, parent.value * NEAR
+            region = _cluster(ground, site, int(rng.integers(3, 13)), rng)
+            units = int(region[site[site >= 0]].sum())
+            length = int(units * AGAIN * 3.0 ** rng.uniform(-1.0, 1.0))
+    length = min(length, search.budget)
     cold = min(0.1 * scale.shift, hot)
     stream = dice(int(rng.integers(2**62)))
+    site = site.copy()
 
-    halt = search.halt
-
-    def work() -> tuple[Int32, float, float, Pool]:
-        pool = make_pool(1, 1)
+    def work() -> Found:
+        pool = make_pool(n, MET)
         found = anneal(
             ground,
             site,
@@ -177,40 +212,73 @@ def _launch(
             CHAINS,
             BRANCHES,
             region,
-            -np.inf,
+            keep,
             stream,
             pool,
             halt,
         )
-        return (*found, pool)
+        return Found(*found, pool)
 
-    return parent, workers.submit(work)
+    return Task(parent, workers.submit(work))
+
+
+def _join(search: Search, workers: ThreadPoolExecutor) -> Task:
+    """Start putting a plan together from catchments met."""
+    for plan in search.plans:
+        search.store.add_plan(
+            plan.site, search.ground.weight, search.ground.capacity, search.ground.demand
+        )
+    best = search.best()
+    columns = search.store.columns(best.value - search.bound)
+    site, value = best.site.copy(), best.value
+    must = search.ground.root >= 0
+
+    def work() -> Found | None:
+        better, weight, _ = best_partition(
+            columns, must, site, value, until=search.until, seed=search.seed
+        )
+        return None if better is None else Found(better, weight, 0.0, None)
+
+    return Task(None, workers.submit(work))
 
 
 def _choose(search: Search, rng: np.random.Generator) -> Plan:
-    """Choose a plan to work on: the best half of the time, else any in the running."""
-    plans = sorted(search.plans, key=lambda plan: plan.rank)
-    keep = max(2, 6 - (search.taken - STARTS) // 100)
-    del plans[keep:]
-    search.plans = plans
-    if rng.random() < 0.5:
-        return plans[0]
-    return plans[int(rng.integers(len(plans)))]
+    """Choose a plan to work on: the best often while it gains, else any in the running."""
+    best = search.best()
+    if rng.random() < (0.5 if best.idle < PATIENCE else 0.2):
+        return best
+    return search.plans[int(rng.integers(len(search.plans)))]
 
 
-def _take_in(
-    search: Search, parent: Plan | None, site: Int32, value: float, over: float, pool: Pool
-) -> None:
+def _take_in(search: Search, parent: Plan | None, found: Found | None) -> None:
     """Let a result take the place of the plan it came from where it is at least as good."""
-    search.taken += 1
+    if found is None:
+        return
     before = search.best().rank[:2] if search.plans else (np.inf, np.inf)
+    if found.pool is not None:
+        search.taken += 1
+        search.store.add(found.pool)
     if parent is None:
-        search.plans.append(Plan(site, value, over, search.taken))
-    elif (over, value) <= (parent.over, parent.value):
-        parent.site, parent.value, parent.over = site, value, over
-    after = search.best().rank[:2]
-    if after[0] < before[0] or after[1] < before[1] - 1e-12 * abs(before[1]):
+        search.plans.append(Plan(found.site, found.value, found.over, search.taken))
+    else:
+        gained = _better((found.over, found.value), (parent.over, parent.value))
+        parent.idle = 0 if gained else parent.idle + 1
+        if (found.over, found.value) <= (parent.over, parent.value):
+            parent.site, parent.value, parent.over = found.site, found.value, found.over
+    best = search.best()
+    if _better(best.rank[:2], before):
         search.last_gain = search.taken
+    search.plans.sort(key=lambda plan: plan.rank)
+    stale = [plan for plan in search.plans if plan.idle > PATIENCE and plan is not best]
+    if stale or len(search.plans) > STARTS:
+        search.plans.remove(stale[-1] if stale else search.plans[-1])
+
+
+def _better(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether a plan has less overload, or the same and clearly less weight."""
+    return one[0] < other[0] or (
+        one[0] == other[0] and one[1] < other[1] - 1e-12 * max(1.0, abs(one[1]))
+    )
 
 
 def _cluster(ground: Ground, site: Int32, size: int, rng: np.random.Generator) -> Bool:
