@@ -11,12 +11,12 @@ from typing import Any
 
 from catchment.errors import InputError, NotFoundError
 from catchment.run import Run, execute, names_of_sites
-from catchment.views.files import write_bytes
+from catchment.views.files import write_bytes, write_text
 from catchment.views.geopackage import write_geopackage
 from catchment.views.maps import write_map
 from catchment.views.parents import write_parents
 from catchment.views.report import write_report
-from catchment.views.tables import frame_csv
+from catchment.views.tables import frame_csv, write_tables
 from catchment.views.workbook import write_ledger
 
 
@@ -55,9 +55,8 @@ def write_run(
     folder.mkdir(parents=True, exist_ok=True)
     written = [
         write_geopackage(run, folder / "plan.gpkg", lang=lang),
-        write_bytes(folder / "indicators.csv", frame_csv(run.indicators).encode("utf-8")),
-        write_bytes(folder / "findings.csv", frame_csv(run.findings).encode("utf-8")),
-        write_bytes(folder / "explanations.csv", frame_csv(run.explanations).encode("utf-8")),
+        *write_tables(run, folder),
+        write_text(folder / "explanations.csv", frame_csv(run.explanations)),
         write_ledger(run, folder / "ledger.xlsx", lang=lang),
         write_map(run, folder / "map.html", lang=lang, tiles=tiles, tianditu_key=tianditu_key),
         write_parents(run, folder / "parents.html", lang=lang),

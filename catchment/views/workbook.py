@@ -1,4 +1,4 @@
-"""The ledger workbook and the flat tables of a run.
+"""The ledger workbook of a run.
 
 Every text is stored as text: the writer's guesses at formulas and addresses are switched off.
 Rows bear stable codes, so that a workbook edited by people can be matched when it is read back.
@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import xlsxwriter
 
 from catchment.run import Run
 from catchment.views import chapters, charts
 from catchment.views.facts import figure, rows_of, text_column
 from catchment.views.files import steady_zip, write_bytes
-from catchment.views.plain import guarded, plain
+from catchment.views.plain import plain
 from catchment.views.story import Story, digest_of, rules_of, tell
 
 LONGEST_CELL = 2000
@@ -29,8 +28,6 @@ WAYS = ("free_room", "teacher", "neighbour", "extra_rooms", "new_site")
 STATES = ("open", "forecast", "planned", "doing", "struck_off")
 DECISIONS = ("keep", "close", "downgrade", "expand", "build", "reopen")
 SMALLEST_DATE = dt.date(2000, 1, 1)
-
-INDICATOR_COLUMNS = ("indicator", "unit", "scope", "id", "year", "value", "plan")
 
 
 @dataclass(frozen=True)
@@ -155,60 +152,6 @@ def ledger_bytes(run: Run, *, lang: str = "zh") -> bytes:
     _write_dictionary(story, dictionary, sheets, looks)
     book.close()
     return steady_zip(out.getvalue())
-
-
-def write_tables(run: Run, folder: Path) -> list[Path]:
-    """Write ``indicators.csv`` and ``findings.csv`` for spreadsheets and other programs.
-
-    Parameters
-    ----------
-    run : Run
-        A finished run.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    list of Path
-        The two files: UTF-8 with a byte order mark; text that begins like a formula is guarded by
-        an apostrophe, numbers stand in full.
-    """
-    found = run.findings if len(run.findings.columns) else pd.DataFrame(columns=["code", "result"])
-    return [
-        write_bytes(folder / "indicators.csv", _csv(_ordered(run.indicators))),
-        write_bytes(folder / "findings.csv", _csv(found)),
-    ]
-
-
-def _ordered(table: pd.DataFrame) -> pd.DataFrame:
-    return table.reindex(columns=list(INDICATOR_COLUMNS))
-
-
-def _csv(table: pd.DataFrame) -> bytes:
-    lines = [",".join(_field(guarded(column)) for column in table.columns)]
-    lines += [
-        ",".join(_field(_value(value)) for value in row)
-        for row in table.itertuples(index=False, name=None)
-    ]
-    return ("\ufeff" + "\r\n".join(lines) + "\r\n").encode("utf-8")
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool) or type(value).__name__ == "bool_":
-        return "true" if value else "false"
-    number = _number(value) if not isinstance(value, str) else None
-    if number is None:
-        return guarded(value)
-    if number == int(number) and abs(number) < 1e15:
-        return str(int(number))
-    # Six significant decimals at least, never an exponent that a spreadsheet might round.
-    return f"{number:.6f}".rstrip("0").rstrip(".")
-
-
-def _field(text: str) -> str:
-    if any(mark in text for mark in ',"\r\n'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
 
 
 def _number(value: Any) -> float | None:

@@ -8,10 +8,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+
 from catchment import indicators
 from catchment.region.model import Source
 from catchment.run import Run
-
 from tests.views.map_county import build_run
 
 HOSTILE_TEXT = (

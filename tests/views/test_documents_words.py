@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from catchment.errors import CatchmentError
 from catchment.views import words as table
 from catchment.views.files import steady_zip, write_atomically, write_bytes
 from catchment.views.plain import decimal, guarded, percent, plain, whole
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 VIEWS = Path(table.__file__).parent
 MINE = (
