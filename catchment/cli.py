@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -331,6 +332,132 @@ def report(run: Path, lang: Lang = "zh") -> None:
         result = reload_run(run, progress=tell)
         tell("报告 / report")
         written = write_report(result, run, lang=lang)
+    _say(
+        lang,
+        "已写入 " + "、".join(str(p) for p in written),
+        "wrote " + ", ".join(str(p) for p in written),
+    )
+
+
+@app.command()
+def cohorts(
+    region: Path,
+    years: Annotated[int, typer.Option(help="推算年数 / years to carry on")] = 10,
+    base: Annotated[int | None, typer.Option(help="基年 / base year")] = None,
+    migration: Annotated[
+        float, typer.Option(help="每年迁入县城的比例 / share that moves to town a year")
+    ] = 0.0,
+    seed: int = 0,
+    out: Out = None,
+    lang: Lang = "zh",
+) -> None:
+    """推算今后各年学生数（高、中、低方案）/ children of the years to come, in three variants."""
+    from catchment.region.read import read_region
+    from catchment.views.registers import project_cohorts, write_cohorts
+
+    _check_lang(lang)
+    with _progress() as tell:
+        tell("读取县域数据 / reading the county")
+        county = read_region(region)
+        tell("队列推算 / cohorts")
+        result = project_cohorts(county, years, base=base, migration=migration, seed=seed)
+        written = write_cohorts(result, county, out or Path("runs") / "cohorts")
+    for note in result.notes:
+        _console().print(escape(f"· {note}"))
+    _wrote(written, lang)
+
+
+@app.command()
+def ledger(
+    run: Path,
+    previous: Annotated[
+        Path | None, typer.Option(help="上期台账，接续 / earlier ledger to be continued")
+    ] = None,
+    target: Annotated[str, typer.Option(help="over_standard、large 或 / or super_large")] = "large",
+    transfers: Annotated[
+        bool, typer.Option("--transfers", help="允许在校班级整体调整 / cohorts at school may move")
+    ] = False,
+    time_limit: float = 10.0,
+    lang: Lang = "zh",
+) -> None:
+    """大班额销号：接续上期台账并排出逐年消除计划 / continue the ledger, plan the elimination."""
+    from datetime import datetime
+
+    from catchment.views.files import write_text
+    from catchment.views.folder import reload_run
+    from catchment.views.registers import continue_ledger, elimination_of, write_elimination
+    from catchment.views.tables import frame_csv
+
+    _check_lang(lang)
+    written = []
+    with _progress() as tell:
+        result = reload_run(run, progress=tell)
+        tell("消除计划 / elimination plan")
+        plan = elimination_of(result, target=target, transfers=transfers, time_limit=time_limit)
+        written += write_elimination(plan, run)
+        if previous is not None:
+            today = datetime.now(UTC).astimezone().date()
+            carried = continue_ledger(result, previous, today)
+            for name, table in (
+                ("ledger-continued.csv", carried.table),
+                ("ledger-problems.csv", carried.problems),
+                ("ledger-new.csv", carried.new),
+            ):
+                written.append(write_text(run / name, frame_csv(table)))
+    _say(
+        lang,
+        f"消除计划（{plan.status}）：调整 {plan.moved} 名学生，新增 {plan.new_rooms} 间教室，"
+        f"仍超 {plan.excess} 人，{len(plan.blocked)} 处受阻",
+        f"elimination plan ({plan.status}): {plan.moved} students moved, {plan.new_rooms} rooms added, "
+        f"{plan.excess} students still above, {len(plan.blocked)} places stand in the way",
+    )
+    if previous is not None:
+        _say(
+            lang,
+            f"零增量：{'是' if carried.zero_growth else '否'}（新增 {len(carried.new)} 个班）；"
+            f"上期台账问题 {len(carried.problems)} 条",
+            f"zero growth: {'yes' if carried.zero_growth else 'no'} ({len(carried.new)} new classes); "
+            f"{len(carried.problems)} problems in the earlier ledger",
+        )
+    _wrote(written, lang)
+
+
+@app.command()
+def survey(
+    run: Path,
+    read: Annotated[
+        Path | None, typer.Option("--read", help="读回已填的摸底表 / read a filled survey back")
+    ] = None,
+    out: Out = None,
+    lang: Lang = "zh",
+) -> None:
+    """摸清底数：写出预填的摸底表，或读回并统计缺项 / baseline survey forms, out and back."""
+    from catchment.views.files import write_text
+    from catchment.views.folder import reload_run
+    from catchment.views.registers import survey_read, write_survey
+    from catchment.views.tables import frame_csv
+
+    _check_lang(lang)
+    if read is None:
+        with _progress() as tell:
+            result = reload_run(run, progress=tell)
+        _wrote([write_survey(result, (out or run) / "survey.xlsx")], lang)
+        return
+    found = survey_read(read)
+    target = out or run
+    written = [
+        write_text(target / "survey-problems.csv", frame_csv(found.problems)),
+        write_text(target / "survey-missing.csv", frame_csv(found.missing)),
+    ]
+    _say(
+        lang,
+        f"问题 {len(found.problems)} 条，尚缺 {int(found.missing['cells_missing'].sum())} 项",
+        f"{len(found.problems)} problems, {int(found.missing['cells_missing'].sum())} items missing",
+    )
+    _wrote(written, lang)
+
+
+def _wrote(written: Sequence[Path], lang: str) -> None:
     _say(
         lang,
         "已写入 " + "、".join(str(p) for p in written),

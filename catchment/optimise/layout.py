@@ -135,6 +135,43 @@ def scenario_plan(
     )
 
 
+def recorded_plan(
+    problem: Problem,
+    site_of: Int32,
+    method: str,
+    *,
+    bound: float = float("nan"),
+    seed: int = 0,
+    notes: tuple[str, ...] = (),
+) -> Plan:
+    """Rebuild a plan from a recorded assignment, without searching again.
+
+    Parameters
+    ----------
+    problem : Problem
+        The question.
+    site_of : (n, t) int32
+        Site of each group, -1 = unserved.
+    method : str
+        Method that made it.
+    bound : float
+        Its bound.
+    seed : int
+        Its seed.
+    notes : tuple of str
+        Its notes.
+
+    Returns
+    -------
+    Plan
+        Classes, modes and objective computed anew.
+    """
+    started = time.perf_counter()
+    return _finish(
+        problem, problem.must_open, site_of, method, started, seed, "feasible", bound, notes
+    )
+
+
 @dataclass(frozen=True)
 class Note:
     """One thing a method had to do in one year, told once a band over all years.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from catchment import __version__, indicators
@@ -21,8 +22,10 @@ from catchment.network.cells import neighbours, village_cells
 from catchment.network.graph import RoadNetwork
 from catchment.network.load import load_network
 from catchment.network.travel import travel_times
-from catchment.optimise.layout import scenario_plan, today_plan
+from catchment.optimise.layout import recorded_plan, scenario_plan, today_plan
 from catchment.places.needs import smaller_classes
+from catchment.plan import Plan
+from catchment.problem import Problem
 from catchment.region.model import Region
 from catchment.region.read import read_region
 from catchment.rules import books, rule
@@ -45,7 +48,13 @@ _OWN_TABLES = (
 )
 
 
-def execute(path: Path, *, set_aside: bool = False, progress: Progress | None = None) -> Run:
+def execute(
+    path: Path,
+    *,
+    set_aside: bool = False,
+    recorded: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Run:
     """Read a recipe and its county, and carry out the whole main job.
 
     Parameters
@@ -54,6 +63,8 @@ def execute(path: Path, *, set_aside: bool = False, progress: Progress | None = 
         Recipe (TOML); the county's place is relative to it.
     set_aside : bool
         Whether rows in error are set aside and counted as rejected; otherwise they stop the run.
+    recorded : mapping, optional
+        Record of an earlier run (``run.json``): its plan is taken as it is, nothing is searched.
     progress : callable, optional
         Told a line of text before each step.
 
@@ -72,7 +83,7 @@ def execute(path: Path, *, set_aside: bool = False, progress: Progress | None = 
     _tell(progress, "读取县域数据 / reading the county")
     region = read_region(folder, set_aside=set_aside)
     recipe = hashlib.sha256(path.read_bytes()).hexdigest()
-    return run_scenario(scenario, region, recipe=recipe, progress=progress)
+    return run_scenario(scenario, region, recipe=recipe, recorded=recorded, progress=progress)
 
 
 def run_scenario(
@@ -80,6 +91,7 @@ def run_scenario(
     region: Region,
     *,
     recipe: str = "",
+    recorded: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Carry out a recipe on a county that has been read.
@@ -92,6 +104,8 @@ def run_scenario(
         The county.
     recipe : str
         SHA-256 of the recipe's file, for provenance.
+    recorded : mapping, optional
+        Record of an earlier run of the same recipe on the same layers.
     progress : callable, optional
         Told a line of text before each step.
 
@@ -120,16 +134,19 @@ def run_scenario(
             class_size=smaller_classes(problem.class_size, scenario.class_size)
         )
     _tell(progress, "方案 / plan")
-    plan = scenario_plan(
-        problem,
-        scenario.method.assignment,
-        connected=scenario.method.connected,
-        stay_minutes=scenario.method.stay_minutes,
-        start=start_of(scenario),
-        time_limit=scenario.time_limit,
-        seed=scenario.seed,
-        progress=progress,
-    )
+    if recorded is None:
+        plan = scenario_plan(
+            problem,
+            scenario.method.assignment,
+            connected=scenario.method.connected,
+            stay_minutes=scenario.method.stay_minutes,
+            start=start_of(scenario),
+            time_limit=scenario.time_limit,
+            seed=scenario.seed,
+            progress=progress,
+        )
+    else:
+        plan = _recorded(problem, recorded)
     _tell(progress, "核查 / checks")
     conservation = conserve(problem, plan, region)
     book = books.read_books(scenario.rules.books, county_folder=region.folder)
@@ -180,6 +197,31 @@ def run_scenario(
 def _tell(progress: Progress | None, text: str) -> None:
     if progress is not None:
         progress(text)
+
+
+def _recorded(problem: Problem, record: Mapping[str, Any]) -> Plan:
+    """Plan of a record; sites are found by code, so that nothing depends on their order."""
+    site = {code: j for j, code in enumerate(problem.site_ids)}
+    row = {
+        (problem.village_ids[v], problem.bands[b]): i
+        for i, (v, b) in enumerate(zip(problem.group_village, problem.group_band, strict=True))
+    }
+    site_of = np.full((len(problem.group_band), len(problem.years)), -1, dtype=np.int32)
+    for entry in record["assignment"]:
+        for t, year in enumerate(problem.years):
+            code = entry["site"][str(year)]
+            if code is not None:
+                site_of[row[entry["village"], entry["band"]], t] = site[code]
+    made = record["plan"]
+    bound = made["bound_student_minutes"]
+    return recorded_plan(
+        problem,
+        site_of,
+        made["method"],
+        bound=float("nan") if bound is None else float(bound),
+        seed=int(made["seed"]),
+        notes=tuple(made["notes"]),
+    )
 
 
 def _networks(

@@ -172,7 +172,7 @@ def reload_run(folder: Path, *, progress: Callable[[str], None] | None = None) -
             "run.json names no recipe; run it again"
         )
     recipe = folder / facts["recipe"]
-    run = execute(recipe, set_aside=bool(facts.get("set_aside")), progress=progress)
+    run = execute(recipe, set_aside=bool(facts.get("set_aside")), recorded=facts, progress=progress)
     if run.provenance["digest"] != facts["provenance"]["digest"]:
         raise InputError(
             f"{folder}: 方案或数据在运行之后改过；请用 catchment run {recipe} 重新运行 / the recipe or a "

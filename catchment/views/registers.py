@@ -1,0 +1,333 @@
+"""Registers that a county keeps from year to year: cohorts, the continued ledger, the survey."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from catchment.demand import students_by_village
+from catchment.demand.cohort import (
+    Assumptions,
+    Flows,
+    compare_sources,
+    ensemble,
+    progression_rates,
+    variants,
+)
+from catchment.errors import InputError
+from catchment.indicators import ledger_facts, survey_tables
+from catchment.places.carry import Continued, carry, read_ledger
+from catchment.places.elimination import Elimination, eliminate
+from catchment.places.survey import Survey, read_survey, survey_bytes
+from catchment.region.model import Region
+from catchment.run import Run
+from catchment.views.files import write_bytes
+from catchment.views.tables import csv_text, frame_csv
+
+GRADE_HEADINGS = tuple(f"{n}年级" for n in "一二三四五六七八九")
+
+
+@dataclass(frozen=True)
+class Cohorts:
+    """Children of the years to come, in three variants and an ensemble.
+
+    Attributes
+    ----------
+    base : int
+        Year of the children that are carried on.
+    villages : tuple of str
+        (v) codes.
+    grades : tuple of int
+        (g) grades.
+    flows : mapping of str to Flows
+        ``high``, ``middle``, ``low``.
+    spread : (years + 1, 3) float64
+        5th, 50th and 95th percentile of the county's children over the ensemble.
+    progression : (g - 1,) float64
+        Rates used.
+    notes : tuple of str
+        What had to be assumed.
+    """
+
+    base: int
+    villages: tuple[str, ...]
+    grades: tuple[int, ...]
+    flows: Mapping[str, Flows]
+    spread: npt.NDArray[np.float64]
+    progression: npt.NDArray[np.float64]
+    notes: tuple[str, ...]
+
+
+def project_cohorts(
+    region: Region,
+    years: int = 10,
+    *,
+    base: int | None = None,
+    migration: float = 0.0,
+    spread: float = 0.01,
+    draws: int = 200,
+    seed: int = 0,
+) -> Cohorts:
+    """Carry a county's enrolled children through the years to come.
+
+    Grade progression comes from the enrolled years up to the base year (1 where there is only one);
+    entrants come from rows of source ``births`` or ``registered`` for grade 1 of later years, else
+    from the trend of the enrolled entrants.
+
+    Parameters
+    ----------
+    region : Region
+        The county.
+    years : int
+        Years to carry on, 1 to 40.
+    base : int, optional
+        Base year; the latest enrolled year when left out.
+    migration : float
+        Share of the children outside the town who move to the town each year; the town is the
+        villages of urban class 111, 112, 121.
+    spread : float
+        Yearly difference of entrants between the variants.
+    draws : int
+        Draws of the ensemble.
+    seed : int
+        Seed of the ensemble.
+
+    Returns
+    -------
+    Cohorts
+        Whole children that add up from village to county.
+
+    Raises
+    ------
+    InputError
+        When no year of children is known.
+    """
+    if not 1 <= years <= 40:
+        raise InputError(f"years = {years}: 应为 1–40 / must be 1 to 40")
+    children = region.children
+    known = children[children["source"].isin(["enrolled", ""])]
+    have = sorted(int(y) for y in (known if len(known) else children)["year"].unique())
+    if not have:
+        raise InputError("children 层没有任何年份 / the layer children holds no year")
+    first = have[-1] if base is None else base
+    if first not in have:
+        raise InputError(
+            f"base = {first}: 只有 {have[0]}–{have[-1]} 年有在籍学生 / no enrolled students"
+        )
+    past = [y for y in have if y <= first]
+    run = [y for y in past if all(z in past for z in range(y, first + 1))]
+    only = region.replace(children=children[children["year"].isin(run)])
+    history = students_by_village(only, run)
+    notes = []
+    if len(run) > 1:
+        progression = progression_rates(history.counts)
+    else:
+        progression = np.ones(len(history.grades) - 1)
+        notes.append("只有一年在籍数，升级率按 1 / one enrolled year only: progression 1")
+    entrants = history.counts[:, 0, :].sum(axis=0).astype(float)
+    growth = 0.0
+    if len(entrants) > 2 and entrants[0] > 0:
+        growth = float((entrants[-1] / entrants[0]) ** (1 / (len(entrants) - 1)) - 1)
+    births = _entrants_told(region, history.village_ids, first, years)
+    if not np.isfinite(births).any():
+        notes.append(
+            f"没有出生或户籍数，新生按每年 {growth:+.1%} / no births known: entrants change {growth:+.1%} a year"
+        )
+    town = region.villages["urban_class"].isin(["111", "112", "121"]).to_numpy()
+    assumptions = Assumptions(
+        progression=tuple(float(p) for p in progression), growth=growth, migration=migration
+    )
+    start = history.counts[:, :, -1]
+    flows = variants(start, years, assumptions, spread=spread, births=births, town=town)
+    many = ensemble(start, years, assumptions, draws=draws, seed=seed, births=births, town=town)
+    totals = np.array([np.asarray(c).sum(axis=(0, 1)) for c in many])
+    return Cohorts(
+        base=first,
+        villages=history.village_ids,
+        grades=history.grades,
+        flows=flows,
+        spread=np.percentile(totals, [5, 50, 95], axis=0).T,
+        progression=progression,
+        notes=tuple(notes),
+    )
+
+
+def _entrants_told(
+    region: Region, villages: tuple[str, ...], base: int, years: int
+) -> npt.NDArray[np.float64]:
+    out = np.full((len(villages), years), np.nan)
+    row = {v: k for k, v in enumerate(villages)}
+    told = region.children[region.children["grade"] == 1]
+    for source in ("registered", "births"):
+        for one in told[told["source"] == source].itertuples(index=False):
+            t = int(str(one.year)) - base - 1
+            if 0 <= t < years and one.village_id in row:
+                out[row[str(one.village_id)], t] = float(str(one.students))
+    return out
+
+
+def write_cohorts(cohorts: Cohorts, region: Region, folder: Path) -> list[Path]:
+    """Write the variants as layers of children, and the sources side by side.
+
+    Parameters
+    ----------
+    cohorts : Cohorts
+        See :func:`project_cohorts`.
+    region : Region
+        The county.
+    folder : Path
+        Folder to write to.
+
+    Returns
+    -------
+    list of Path
+        ``children-high.csv`` and so on (each can stand as the county's layer of children), a
+        table of county and township totals, and the sources compared.
+    """
+    written = []
+    town = dict(zip(region.villages["village_id"], region.villages["township"], strict=True))
+    heads = ("村代码", "年度", *(GRADE_HEADINGS[g - 1] for g in cohorts.grades), "来源")
+    totals = []
+    for name, flows in cohorts.flows.items():
+        counts = np.asarray(flows.counts)
+        rows = [
+            (v, cohorts.base + t, *(int(n) for n in counts[i, :, t]), "在籍" if t == 0 else "预测")
+            for i, v in enumerate(cohorts.villages)
+            for t in range(counts.shape[2])
+        ]
+        path = folder / f"children-{name}.csv"
+        written.append(write_bytes(path, csv_text(heads, rows).encode("utf-8")))
+        by_town: dict[str, npt.NDArray[np.int64]] = {}
+        for i, v in enumerate(cohorts.villages):
+            place = str(town.get(v, ""))
+            by_town[place] = by_town.get(place, np.zeros(counts.shape[2], np.int64)) + counts[
+                i
+            ].sum(axis=0)
+        for place, numbers in [*sorted(by_town.items()), ("全县", counts.sum(axis=(0, 1)))]:
+            totals += [(name, place, cohorts.base + t, int(n)) for t, n in enumerate(numbers)]
+    written.append(
+        write_bytes(
+            folder / "totals.csv",
+            csv_text(("variant", "township", "year", "students"), totals).encode("utf-8"),
+        )
+    )
+    band = [
+        (cohorts.base + t, *(round(float(p)) for p in row)) for t, row in enumerate(cohorts.spread)
+    ]
+    written.append(
+        write_bytes(
+            folder / "uncertainty.csv",
+            csv_text(("year", "p05", "p50", "p95"), band).encode("utf-8"),
+        )
+    )
+    compared = compare_sources(region, cohorts.base)
+    written.append(write_bytes(folder / "sources.csv", frame_csv(compared).encode("utf-8")))
+    return written
+
+
+def continue_ledger(run: Run, previous: Path, today: dt.date) -> Continued:
+    """Continue an earlier ledger with a run's classes.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    previous : Path
+        Earlier ledger, as a person has filled it in.
+    today : date
+        Date for rows struck off.
+
+    Returns
+    -------
+    Continued
+        The continued ledger, its problems row by row, and whether nothing grew (零增量).
+    """
+    return carry(read_ledger(previous), run.ledger, today=today)
+
+
+def elimination_of(
+    run: Run, *, target: str = "large", transfers: bool = False, time_limit: float = 10.0
+) -> Elimination:
+    """Plan by year how every class of a run comes under its limit at the least disruption.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    target : {"over_standard", "large", "super_large"}
+        Category to be emptied.
+    transfers : bool
+        Whether cohorts already at school may move.
+    time_limit : float
+        Seconds.
+
+    Returns
+    -------
+    Elimination
+        The plan with its bound, and where it cannot be done.
+    """
+    facts = ledger_facts(run.problem, run.plan, run.region)
+    return eliminate(facts, target=target, transfers=transfers, time_limit=time_limit)
+
+
+def write_elimination(plan: Elimination, folder: Path) -> list[Path]:
+    """Write an elimination plan.
+
+    Parameters
+    ----------
+    plan : Elimination
+        See :func:`elimination_of`.
+    folder : Path
+        Folder to write to.
+
+    Returns
+    -------
+    list of Path
+        Tables of moves, rooms and of what stands in the way.
+    """
+    tables = {"moves": plan.moves, "rooms": plan.rooms, "blocked": plan.blocked}
+    return [
+        write_bytes(folder / f"elimination-{name}.csv", frame_csv(table).encode("utf-8"))
+        for name, table in tables.items()
+    ]
+
+
+def write_survey(run: Run, path: Path) -> Path:
+    """Write the baseline survey (摸清底数) filled with what the layers know.
+
+    Parameters
+    ----------
+    run : Run
+        Any run of the county.
+    path : Path
+        Workbook to write.
+
+    Returns
+    -------
+    Path
+        ``path``.
+    """
+    return write_bytes(
+        path, survey_bytes(survey_tables(run.region, run.problem), note=run.region.note)
+    )
+
+
+def survey_read(path: Path) -> Survey:
+    """Read the survey back.
+
+    Parameters
+    ----------
+    path : Path
+        Workbook filled in by the townships.
+
+    Returns
+    -------
+    Survey
+        Tables, problems row by row, and what is missing by township.
+    """
+    return read_survey(path)

@@ -1,0 +1,83 @@
+"""Registers kept from year to year: cohorts, the ledger continued, the survey out and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from catchment.errors import InputError
+from catchment.region.read import read_region
+from catchment.run import run_scenario
+from catchment.scenario import parse_scenario
+from catchment.views.registers import (
+    continue_ledger,
+    elimination_of,
+    project_cohorts,
+    survey_read,
+    write_cohorts,
+    write_survey,
+)
+from catchment.views.workbook import write_ledger
+from tests.tiny_files import write_tiny
+from tests.tiny_region import tiny_region
+
+
+def test_with_one_year_known_a_cohort_passes_through_unchanged(tmp_path: Path) -> None:
+    region = tiny_region()
+    cohorts = project_cohorts(region, 5, draws=10)
+    middle = np.asarray(cohorts.flows["middle"].counts)
+    assert middle.shape == (5, 9, 6)
+    assert (middle == 10).all()
+    high, low = (np.asarray(cohorts.flows[n].counts).sum(axis=(0, 1)) for n in ("high", "low"))
+    assert (high >= middle.sum(axis=(0, 1))).all()
+    assert (low <= middle.sum(axis=(0, 1))).all()
+    assert (cohorts.spread[:, 0] <= cohorts.spread[:, 2]).all()
+    written = write_cohorts(cohorts, region, tmp_path)
+    assert {p.name for p in written} == {
+        "children-high.csv", "children-low.csv", "children-middle.csv", "sources.csv",
+        "totals.csv", "uncertainty.csv",
+    }  # fmt: skip
+    totals = pd.read_csv(tmp_path / "totals.csv", encoding="utf-8-sig")
+    county = totals[totals["township"] == "全县"].set_index(["variant", "year"])["students"]
+    parts = totals[totals["township"] != "全县"].groupby(["variant", "year"])["students"].sum()
+    assert (county.sort_index() == parts.sort_index()).all()
+
+
+def test_a_projected_layer_can_stand_as_the_county_s_own(tmp_path: Path) -> None:
+    county = write_tiny(tmp_path / "county")
+    cohorts = project_cohorts(read_region(county), 3, draws=2)
+    write_cohorts(cohorts, read_region(county), tmp_path / "out")
+    (county / "children.csv").write_bytes((tmp_path / "out" / "children-middle.csv").read_bytes())
+    again = read_region(county)
+    assert sorted(again.children["year"].unique()) == [2026, 2027, 2028, 2029]
+    assert set(again.children["source"]) == {"enrolled", "projected"}
+
+
+def test_an_unknown_base_is_refused() -> None:
+    with pytest.raises(InputError, match="2031"):
+        project_cohorts(tiny_region(), 3, base=2031)
+
+
+def test_a_ledger_is_continued_and_its_classes_eliminated(tmp_path: Path) -> None:
+    region = tiny_region(students=30)
+    run = run_scenario(parse_scenario({"name": "试", "years": [2026, 2028]}), region)
+    # 60 students a grade at S1 in one class each: six rooms for six grades.
+    assert (run.ledger["category"] == "large").any()
+    path = write_ledger(run, tmp_path / "ledger.xlsx")
+    carried = continue_ledger(run, path, pd.Timestamp("2026-10-01").date())
+    assert carried.zero_growth
+    assert len(carried.problems) == 0
+    plan = elimination_of(run, target="large")
+    assert plan.excess == 0 or len(plan.blocked)
+    assert plan.objective >= plan.bound - 1e-6
+
+
+def test_the_survey_goes_out_and_comes_back(tmp_path: Path) -> None:
+    run = run_scenario(parse_scenario({"name": "试", "years": [2026]}), tiny_region())
+    found = survey_read(write_survey(run, tmp_path / "survey.xlsx"))
+    assert set(found.forms) >= {"school", "village"}
+    assert len(found.problems) == 0
+    assert set(found.missing["township"]) >= {"东乡", "西乡"}
