@@ -13,7 +13,16 @@ class _Decorator(Protocol):
     def __call__(self, function: _Function, /) -> _Function: ...
 
 
-# A second process reads the machine code from disk; several threads may run it at once.
 # error_model="numpy" leaves out checks for division by zero that would stop vectorisation.
-_compile: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
-native: _Decorator = _compile
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+
+def _compiled_when_called(function: Any) -> Any:
+    """Compile at the first call and keep the machine code for other processes."""
+    try:
+        return numba.njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:  # neither the package's folder nor the user's can be written to
+        return numba.njit(**_OPTIONS)(function)
+
+
+native: _Decorator = _compiled_when_called

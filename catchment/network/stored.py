@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import uuid
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,15 +106,15 @@ def save_network(network: PreparedNetwork, path: str | os.PathLike[str]) -> Path
     text = json.dumps(head, sort_keys=True)
     whole = digest_arrays(arrays, text)
     meta = np.frombuffer(f"{whole} {text}".encode(), np.uint8)
-    handle, name = tempfile.mkstemp(prefix=f".{final.name}.", dir=final.parent)
+    part = final.with_name(f".{final.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("xb") as file:
             np.savez(file, allow_pickle=False, head=meta, **arrays)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(final)
+        part.replace(final)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
     return final
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import osmium
 import pytest
-from catchment.network.shortest import PreparedNetwork, prepare, travel_matrix
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import Delaunay
 
+from catchment.network.shortest import PreparedNetwork, prepare, travel_matrix
+
 Graph = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = Path(os.environ.get("CATCHMENT_SHARED", ROOT / ".." / "shared")) / "cases"
 
 # What is promised: 5.1e-6 relative, well within the 1e-5 (or 0.1 second) that is asked for.
 PROMISED = 5.1e-6
@@ -178,3 +186,61 @@ def test_paths_add_up(case: tuple[Graph, PreparedNetwork]) -> None:
             arcs = slice(start[v], start[v + 1])
             total += cost[arcs][head[arcs] == u].min()
         assert total == expected[i, i]
+
+
+def threaded(lines: list[tuple[list[tuple[float, float]], bool]]) -> Graph:
+    """Minutes at 30 km/h along lines of degrees; points at the same place are one node."""
+    numbers: dict[tuple[float, float], int] = {}
+    arcs = []
+    for points, one_way in lines:
+        ends = [numbers.setdefault(point, len(numbers)) for point in points]
+        for (a, p), (b, q) in itertools.pairwise(zip(ends, points, strict=True)):
+            east = (p[0] - q[0]) * np.cos(np.radians(p[1]))
+            minutes = float(np.hypot(east, p[1] - q[1])) * 111_195.0 / 500.0
+            arcs.append((a, b, minutes))
+            if not one_way:
+                arcs.append((b, a, minutes))
+    table = np.array(arcs)
+    return compressed(len(numbers), table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2])
+
+
+def rutland() -> Graph:
+    file = CASES / "rutland" / "rutland-latest.osm.pbf"
+    if not file.exists():
+        pytest.skip(f"no {file.name}: the folder of real cases is absent")
+    lines = []
+    for way in osmium.FileProcessor(str(file)).with_locations():
+        if way.is_way() and "highway" in way.tags:
+            points = [(n.lon, n.lat) for n in way.nodes if n.location.valid()]
+            lines.append((points, way.tags.get("oneway") == "yes"))
+    return threaded(lines)
+
+
+def taitung() -> Graph:
+    file = CASES / "taitung" / "provincial_highways.geojson"
+    if not file.exists():
+        pytest.skip(f"no {file.name}: the folder of real cases is absent")
+    found = json.loads(file.read_text(encoding="utf-8"))["features"]
+    lines = []
+    for number, feature in enumerate(found):
+        shape = feature["geometry"]
+        parts = shape["coordinates"] if shape["type"] == "MultiLineString" else None
+        for part in parts or [shape["coordinates"]]:
+            # A few as if they were one way: the file does not say.
+            lines.append(([(p[0], p[1]) for p in part], number % 10 == 0))
+    return threaded(lines)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("read", [rutland, taitung])
+def test_real_roads(read: object) -> None:
+    graph = read()  # type: ignore[operator]
+    own = prepare(*graph)
+    assert own.hierarchy is not None
+    sources, targets = ends(graph, 40, 800)
+    for reverse in (False, True):
+        whole = reference(transposed(graph) if reverse else graph, sources, targets)
+        same(own.matrix(sources, targets, reverse=reverse), whole)
+        for cutoff in (15.0, 30.0, float(np.median(whole[np.isfinite(whole)]))):
+            expected = np.where(whole <= cutoff, whole, np.inf)
+            same(own.matrix(sources, targets, cutoff=cutoff, reverse=reverse), expected)
