@@ -6,7 +6,16 @@ from pathlib import Path
 
 from catchment.region.model import Source
 from catchment.run import Run
-from catchment.views import chapters, townships
+from catchment.views import townships
+from catchment.views.chapters import (
+    actions,
+    figures,
+    findings,
+    gate,
+    large_classes,
+    methods,
+    overview,
+)
 from catchment.views.document import Block, Column, Document, Heading, Paragraph, Table, Tone
 from catchment.views.docx_writer import docx_bytes
 from catchment.views.facts import WORSE_MINUTES, worse
@@ -61,14 +70,14 @@ def report_document(run: Run, *, lang: str = "zh", pictures: bool = True) -> Doc
     """
     story = tell(run, lang)
     blocks: list[Block] = [*_front(story), *_summary(story), *_basis(story)]
-    blocks += chapters.today(story)
-    blocks += chapters.actions(story)
-    blocks += chapters.overview(story, pictures=pictures)
+    blocks += findings.chapter(story)
+    blocks += actions.chapter(story)
+    blocks += overview.chapter(story, pictures=pictures)
     blocks += townships.sections(story, pictures=pictures)
-    blocks += chapters.large_classes(story)
-    blocks += chapters.gate(story)
-    blocks += chapters.rules(story)
-    blocks += chapters.methods(story)
+    blocks += large_classes.chapter(story)
+    blocks += gate.chapter(story)
+    blocks += methods.rules_chapter(story)
+    blocks += methods.chapter(story)
     blocks += _stamp(story)
     return Document(
         title=story.say("report.title", county=plain(run.region.name, longest=60)),
@@ -149,12 +158,12 @@ def _summary(story: Story) -> list[Block]:
     blocks: list[Block] = [
         Heading(story.say("ch.summary"), 1),
         Paragraph(decision),
-        chapters.figures_table(story, chapters.SUMMARY_FIGURES),
+        figures.figures_table(story, figures.SUMMARY_FIGURES),
         Paragraph(travel + _worse_sentence(story)),
     ]
-    sites = chapters.gate_sites(story)
+    sites = gate.closing(story)
     if len(sites):
-        tally = chapters.gate_tally(story)
+        tally = gate.tally(story)
         schools = len(set(sites["site_id"]))
         text = story.say("sum.gate", schools=schools, **{k: tally[k] for k in RESULTS})
         blocks.append(Paragraph(text))
@@ -171,7 +180,7 @@ def _worse_sentence(story: Story) -> str:
 
 def _decision_items(story: Story) -> list[str]:
     items = []
-    changes = chapters.listed_changes(story)
+    changes = actions.listed_changes(story)
     for kind in ACTION_KINDS:
         rows = changes[changes["kind"] == kind]
         names = list(dict.fromkeys(rows["site"]))

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from catchment.views import charts
-from catchment.views.chapters import some_years
+from catchment.views.chapters.figures import some_years
 from catchment.views.document import Block, Column, Heading, Paragraph, Picture, Table, Tone
 from catchment.views.facts import LONGEST_NAME, WORSE_MINUTES, figure, rows_of, text_column, worse
 from catchment.views.plain import decimal, plain, whole

@@ -17,7 +17,8 @@ from typing import Any
 import xlsxwriter
 
 from catchment.run import Run
-from catchment.views import chapters, charts
+from catchment.views import charts
+from catchment.views.chapters import actions, large_classes, overview
 from catchment.views.facts import figure, rows_of, text_column
 from catchment.views.files import steady_zip, write_bytes
 from catchment.views.plain import plain
@@ -406,8 +407,8 @@ def _ledger(story: Story) -> Sheet:
                 k + 1, part["year"][k], part["school"][k], part["school_id"][k],
                 part["township"][k], part["grade"][k], part["class_no"][k], part["students"][k],
                 story.name("category", category), part["limit"][k], part["excess"][k],
-                chapters.ways_text(story, part["ways_out"][k]),
-                chapters.ways_text(story, part["chosen"][k]), part["responsible"][k],
+                large_classes.ways_text(story, part["ways_out"][k]),
+                large_classes.ways_text(story, part["chosen"][k]), part["responsible"][k],
                 part["target_date"][k],
                 story.name("ledger_state", part["state"][k]) if part["state"][k] else "",
                 part["struck_off"][k], part["note"][k], code,
@@ -443,7 +444,7 @@ def _schools(story: Story) -> Sheet:
             (
                 k + 1, code, row["township"], row["name"], story.name("role", row["role"]),
                 story.say("x_kind.existing") if kind == "kept" else story.name("state", kind),
-                chapters.state_text(story, state), row["rooms"],
+                overview.state_text(story, state), row["rooms"],
                 int(run.problem.rooms[k, facts.focus_at]), story.say("yes" if row["estimated"] else "no"),
                 row["beds"] if row["beds"] >= 0 else None,
                 row["dining_seats"] if row["dining_seats"] >= 0 else None,
@@ -545,11 +546,11 @@ def _actions(story: Story) -> Sheet:
     rows = [
         (
             k + 1, row["year"], row["site_id"], row["site"], row["township"],
-            story.name("change", row["kind"]), chapters.bands_text(story, row["bands_before"]),
-            chapters.bands_text(story, row["bands_after"]), row["rooms_before"],
+            story.name("change", row["kind"]), actions.bands_text(story, row["bands_before"]),
+            actions.bands_text(story, row["bands_after"]), row["rooms_before"],
             row["rooms_after"], row["beds_added"], row["seats_added"], row["students"],
             row["receivers"], row["note"], "", "", "",
         )
-        for k, row in enumerate(rows_of(chapters.listed_changes(story)))
+        for k, row in enumerate(rows_of(actions.listed_changes(story)))
     ]  # fmt: skip
     return Sheet("actions", fields, rows, story.say("book.empty"), {})

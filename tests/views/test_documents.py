@@ -221,7 +221,7 @@ def test_the_gate_never_passes_what_is_open(run: Run) -> None:
     assert "尚不能决定" in text
     assert "项均符合" not in text
     bare = tell(replace(run, findings=run.findings.iloc[0:0]), "zh")
-    from catchment.views.chapters import gate
+    from catchment.views.chapters.gate import chapter as gate
 
     words = [b.text for b in gate(bare) if hasattr(b, "text")]
     assert sum("不能据此认定可以撤并" in w for w in words) == len(
@@ -233,7 +233,7 @@ def test_the_gate_never_passes_what_is_open(run: Run) -> None:
 
 
 def test_findings_of_the_plan_are_not_called_findings_of_today(run: Run) -> None:
-    from catchment.views.chapters import today_findings
+    from catchment.views.chapters.findings import today_findings
 
     site_of = run.plan.site_of.copy()
     site_of[0, 0] = (site_of[0, 0] + 1) % len(run.problem.site_ids)
@@ -521,7 +521,7 @@ def test_actions_of_every_year_are_listed(run: Run) -> None:
 
 
 def test_the_summary_counts_the_items_of_the_gate_that_are_listed(run: Run) -> None:
-    from catchment.views.chapters import gate
+    from catchment.views.chapters.gate import chapter as gate
 
     shown = {"符合": 0, "不符合": 0, "无法判定": 0, "待补证据": 0}
     for block in gate(tell(run, "zh")):

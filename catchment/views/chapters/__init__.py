@@ -1,0 +1,1 @@
+"""Chapters of the report about the whole county, one module each."""
