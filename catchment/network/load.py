@@ -60,7 +60,7 @@ def load_network(
         if file.suffix.lower() == ".graphml":
             network = read_graphml(file, region.crs, classes=table)
         else:
-            network = read_pbf(file, region.crs, bounds=_bounds(region), classes=table)
+            network = read_pbf(file, region.crs, bounds=roads_bounds(region), classes=table)
     elif len(region.roads):
         network = from_lines(region.roads.to_crs(region.crs), classes=table)
     else:
@@ -177,8 +177,19 @@ def _in_degrees(line: shapely.LineString, degrees: Transformer) -> npt.NDArray[n
     return np.column_stack([lon, lat])
 
 
-def _bounds(region: Region) -> tuple[float, float, float, float] | None:
-    """Degrees around everything the county has, with a margin for roads that lead round it."""
+def roads_bounds(region: Region) -> tuple[float, float, float, float] | None:
+    """Box around everything the county has, with 20 km for roads that lead round it.
+
+    Parameters
+    ----------
+    region : Region
+        County.
+
+    Returns
+    -------
+    (west, south, east, north) or None
+        Degrees; None where the county has no place.
+    """
     boxes = [
         getattr(region, layer).total_bounds for layer in _LAYERS if len(getattr(region, layer))
     ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
+import geopandas as gpd
 import networkx as nx
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,10 @@ _KEYS = (
 )  # fmt: skip
 _NAMES = ("name", "name:zh", "name:zh-Hans")
 _SAME_M = 0.5
+_BARRIERS = {
+    "railway": ("railway", frozenset({"rail", "light_rail", "narrow_gauge"})),
+    "waterway": ("river", frozenset({"river", "canal"})),
+}
 _UNBUILT = frozenset(
     {
         "construction", "proposed", "planned", "abandoned", "razed", "disused", "demolished",
@@ -123,6 +128,68 @@ def read_pbf(
         uses=tuple(reader.uses),
     )
     return build(lines, table, keep_all=keep_all, notes=reader.notes())
+
+
+def read_barriers(
+    path: Path, crs: CRS, *, bounds: tuple[float, float, float, float] | None = None
+) -> gpd.GeoDataFrame:
+    """Read what cuts walking ways in an OpenStreetMap file: railways, rivers and canals.
+
+    Parameters
+    ----------
+    path : Path
+        File in ``.osm.pbf`` (or plain ``.osm`` without a document type).
+    crs : pyproj.CRS
+        Metric CRS wanted.
+    bounds : (west, south, east, north), optional
+        Degrees; lines without a vertex inside are left out.
+
+    Returns
+    -------
+    GeoDataFrame
+        ``kind`` (``railway`` or ``river``), ``name``, ``separated`` (bool: on a bridge, in a tunnel
+        or culvert) and lines, in the order of the file.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such file.
+    InputError
+        When the file cannot be read or ``crs`` is not metric.
+    """
+    metric = require_metric(crs, path.name)
+    if not path.is_file():
+        raise NotFoundError(f"找不到道路文件 {path.name} / no such road file: {path.name}")
+    if path.suffix.lower() == ".osm":
+        _refuse_doctype(path)
+    rows: list[tuple[str, str, bool, shapely.LineString]] = []
+    try:
+        ways = osmium.FileProcessor(str(path)).with_locations()
+        for way in ways.with_filter(osmium.filter.KeyFilter(*_BARRIERS)):
+            if not isinstance(way, osmium.osm.Way):
+                continue
+            tags = way.tags
+            kind = next((k for key, (k, of) in _BARRIERS.items() if tags.get(key, "") in of), "")
+            if not kind:
+                continue
+            name = next((tags[key] for key in (*_NAMES, "ref") if key in tags), "")
+            apart = any(tags.get(key, "no") != "no" for key in ("bridge", "tunnel", "covered"))
+            rows += [
+                (kind, name, apart, shapely.LineString([(lon, lat) for _, lon, lat in run]))
+                for run in _runs_of(way, bounds)[0]
+            ]
+    except RuntimeError as fault:
+        raise InputError(
+            f"{path.name}：无法作为 OpenStreetMap 文件读取（{fault}），请重新下载 / cannot be read "
+            f"as an OpenStreetMap file ({fault}); fetch it again"
+        ) from fault
+    columns = ("kind", "name", "separated")
+    table = gpd.GeoDataFrame(
+        {name: [row[k] for row in rows] for k, name in enumerate(columns)},
+        geometry=[row[3] for row in rows],
+        crs=4326,
+    )
+    return table.to_crs(metric)
 
 
 def read_graphml(
@@ -331,24 +398,35 @@ class _Ways:
                 self.lat.append(lat)
 
     def _runs(self, way: Any) -> list[list[tuple[int, float, float]]]:
-        """Stretches of a way whose vertices are all in the file (and which touch the bounds)."""
-        runs: list[list[tuple[int, float, float]]] = [[]]
-        for node in way.nodes:
-            place = node.location
-            if place.valid():
-                runs[-1].append((node.ref, place.lon, place.lat))
-            elif runs[-1]:
-                runs.append([])
-        whole = [run for run in runs if len(run) > 1]
-        self._cut += sum(len(run) for run in runs) < len(way.nodes)
-        if self._bounds is None:
-            return whole
-        west, south, east, north = self._bounds
-        return [
-            run
-            for run in whole
-            if any(west <= lon <= east and south <= lat <= north for _, lon, lat in run)
-        ]
+        runs, cut = _runs_of(way, self._bounds)
+        self._cut += cut
+        return runs
+
+
+def _runs_of(
+    way: Any, bounds: tuple[float, float, float, float] | None
+) -> tuple[list[list[tuple[int, float, float]]], bool]:
+    """Stretches of a way whose vertices are all in the file (and which touch the bounds).
+
+    Also whether it lacks any.
+    """
+    runs: list[list[tuple[int, float, float]]] = [[]]
+    for node in way.nodes:
+        place = node.location
+        if place.valid():
+            runs[-1].append((node.ref, place.lon, place.lat))
+        elif runs[-1]:
+            runs.append([])
+    whole = [run for run in runs if len(run) > 1]
+    cut = sum(len(run) for run in runs) < len(way.nodes)
+    if bounds is None:
+        return whole, cut
+    west, south, east, north = bounds
+    return [
+        run
+        for run in whole
+        if any(west <= lon <= east and south <= lat <= north for _, lon, lat in run)
+    ], cut
 
 
 def _from_graph(graph: Any, crs: CRS, classes: tuple[RoadClass, ...] | None) -> RoadNetwork:
