@@ -3,7 +3,8 @@
 Every module of ``scripts/benchmarks`` with a function ``run`` is a theme. It may have a function
 ``add_arguments(parser)``; ``run(options)`` returns the Markdown of its tables. With ``--write`` the
 text between ``<!-- benchmark THEME -->`` and ``<!-- end THEME -->`` of ``docs/benchmarks.md`` is
-replaced (or appended), headed by the commit it was measured at. What compares is the ratio of
+replaced (or appended), headed by the commit it was measured at (with a plus where files named in
+the theme's ``MEASURED`` had changes of their own). What compares is the ratio of
 processor times measured in one process; absolute times depend on the machine.
 """
 
@@ -37,14 +38,14 @@ def themes() -> dict[str, ModuleType]:
     return found
 
 
-def commit() -> str:
-    """Name the commit, with a plus where the package has uncommitted changes."""
+def commit(paths: tuple[str, ...]) -> str:
+    """Name the commit, with a plus where any of these paths has uncommitted changes."""
     git = ["git", "-C", str(ROOT)]
     name = subprocess.run(
         [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()
     changes = subprocess.run(
-        [*git, "status", "--porcelain", "--", "catchment"],
+        [*git, "status", "--porcelain", "--", *paths],
         capture_output=True,
         text=True,
         check=True,
@@ -52,10 +53,10 @@ def commit() -> str:
     return name + ("+" if changes.strip() else "")
 
 
-def write(theme: str, text: str) -> None:
+def write(theme: str, text: str, paths: tuple[str, ...]) -> None:
     """Put a theme's tables into the document, replacing its former ones."""
     begin, end = f"<!-- benchmark {theme} -->", f"<!-- end {theme} -->"
-    head = f"Measured at commit `{commit()}`, {os.cpu_count()} processors, "
+    head = f"Measured at commit `{commit(paths)}`, {os.cpu_count()} processors, "
     head += f"{platform.system()} {platform.machine()}, Python {platform.python_version()}."
     section = f"{begin}\n{head}\n\n{text.strip()}\n{end}"
     before = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else "# Benchmarks\n"
@@ -82,7 +83,7 @@ def main() -> None:
     text = found[options.theme].run(options)
     sys.stdout.write(text + "\n")
     if options.write:
-        write(options.theme, text)
+        write(options.theme, text, getattr(found[options.theme], "MEASURED", ("catchment",)))
 
 
 if __name__ == "__main__":

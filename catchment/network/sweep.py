@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from catchment.network.native import native
@@ -292,11 +291,9 @@ def _turn_tile(
             place = builder.add(position, ir.Constant(whole, plus))
             return builder.load(builder.gep(base, [place]))
 
-        insert: Any = cgutils.get_or_insert_function
-        fetch = insert(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), index, index, index]),
-            "llvm.prefetch.p0",
+        byte = ir.IntType(8).as_pointer()
+        fetch = builder.module.declare_intrinsic(
+            "llvm.prefetch", [byte], ir.FunctionType(ir.VoidType(), [byte, index, index, index])
         )
         block = []
         for i in range(_TILE):
@@ -306,7 +303,7 @@ def _turn_tile(
             builder.call(
                 fetch,
                 [
-                    builder.bitcast(later, ir.IntType(8).as_pointer()),
+                    builder.bitcast(later, byte),
                     ir.Constant(index, 0),
                     ir.Constant(index, 3),
                     ir.Constant(index, 1),
