@@ -328,6 +328,7 @@ def anneal(
     ground: Ground,
     site: Int32,
     penalty: float,
+    tariff: float,
     hot: float,
     cold: float,
     proposals: int,
@@ -348,7 +349,9 @@ def anneal(
     site : (n,) int32
         Connected plan to start from; ends as the last state.
     penalty : float
-        Price of a place beyond capacity.
+        Price of a place beyond capacity during the run.
+    tariff : float
+        Price of a place beyond capacity when plans are compared.
     hot, cold : float
         First and last temperature, geometric in between.
     proposals : int
@@ -370,7 +373,7 @@ def anneal(
     Returns
     -------
     best : (n,) int32
-        Best plan met: least overload, then least weight.
+        Best plan met by weight and tariff.
     value, over : float
         Its weight and its overload (zero where capacities are kept).
     """
@@ -417,6 +420,7 @@ def anneal(
     pace = 256
     step = (cold / hot) ** (1.0 / max(1.0, proposals / pace))
     best_over = over
+    best_merit = value + (tariff * over if over > slip else 0.0)
     for turn in range(proposals):
         if turn % pace == pace - 1:
             heat *= step
@@ -521,9 +525,9 @@ def anneal(
                 _keep(ground, pool, b, key[b], member[b], size[b])
             if c >= 0 and load[c] <= capacity[c] + slip:
                 _keep(ground, pool, c, key[c], member[c], size[c])
-        if over < best_over - slip or (
-            over <= best_over + slip and value < best_value - 1e-12 * abs(value)
-        ):
+        merit = value + (tariff * over if over > slip else 0.0)
+        if merit < best_merit:
+            best_merit = merit - 1e-12 * abs(merit)
             best_value = value
             best_over = over
             best[:] = site

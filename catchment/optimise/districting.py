@@ -172,7 +172,9 @@ def _warm_up() -> None:
     site = np.array([0, 0, 1], dtype=np.int32)
     full, halt = np.ones(2, dtype=bool), np.zeros(1, dtype=bool)
     pool = annealing.make_pool(3, 1)
-    annealing.anneal(ground, site, 1.0, 1.0, 0.1, 1, 0.3, 0.1, full, -np.inf, dice(0), pool, halt)
+    annealing.anneal(
+        ground, site, 1.0, 1.0, 1.0, 0.1, 1, 0.3, 0.1, full, -np.inf, dice(0), pool, halt
+    )
     flow.solve(flow.new_flow(np.ones((3, 2)), np.full(2, 2.0)), np.ones(3), 0.0)
 
 
@@ -188,9 +190,11 @@ def _search(
     """Search; the best plan with its overload."""
     if not (start >= 0).any():
         return start, 0.0
+    scale = regions.measure(ground, start, price)
     search = regions.Search(
         ground=ground,
-        scale=regions.measure(ground, start, price),
+        scale=scale,
+        tariff=regions.TARIFF * scale.price,
         seed=seed,
         until=until,
         start=start,
@@ -199,15 +203,16 @@ def _search(
         store=Store(_rates(ground, price), np.where(price > 0, price * ground.capacity, 0.0)),
     )
     regions.run(search)
-    best = search.best()
+    best = search.kept or search.best()
     # a last descent: units without demand go where they cost least
     full = np.ones(ground.capacity.size, dtype=bool)
     site, _, over = annealing.anneal(
         ground,
         best.site.copy(),
-        1e3 * search.scale.price,
-        1e-9 * search.scale.shift,
-        1e-12 * search.scale.shift,
+        1e3 * scale.price,
+        1e3 * scale.price,
+        1e-9 * scale.shift,
+        1e-12 * scale.shift,
         300 * start.size,
         0.0,
         0.0,

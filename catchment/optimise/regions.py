@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ Float64 = npt.NDArray[np.float64]
 
 AHEAD = 4  # tasks in flight; fixed, so that the number of cores does not change the plan
 CHAINS, BRANCHES = 0.3, 0.1  # shares of proposals
+TARIFF = 16.0  # how many times the dearest place one beyond capacity counts in comparisons
 STARTS = 6  # runs from the grown plan
 LENGTH = 5_000  # proposals per unit of a run from the grown plan; the first two are shorter
 AGAIN = 5_000  # proposals per unit of a region, times 1/3 to 3
@@ -46,18 +47,13 @@ class Scale(NamedTuple):
 
 @dataclass(eq=False)
 class Plan:
-    """A plan in the running; ``rank`` is overload, then weight."""
+    """A plan in the running; ``merit`` is its weight and a high price for its overload."""
 
     site: Int32
     value: float
     over: float
-    born: int
+    merit: float
     idle: int = 0
-
-    @property
-    def rank(self) -> tuple[float, float, int]:
-        """Order of plans: the first is the best."""
-        return (self.over, self.value, self.born)
 
 
 class Found(NamedTuple):
@@ -88,15 +84,17 @@ class Search:
     start: Int32
     budget: int
     bound: float
+    tariff: float
     plans: list[Plan] = field(default_factory=list)
     made: int = 0
     taken: int = 0
     last_gain: int = 0
+    kept: Plan | None = None
     halt: Bool = field(default_factory=lambda: np.zeros(1, dtype=bool))
 
     def best(self) -> Plan:
-        """Return the best plan met."""
-        return min(self.plans, key=lambda plan: plan.rank)
+        """Return the best plan in the running."""
+        return self.plans[0]
 
 
 def measure(ground: Ground, site: Int32, price: Float64) -> Scale:
@@ -148,11 +146,12 @@ def run(search: Search) -> None:
             if joint is not None and search.taken % JOIN == JOIN - 1:
                 _take_in(search, None, _await(search, joint))
                 joint = None
-            if search.taken % JOIN == 0 and search.best().over == 0.0:
-                joint = _join(search, workers)
-            best = search.best()
+            kept = search.kept
+            if search.taken % JOIN == 0 and kept is not None and kept.over == 0.0:
+                joint = _join(search, kept, workers)
             stalled = search.taken - search.last_gain > STALLED
-            if stalled or (best.over == 0.0 and best.value <= search.bound * (1 + 1e-12)):
+            done = kept is not None and kept.over == 0.0 and not _less(search.bound, kept.value)
+            if stalled or done:
                 search.halt[0] = True
         if joint is not None:
             _take_in(search, None, joint.result.result())
@@ -173,6 +172,7 @@ def _launch(search: Search, workers: ThreadPoolExecutor) -> Task:
     search.made += 1
     rng = np.random.default_rng([search.seed, number])
     ground, scale, halt = search.ground, search.scale, search.halt
+    tariff = search.tariff
     n, m = ground.weight.shape
     parent: Plan | None = None
     keep = -np.inf
@@ -206,6 +206,7 @@ def _launch(search: Search, workers: ThreadPoolExecutor) -> Task:
             ground,
             site,
             penalty,
+            tariff,
             hot,
             cold,
             length,
@@ -222,15 +223,14 @@ def _launch(search: Search, workers: ThreadPoolExecutor) -> Task:
     return Task(parent, workers.submit(work))
 
 
-def _join(search: Search, workers: ThreadPoolExecutor) -> Task:
+def _join(search: Search, kept: Plan, workers: ThreadPoolExecutor) -> Task:
     """Start putting a plan together from catchments met."""
-    for plan in search.plans:
+    for plan in [*search.plans, kept]:
         search.store.add_plan(
             plan.site, search.ground.weight, search.ground.capacity, search.ground.demand
         )
-    best = search.best()
-    columns = search.store.columns(best.value - search.bound)
-    site, value = best.site.copy(), best.value
+    columns = search.store.columns(kept.value - search.bound)
+    site, value = kept.site.copy(), kept.value
     must = search.ground.root >= 0
 
     def work() -> Found | None:
@@ -254,31 +254,46 @@ def _take_in(search: Search, parent: Plan | None, found: Found | None) -> None:
     """Let a result take the place of the plan it came from where it is at least as good."""
     if found is None:
         return
-    before = search.best().rank[:2] if search.plans else (np.inf, np.inf)
+    before = search.best().merit if search.plans else np.inf
     if found.pool is not None:
         search.taken += 1
         search.store.add(found.pool)
-    if parent is None:
-        search.plans.append(Plan(found.site, found.value, found.over, search.taken))
-    else:
-        gained = _better((found.over, found.value), (parent.over, parent.value))
-        parent.idle = 0 if gained else parent.idle + 1
-        if (found.over, found.value) <= (parent.over, parent.value):
-            parent.site, parent.value, parent.over = found.site, found.value, found.over
-    best = search.best()
-    if _better(best.rank[:2], before):
+    plan = Plan(found.site, found.value, found.over, found.value + search.tariff * found.over)
+    kept = search.kept
+    if kept is None or (plan.over, plan.value) < (kept.over, kept.value):
+        search.kept = replace(plan)
         search.last_gain = search.taken
-    search.plans.sort(key=lambda plan: plan.rank)
-    stale = [plan for plan in search.plans if plan.idle > PATIENCE and plan is not best]
+    if parent is None:
+        search.plans.append(plan)
+    elif parent in search.plans:
+        parent.idle = 0 if _less(plan.merit, parent.merit) else parent.idle + 1
+        if plan.merit <= parent.merit:
+            parent.site, parent.value = plan.site, plan.value
+            parent.over, parent.merit = plan.over, plan.merit
+    search.plans.sort(key=lambda plan: plan.merit)
+    if _less(search.best().merit, before):
+        search.last_gain = search.taken
+    stale = [plan for plan in search.plans[1:] if plan.idle > PATIENCE]
     if stale or len(search.plans) > STARTS:
         search.plans.remove(stale[-1] if stale else search.plans[-1])
+    if search.best().over > 0.0 and search.best().idle > PATIENCE:
+        _raise_tariff(search)
 
 
-def _better(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    """Whether a plan has less overload, or the same and clearly less weight."""
-    return one[0] < other[0] or (
-        one[0] == other[0] and one[1] < other[1] - 1e-12 * max(1.0, abs(one[1]))
-    )
+def _raise_tariff(search: Search) -> None:
+    """Make overload count double where the best plan does not get rid of it."""
+    search.tariff *= 2.0
+    if search.kept is not None and search.kept.over == 0.0:
+        search.plans.append(replace(search.kept, idle=0))
+    for plan in search.plans:
+        plan.merit = plan.value + search.tariff * plan.over
+        plan.idle = 0
+    search.plans.sort(key=lambda plan: plan.merit)
+
+
+def _less(one: float, other: float) -> bool:
+    """Whether a value is less by more than rounding."""
+    return one < other - 1e-12 * max(1.0, abs(one))
 
 
 def _cluster(ground: Ground, site: Int32, size: int, rng: np.random.Generator) -> Bool:
