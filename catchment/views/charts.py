@@ -48,6 +48,10 @@ _STATE_LOOKS: dict[str, tuple[str, str, float]] = {
 }
 
 
+STATES = tuple(_STATE_LOOKS)
+"""States of a site under the plan, in the order of a legend."""
+
+
 @dataclass(frozen=True)
 class Window:
     """Part of the county that a map shows.
@@ -58,14 +62,17 @@ class Window:
         West, south, east and north in metres.
     township : str
         Township whose villages are labelled; empty for the whole county.
+    plan : {"plan", "today"}
+        The plan in its focus year, or today in the first year.
     """
 
     box: _Box
     township: str = ""
+    plan: str = "plan"
 
 
-def county_map(run: Run, facts: Facts, *, lang: str) -> bytes:
-    """Draw the county in the plan's focus year: roads, catchments of the lowest band, schools.
+def county_map(run: Run, facts: Facts, *, lang: str, plan: str = "plan") -> bytes:
+    """Draw the county: roads, catchments of the lowest band, schools.
 
     Parameters
     ----------
@@ -75,13 +82,15 @@ def county_map(run: Run, facts: Facts, *, lang: str) -> bytes:
         Its tables.
     lang : {"zh", "en"}
         Language of the words.
+    plan : {"plan", "today"}
+        The plan in its focus year, or today in the first year.
 
     Returns
     -------
     bytes
         PNG, 156 mm wide at 200 dots per inch.
     """
-    return _map(run, facts, Window(_extent(run, facts)), lang, (6.14, 5.1), DPI)
+    return _map(run, facts, Window(_extent(run, facts), plan=plan), lang, (6.14, 5.1), DPI)
 
 
 def township_map(run: Run, facts: Facts, township: str, *, lang: str) -> bytes:
@@ -153,8 +162,8 @@ def minutes_chart(run: Run, facts: Facts, *, lang: str) -> bytes:
     return _png(canvas, DPI)
 
 
-def years_chart(run: Run, facts: Facts, *, lang: str) -> bytes:
-    """Draw students, places and classes over the standard by year under the plan.
+def years_chart(run: Run, facts: Facts, *, lang: str, plan: str = "plan") -> bytes:
+    """Draw students, places and classes over the standard by year.
 
     Parameters
     ----------
@@ -164,6 +173,8 @@ def years_chart(run: Run, facts: Facts, *, lang: str) -> bytes:
         Its tables.
     lang : {"zh", "en"}
         Language of the words.
+    plan : {"plan", "today"}
+        The plan, or today's arrangement kept.
 
     Returns
     -------
@@ -174,7 +185,7 @@ def years_chart(run: Run, facts: Facts, *, lang: str) -> bytes:
     years = list(run.problem.years)
     spots = np.arange(len(years))
     for name, colour, style in (("students", LADDER[0], "o-"), ("places", LADDER[1], "s--")):
-        values = [figure(facts, name, year, "plan") for year in years]
+        values = [figure(facts, name, year, plan) for year in years]
         axis = np.array([np.nan if v is None else v for v in values], dtype=float)
         panels[0].plot(spots, axis, style, color=colour, linewidth=1.2, markersize=3.5,
                        label=_clean(indicator_name(name, lang)))  # fmt: skip
@@ -183,7 +194,7 @@ def years_chart(run: Run, facts: Facts, *, lang: str) -> bytes:
     for k, (name, colour) in enumerate(
         (("over_standard_classes", LADDER[2]), ("large_classes", LADDER[1]))
     ):
-        heights = [figure(facts, name, year, "plan") or 0.0 for year in years]
+        heights = [figure(facts, name, year, plan) or 0.0 for year in years]
         panels[1].bar(spots + (k - 0.5) * 0.4, heights, 0.4, color=colour, edgecolor="#333333",
                       linewidth=0.4, label=_clean(indicator_name(name, lang)))  # fmt: skip
     panels[1].legend(frameon=False, prop=_font(7), loc="best")
@@ -207,7 +218,7 @@ def _map(
     axes.set_xlim(box[0], box[2])
     axes.set_ylim(box[1], box[3])
     axes.set_autoscale_on(False)
-    hatched = _draw_catchments(axes, run, facts)
+    hatched = _draw_catchments(axes, run, facts, window.plan)
     taken = _draw_boundaries(axes, run, window, box)
     _draw_roads(axes, run, box)
     states = _draw_places(axes, run, facts, window, box, taken)
@@ -220,12 +231,13 @@ def _map(
     return _png(canvas, dpi)
 
 
-def _draw_catchments(axes: Axes, run: Run, facts: Facts) -> bool:
+def _draw_catchments(axes: Axes, run: Run, facts: Facts, plan: str) -> bool:
     table = run.catchments
     needed = {"plan", "site_id", "band", "year", "geometry"}
     if len(table) == 0 or not needed <= set(table.columns):
         return False
-    chosen = table[(table["plan"] == "plan") & (table["year"] == facts.focus)]
+    year = facts.focus if plan == "plan" else facts.first
+    chosen = table[(table["plan"] == plan) & (table["year"] == year)]
     bands = [b for b in run.problem.bands if (chosen["band"] == b).any()]
     if not bands:
         return False
@@ -361,13 +373,23 @@ def site_states(run: Run, facts: Facts) -> dict[str, str]:
     return states
 
 
+def _states_today(run: Run, facts: Facts) -> dict[str, str]:
+    main = facts.sites["role"].isin(["central", "nine_year", "junior"])
+    opened: list[bool] = np.asarray(run.problem.today_open, dtype=bool).max(axis=1).tolist()
+    return {
+        code: "central" if central else "kept"
+        for code, central, now in zip(facts.sites["site_id"], main, opened, strict=True)
+        if now
+    }
+
+
 def _draw_places(
     axes: Axes, run: Run, facts: Facts, window: Window, box: _Box, taken: list[_Box]
 ) -> list[str]:
     villages = facts.villages.dropna(subset=["x", "y"])
     size = 7 if window.township else 2
     axes.scatter(villages["x"], villages["y"], s=size, c="#222222", linewidths=0, zorder=4)
-    states = site_states(run, facts)
+    states = site_states(run, facts) if window.plan == "plan" else _states_today(run, facts)
     sites = facts.sites.dropna(subset=["x", "y"])
     seen = []
     for state, (marker, fill, area) in _STATE_LOOKS.items():
@@ -422,11 +444,12 @@ def _place_label(
 
 
 def _label(
-    axes: Axes, x: float, y: float, name: Any, points: float, colour: str, *, bold: bool = False
-) -> None:
+    axes: Axes, x: float, y: float, name: Any, points: float, colour: str, *, bold: bool = False,
+    longest: int = 24,
+) -> None:  # fmt: skip
     font = _font(points)
     label = axes.text(
-        x, y, _clean(plain(name, longest=24)), fontproperties=font, color=colour, ha="center",
+        x, y, _clean(plain(name, longest=longest)), fontproperties=font, color=colour, ha="center",
         va="center", zorder=8, parse_math=False, clip_on=True,
     )  # fmt: skip
     if bold:
@@ -456,7 +479,16 @@ def _furniture(axes: Axes, box: _Box, lang: str) -> None:
         fontproperties=_font(8), arrowprops={"arrowstyle": "->", "linewidth": 1.0}, zorder=9,
         parse_math=False,
     )  # fmt: skip
-    _label(axes, box[0] + width * 0.72, y, word("internal", lang), 6.5, "#9C1C10", bold=True)
+    _label(
+        axes,
+        box[0] + width * 0.72,
+        y,
+        word("internal", lang),
+        6.5,
+        "#9C1C10",
+        bold=True,
+        longest=90,
+    )
 
 
 def _legend(states: list[str], lang: str, *, villages: bool, hatched: bool) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from catchment.errors import InputError, NotFoundError
 from catchment.run import Run, execute, names_of_sites
+from catchment.views.deck import write_deck
 from catchment.views.files import write_bytes, write_text
 from catchment.views.geopackage import write_geopackage
 from catchment.views.maps import write_map
@@ -61,6 +62,7 @@ def write_run(
         write_map(run, folder / "map.html", lang=lang, tiles=tiles, tianditu_key=tianditu_key),
         write_parents(run, folder / "parents.html", lang=lang),
         *write_report(run, folder, lang=lang),
+        write_deck(run, folder / "deck.pptx", lang=lang),
     ]
     timing = {"seconds": round(run.plan.seconds, 3)}
     written.append(write_bytes(folder / "timing.json", _json(timing)))
