@@ -1,0 +1,33 @@
+"""Multi-year consolidation: which schools stay, shrink or merge, when, and who goes where."""
+
+from __future__ import annotations
+
+from catchment.optimise.phases.account import cost_of
+from catchment.optimise.phases.costs import CostRow, Costs, cost_table, read_costs
+from catchment.optimise.phases.question import (
+    Answer,
+    Breakdown,
+    Building,
+    Limits,
+    Question,
+    question_of,
+)
+from catchment.optimise.phases.solve import consolidate
+from catchment.optimise.phases.verify import Violation, check
+
+__all__ = [
+    "Answer",
+    "Breakdown",
+    "Building",
+    "CostRow",
+    "Costs",
+    "Limits",
+    "Question",
+    "Violation",
+    "check",
+    "consolidate",
+    "cost_of",
+    "cost_table",
+    "question_of",
+    "read_costs",
+]

@@ -1,0 +1,1 @@
+"""Parts of the consolidation model: question, account, recheck, model, search and bound."""

@@ -1,0 +1,621 @@
+"""A lower bound on every plan: prices for the students, one small question a site and year.
+
+The rule that every village-band is somewhere in every year is replaced by a price; the yearly
+limits on closures and moves, added up over the years, likewise. What is left falls apart into one
+question a site and year: is it open, with how many classes, and which villages are worth having at
+these prices? That question is answered from above (never less than its true gain), so the sum is a
+valid bound for any prices of the right sign, however they were found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from catchment.optimise.phases.compile import UNLIMITED, Model
+from catchment.optimise.phases.decode import Decision
+
+Float64 = npt.NDArray[np.float64]
+Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
+
+
+SHARPEN = 0.01
+"""Length of the step below which villages are taken whole."""
+
+
+class Parts(NamedTuple):
+    """Constant arrays of the site-years (u units, k entries, m sites, b bands, t years).
+
+    A unit is a group, or one grade of it where current students finish. An entry is a unit that
+    may be at a site; entries are ordered by site and band.
+
+    Attributes
+    ----------
+    start : (m, b + 1) int64
+        First entry of each site and band.
+    unit : (k,) int64
+        Unit of each entry.
+    value : (k, t) float64
+        Yuan of the unit's trips at the site, inf where it may not be there.
+    away : (k,) bool
+        Whether the site is not today's.
+    students : (u, p, t) int64
+        Students by grade within the band.
+    settle : (u, t) float64
+        Least students who have changed school if the unit is away in the year.
+    free : (u, t) float64
+        Yuan of having no site in the year, inf where that may not be.
+    size : (m, b, p) int64
+        Class size, 0 beyond the band's grades.
+    sites : (m, 4) int64
+        State today, whether a teaching point is allowed, bands, lowest band.
+    states : (2, m, t) int64
+        Lowest and highest state.
+    rooms : (2, m, t) int64
+        Rooms there, and with all that may be added.
+    yuan : (5, t) float64
+        One class, site, further band, new site, added room.
+    pace : (2, t) float64
+        Sites closed and students moved, at most, up to each year; inf for no limit.
+    """
+
+    start: Int64
+    unit: Int64
+    value: Float64
+    away: npt.NDArray[np.bool_]
+    students: Int64
+    settle: Float64
+    free: Float64
+    size: Int64
+    sites: Int64
+    states: Int64
+    rooms: Int64
+    yuan: Float64
+    pace: Float64
+
+
+@dataclass
+class Prices:
+    """Prices, and the best bound they have given so far.
+
+    Attributes
+    ----------
+    unit : (u, t) float64
+        Price of serving a unit in a year.
+    pace : (2, t) float64
+        Prices of closures and of moves up to each year, 0 or more.
+    best : float
+        Best bound, the first year included.
+    """
+
+    unit: Float64
+    pace: Float64
+    best: float = -np.inf
+    best_unit: Float64 | None = None
+    best_pace: Float64 | None = None
+    smooth_unit: Float64 | None = None
+    smooth_pace: Float64 | None = None
+    pull: float = 1.0
+    idle: int = 0
+
+
+def split(
+    model: Model, group_band: npt.NDArray[np.int8], grade_band: npt.NDArray[np.int8]
+) -> Parts:
+    """Lay the model out by site and year.
+
+    Parameters
+    ----------
+    model : Model
+        The compiled question.
+    group_band : (n,) int8
+        Band of each group.
+    grade_band : (g,) int8
+        Band of each grade.
+
+    Returns
+    -------
+    Parts
+        Constant arrays.
+    """
+    n, _, years = model.students.shape
+    m, bands = len(model.low), int(grade_band.max()) + 1
+    per = int(np.bincount(grade_band).max())
+    place = np.array(
+        [g - int(np.flatnonzero(grade_band == grade_band[g])[0]) for g in range(len(grade_band))]
+    )
+    units: list[tuple[int, int]] = []
+    for i in range(n):
+        mine = np.flatnonzero(grade_band == group_band[i])
+        if model.lag.any():
+            units += [(i, int(g)) for g in mine if model.students[i, g].any()]
+        elif model.students[i].any():
+            units.append((i, -1))
+    count = np.zeros((len(units), per, years), dtype=np.int64)
+    settle, free = np.zeros((len(units), years)), np.full((len(units), years), np.inf)
+    rows: list[tuple[int, int, int, bool, Float64]] = []
+    for u, (i, g) in enumerate(units):
+        grades = [g] if g >= 0 else np.flatnonzero(grade_band == group_band[i]).tolist()
+        lag = int(model.lag[g]) if g >= 0 else 0
+        for k in grades:
+            count[u, place[k]] = model.students[i, k]
+        students = count[u].sum(axis=0)
+        _unit_rows(model, rows, settle, free, u, i, lag, students, int(group_band[i]))
+    rows.sort(key=lambda r: (r[0], r[1], r[2]))
+    start = np.zeros((m, bands + 1), dtype=np.int64)
+    keys = np.array([r[0] * bands + r[1] for r in rows], dtype=np.int64)
+    edges = np.searchsorted(keys, np.arange(m * bands + 1))
+    for j in range(m):
+        start[j] = edges[j * bands : (j + 1) * bands + 1]
+    size = np.zeros((m, bands, per), dtype=np.int64)
+    for k, b in enumerate(grade_band):
+        size[:, b, place[k]] = model.class_size[:, k]
+    ahead = np.arange(years, dtype=np.float64)
+    pace = np.full((2, years), np.inf)
+    if model.closures < UNLIMITED:
+        pace[0] = ahead * model.closures
+    if model.moved < UNLIMITED:
+        pace[1] = ahead * model.moved
+    room = model.cap_rooms
+    return Parts(
+        start=start,
+        unit=np.array([r[2] for r in rows], dtype=np.int64),
+        value=np.array([r[4] for r in rows]).reshape(-1, years),
+        away=np.array([r[3] for r in rows], dtype=bool),
+        students=count,
+        settle=settle,
+        free=free,
+        size=size,
+        sites=np.column_stack([model.was, model.downgrade, model.bands, model.low]).astype(
+            np.int64
+        ),
+        states=np.stack([model.at_least, model.at_most]).astype(np.int64),
+        rooms=np.stack([room, room + model.extra[0][:, None]]),
+        yuan=np.vstack(
+            (
+                model.class_cost,
+                model.site_cost,
+                model.band_cost,
+                model.new_cost,
+                model.unit[0] * model.weight,
+            )
+        ),
+        pace=pace,
+    )
+
+
+def _unit_rows(
+    model: Model,
+    rows: list[tuple[int, int, int, bool, Float64]],
+    settle: Float64,
+    free: Float64,
+    u: int,
+    i: int,
+    lag: int,
+    students: Int64,
+    band: int,
+) -> None:
+    """Enter where a unit may be and what that costs."""
+    years = len(students)
+    there = students > 0
+    home = int(model.today[i])
+    until = years if model.latest[i] >= years else int(model.latest[i]) + lag
+    stays = there & (np.arange(years) < until)
+    if home >= 0:
+        rows.append((home, band, u, False, np.where(stays, students * model.stay_cost[i], np.inf)))
+    else:
+        free[u] = np.where(stays, students * model.stay_cost[i], np.inf)
+    fresh = model.students[i, model.lag == 0].sum(axis=0)
+    has = model.students[i].sum(axis=0) > 0
+    end = int(np.flatnonzero(there)[-1])
+    for o in range(model.first[i], model.first[i + 1]):
+        may = there & (np.arange(years) >= model.earliest[o] + lag)
+        value = np.where(may, students * model.go_cost[o], np.inf)
+        if home >= 0 and lag == 0:
+            # Whoever is away in the last year has moved once: at least the cheapest move is paid.
+            when = [t for t in range(int(model.earliest[o]), end + 1) if has[t]]
+            if when:
+                value[end] += min(float(fresh[t] * model.move_cost[t]) for t in when)
+        rows.append((int(model.site[o]), band, u, True, value))
+    if home >= 0 and lag == 0:
+        least = np.inf
+        for t in range(1, years):
+            if has[t]:
+                least = min(least, float(fresh[t]))
+            settle[u, t] = least if np.isfinite(least) else 0.0
+
+
+def first_prices(model: Model, parts: Parts, decision: Decision) -> Prices:
+    """Prices from a plan: every unit bears its trip and its share of classes and sites.
+
+    Parameters
+    ----------
+    model : Model
+        The compiled question.
+    parts : Parts
+        Site-years.
+    decision : Decision
+        A plan.
+
+    Returns
+    -------
+    Prices
+        Prices to begin with.
+    """
+    units, per, years = parts.students.shape
+    m, bands = parts.start.shape[0], parts.start.shape[1] - 1
+    price = np.zeros((units, years))
+    owner = _owners(model, parts)
+    site = np.full((units, years), -1, dtype=np.int64)
+    value = np.zeros((units, years))
+    band_of = np.zeros(units, dtype=np.int64)
+    for j in range(m):
+        for b in range(bands):
+            for k in range(parts.start[j, b], parts.start[j, b + 1]):
+                u = parts.unit[k]
+                band_of[u] = b
+                i, lag = owner[u]
+                o, when = int(decision[0][i]), int(decision[1][i])
+                moved = (np.arange(years) >= when + lag) & (o >= 0)
+                target = int(model.site[o]) if o >= 0 else -1
+                mine = (moved & (j == target)) | (~moved & (j == model.today[i]))
+                mine &= parts.students[u].sum(axis=0) > 0
+                site[u, mine] = j
+                value[u, mine] = np.where(
+                    np.isfinite(parts.value[k, mine]), parts.value[k, mine], 0
+                )
+    load = np.zeros((m, bands, per, years))
+    for u in range(units):
+        for t in range(1, years):
+            if site[u, t] >= 0:
+                load[site[u, t], band_of[u], :, t] += parts.students[u, :, t]
+    size = np.maximum(parts.size, 1)[:, :, :, None]
+    classes = np.ceil(load / size) * parts.yuan[0]
+    taught = load.sum(axis=2).sum(axis=1)
+    for u in range(units):
+        for t in range(1, years):
+            j = site[u, t]
+            if j < 0:
+                continue
+            mine = parts.students[u, :, t]
+            share = mine / np.maximum(load[j, band_of[u], :, t], 1)
+            price[u, t] = value[u, t] + float((share * classes[j, band_of[u], :, t]).sum())
+            price[u, t] += mine.sum() / taught[j, t] * (parts.yuan[1, t] + parts.yuan[2, t])
+    return Prices(price, np.zeros((2, years)))
+
+
+def _owners(model: Model, parts: Parts) -> list[tuple[int, int]]:
+    """Group and lag of every unit, in the order of :func:`split`."""
+    out = []
+    for i in range(len(model.today)):
+        if model.lag.any():
+            out += [(i, int(model.lag[g])) for g in np.flatnonzero(model.students[i].any(axis=1))]
+        elif model.students[i].any():
+            out.append((i, 0))
+    return out
+
+
+@njit(cache=True)
+def _knapsack(profit, weight, chosen, size, most, out):  # type: ignore[no-untyped-def]
+    """Most profit by number of classes, villages divisible; an upper bound on whole villages."""
+    n = len(chosen)
+    ratio = np.empty(n)
+    for k in range(n):
+        e = chosen[k]
+        ratio[k] = -profit[e] / weight[e] if weight[e] > 0 else -np.inf
+    order = np.argsort(ratio)
+    gained, filled, k = 0.0, 0.0, 0
+    for classes in range(most + 1):
+        room = float(classes * size)
+        while k < n:
+            e = chosen[order[k]]
+            if filled + weight[e] > room:
+                break
+            filled += weight[e]
+            gained += profit[e]
+            k += 1
+        part = 0.0
+        if k < n:
+            e = chosen[order[k]]
+            part = profit[e] * (room - filled) / weight[e]
+        out[classes] = gained + part
+
+
+@njit(cache=True)
+def _whole_knapsack(profit, weight, chosen, size, most, out, table):  # type: ignore[no-untyped-def]
+    """Most profit by number of classes, villages whole; exact."""
+    room = most * size
+    for w in range(room + 1):
+        table[w] = 0.0
+    for k in range(len(chosen)):
+        e = chosen[k]
+        heavy, gain = int(weight[e]), profit[e]
+        if heavy == 0:
+            for w in range(room + 1):
+                table[w] += gain
+            continue
+        for w in range(room, heavy - 1, -1):
+            if table[w - heavy] + gain > table[w]:
+                table[w] = table[w - heavy] + gain
+    for classes in range(most + 1):
+        out[classes] = table[classes * size]
+
+
+@njit(cache=True)
+def _fill(profit, weight, chosen, room, x):  # type: ignore[no-untyped-def]
+    """Shares of the entries in the divisible optimum of one knapsack."""
+    n = len(chosen)
+    ratio = np.empty(n)
+    for k in range(n):
+        e = chosen[k]
+        ratio[k] = -profit[e] / weight[e] if weight[e] > 0 else -np.inf
+    order = np.argsort(ratio)
+    left = room
+    for k in range(n):
+        e = chosen[order[k]]
+        if weight[e] <= left:
+            x[e] = 1.0
+            left -= weight[e]
+        else:
+            x[e] = left / weight[e]
+            break
+
+
+@njit(cache=True)
+def _band_gain(profit, weight, chosen, sizes, most, whole, table, gain, which):  # type: ignore[no-untyped-def]
+    """Upper bound on the profit of a band by its classes, and the knapsack that gives it.
+
+    ``weight`` is (p + 1, k): students by grade, then of all grades. With a given number of classes
+    in all, no more fits than (a) into their places together, and (b) into the classes of each
+    grade; the classes are shared among the grades so that the tightest of the latter is loosest.
+    """
+    per = len(sizes)
+    single = np.zeros((per, most + 1))
+    together = np.zeros(most + 1)
+    largest = 0
+    for g in range(per):
+        largest = max(largest, sizes[g])
+        if sizes[g]:
+            if whole:
+                _whole_knapsack(profit, weight[g], chosen, sizes[g], most, single[g], table)
+            else:
+                _knapsack(profit, weight[g], chosen, sizes[g], most, single[g])
+    if whole:
+        _whole_knapsack(profit, weight[per], chosen, largest, most, together, table)
+    else:
+        _knapsack(profit, weight[per], chosen, largest, most, together)
+    given = np.zeros(per, dtype=np.int64)
+    for classes in range(most + 1):
+        if classes:
+            tight = -1
+            for g in range(per):
+                if sizes[g] and (tight < 0 or single[g, given[g]] < single[tight, given[tight]]):
+                    tight = g
+            given[tight] += 1
+        low, by, room = together[classes], per, classes * largest
+        for g in range(per):
+            if sizes[g] and single[g, given[g]] < low - 1e-9:
+                low, by, room = single[g, given[g]], g, given[g] * sizes[g]
+        gain[classes] = low
+        which[classes, 0], which[classes, 1] = by, room
+
+
+@njit(cache=True)
+def _evaluate(  # type: ignore[no-untyped-def]
+    start, unit, value, away, count, settle, free, size, sites, states, rooms, yuan, pace,
+    price, pace_price, whole, used, closed, moved,
+):  # fmt: skip
+    """Bound without the first year at given prices, and how the relaxed plan uses units."""
+    m, bands = start.shape[0], start.shape[1] - 1
+    units, per, years = count.shape
+    used[:] = 0.0
+    closed[:] = 0.0
+    moved[:] = 0.0
+    total = 0.0
+    deepest = 0
+    for j in range(m):
+        for t in range(years):
+            deepest = max(deepest, rooms[1, j, t])
+    table = np.zeros(deepest * size.max() + 1)
+    profit, x = np.zeros(len(unit)), np.zeros(len(unit))
+    weight = np.zeros((per + 1, len(unit)))
+    gain = np.zeros((bands, deepest + 1))
+    which = np.zeros((bands, deepest + 1, 2), dtype=np.int64)
+    for t in range(1, years):
+        for k in range(2):
+            if pace_price[k, t] > 0:
+                total -= pace_price[k, t] * pace[k, t]
+        for u in range(units):
+            if count[u, :, t].sum() == 0:
+                continue
+            total += price[u, t]
+            if free[u, t] - price[u, t] < 0:
+                total += free[u, t] - price[u, t]
+                used[u, t] += 1.0
+        for j in range(m):
+            if states[1, j, t] == 0 and sites[j, 0] == 0:
+                continue
+            for k in range(start[j, 0], start[j, bands]):
+                u = unit[k]
+                x[k] = 0.0
+                profit[k] = 0.0
+                if value[k, t] < np.inf:
+                    profit[k] = price[u, t] - value[k, t]
+                    if away[k]:
+                        profit[k] -= pace_price[1, t] * settle[u, t]
+                    weight[per, k] = 0.0
+                    for g in range(per):
+                        weight[g, k] = count[u, g, t]
+                        weight[per, k] += count[u, g, t]
+            most_of = np.zeros(bands, dtype=np.int64)
+            chosen_of = np.zeros(bands + 1, dtype=np.int64)
+            chosen = np.zeros(start[j, bands] - start[j, 0], dtype=np.int64)
+            top = 0
+            for b in range(bands):
+                chosen_of[b] = top
+                load = np.zeros(per)
+                for k in range(start[j, b], start[j, b + 1]):
+                    if profit[k] > 1e-9:
+                        chosen[top] = k
+                        top += 1
+                        for g in range(per):
+                            load[g] += weight[g, k]
+                need = 0
+                for g in range(per):
+                    if size[j, b, g]:
+                        need += int((load[g] + size[j, b, g] - 1) // size[j, b, g])
+                most_of[b] = min(need, rooms[1, j, t])
+                if need:
+                    _band_gain(
+                        profit, weight, chosen[chosen_of[b] : top], size[j, b], most_of[b], whole,
+                        table, gain[b], which[b],
+                    )  # fmt: skip
+                else:
+                    gain[b, 0] = 0.0
+            chosen_of[bands] = top
+            best, state, split_classes = _best_state(
+                j, t, sites, states, rooms, yuan, pace_price, most_of, gain, bands
+            )
+            total += best
+            if state == 0:
+                if sites[j, 0] > 0:
+                    closed[t] += 1.0
+                continue
+            for b in range(bands):
+                classes = split_classes[b]
+                if classes == 0:
+                    continue
+                by, room = which[b, classes, 0], which[b, classes, 1]
+                mine = chosen[chosen_of[b] : chosen_of[b + 1]]
+                _fill(profit, weight[by], mine, float(room), x)
+                for k in mine:
+                    used[unit[k], t] += x[k]
+                    if away[k]:
+                        moved[t] += x[k] * settle[unit[k], t]
+    return total
+
+
+@njit(cache=True)
+def _best_state(j, t, sites, states, rooms, yuan, pace_price, most_of, gain, bands):  # type: ignore[no-untyped-def]
+    """Cheapest state of a site in a year with the classes of each band."""
+    best, chosen = np.inf, 0
+    split_best = np.zeros(bands, dtype=np.int64)
+    was, low = sites[j, 0], sites[j, 3]
+    if states[0, j, t] == 0:
+        best = pace_price[0, t] if was > 0 else 0.0
+    for state in range(1, 3):
+        if state < states[0, j, t] or state > states[1, j, t]:
+            continue
+        if state == 2 and sites[j, 2] < 2:
+            continue
+        if state == 1 and was == 2 and sites[j, 1] == 0 and sites[j, 2] > 1:
+            continue
+        cost = yuan[1, t] + (yuan[3, t] if was == 0 else 0.0)
+        if state == 2:
+            cost += yuan[2, t] * (sites[j, 2] - 1)
+        limit = rooms[1, j, t]
+        # All bands share the rooms: best gain by classes in all, band after band.
+        path = np.zeros((bands, limit + 1), dtype=np.int64)
+        now = np.zeros(limit + 1)
+        for b in range(bands):
+            if state == 1 and b != low:
+                continue
+            new = np.full(limit + 1, -np.inf)
+            for have in range(limit + 1):
+                for k in range(min(most_of[b], limit - have) + 1):
+                    if now[have] + gain[b, k] > new[have + k]:
+                        new[have + k] = now[have] + gain[b, k]
+                        path[b, have + k] = k
+            now = new
+        for k in range(limit + 1):
+            if now[k] == -np.inf:
+                continue
+            extra = max(0, k - rooms[0, j, t])
+            value = cost + k * yuan[0, t] + extra * yuan[4, t] - now[k]
+            if value < best:
+                best, chosen = value, state
+                rest = k
+                for b in range(bands - 1, -1, -1):
+                    split_best[b] = 0
+                    if state == 1 and b != low:
+                        continue
+                    split_best[b] = path[b, rest]
+                    rest -= split_best[b]
+    return best, chosen, split_best
+
+
+def improve(
+    model: Model,
+    parts: Parts,
+    prices: Prices,
+    target: float,
+    rounds: int,
+    *,
+    whole: bool = False,
+) -> float:
+    """Turn the prices towards a better bound.
+
+    Parameters
+    ----------
+    model : Model
+        The compiled question.
+    parts : Parts
+        Site-years.
+    prices : Prices
+        Changed: best prices and bound are kept in it.
+    target : float
+        Yuan of the best plan known.
+    rounds : int
+        Steps.
+    whole : bool
+        Whether villages are taken whole within one grade's classes: slower and sharper.
+
+    Returns
+    -------
+    float
+        The best bound so far.
+    """
+    units, _, years = parts.students.shape
+    used, closed, moved = np.zeros((units, years)), np.zeros(years), np.zeros(years)
+    there = parts.students.sum(axis=1) > 0
+    there[:, 0] = False
+    limited = np.isfinite(parts.pace)
+    limited[:, 0] = False
+    pace = np.where(limited, parts.pace, 0.0)
+    for _ in range(rounds):
+        value = model.fixed_cost + _evaluate(
+            *parts, prices.unit, prices.pace, whole, used, closed, moved
+        )
+        if value > prices.best + 1e-7 * abs(target):
+            prices.idle = 0
+        else:
+            prices.idle += 1
+        if value > prices.best:
+            prices.best = value
+            prices.best_unit, prices.best_pace = prices.unit.copy(), prices.pace.copy()
+        if prices.idle >= 15 and prices.best_unit is not None and prices.best_pace is not None:
+            prices.pull, prices.idle = max(prices.pull * 0.7, 1e-4), 0
+            prices.unit, prices.pace = prices.best_unit.copy(), prices.best_pace.copy()
+            prices.smooth_unit = None
+        slope = np.where(there, 1.0 - used, 0.0)
+        over = np.where(limited, np.stack([closed, moved]) - pace, 0.0)
+        # Students weigh more than sites: each kind of price has its own scale.
+        scale = np.array([1.0, 1e-2])[:, None]
+        if prices.smooth_unit is None or prices.smooth_pace is None:
+            prices.smooth_unit, prices.smooth_pace = slope, over
+        else:
+            prices.smooth_unit = 0.7 * prices.smooth_unit + 0.3 * slope
+            prices.smooth_pace = 0.7 * prices.smooth_pace + 0.3 * over
+        direction, lean = prices.smooth_unit, prices.smooth_pace * scale
+        length = float((direction**2).sum() + (lean**2).sum())
+        if length < 1e-12:
+            break
+        step = prices.pull * max(target - value, 1e-3 * abs(target)) / length
+        prices.unit = prices.unit + step * direction
+        prices.pace = np.where(limited, np.maximum(prices.pace + step * lean * scale, 0.0), 0.0)
+    return prices.best

@@ -1,0 +1,200 @@
+"""The whole model, or the part around some groups, handed to the solver."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from catchment.optimise.milp import solve_milp
+from catchment.optimise.phases.blocks import BLOCKS, Draft, lay_out, matrix
+from catchment.optimise.phases.compile import Model
+from catchment.optimise.phases.decode import Decision, keep_decision
+from catchment.problem import Bool, Int8
+
+
+@dataclass(frozen=True)
+class Exact:
+    """What the solver found.
+
+    Attributes
+    ----------
+    status : {"optimal", "infeasible", "stopped", "failed"}
+        As the solver says; plans are rechecked by the caller.
+    decision : Decision or None
+        Moves of all groups.
+    state : (m, t) int8 or None
+        States of the sites of the model; -1 for sites left out.
+    bound : float
+        Lower bound in yuan, whole county (only valid where all groups were free).
+    """
+
+    status: str
+    decision: Decision | None
+    state: Int8 | None
+    bound: float
+
+
+def solve_exactly(
+    model: Model,
+    *,
+    free: Bool | None = None,
+    held: Decision | None = None,
+    time_limit: float,
+    seed: int = 0,
+    start: Decision | None = None,
+    gap: float = 0.0,
+    options: dict[str, bool | int | float | str] | None = None,
+) -> Exact:
+    """Solve the model for the free groups, all others held.
+
+    Parameters
+    ----------
+    model : Model
+        The compiled question.
+    free : (n,) bool, optional
+        Groups that may change; all by default.
+    held : Decision, optional
+        Decisions of the others; everyone stays by default.
+    time_limit : float
+        Seconds, building the model included.
+    seed : int
+        Seed of the solver.
+    start : Decision, optional
+        Decisions to start from.
+    gap : float
+        Relative gap at which the solver may stop.
+    options : dict, optional
+        Further options of the solver.
+
+    Returns
+    -------
+    Exact
+        Decisions, states and bound.
+    """
+    began = time.perf_counter()
+    years = model.at_least.shape[1]
+    everyone = np.ones(len(model.today), dtype=bool)
+    held = held if held is not None else keep_decision(model, years)
+    draft = lay_out(model, everyone if free is None else free, held)
+    rows = [row for block in BLOCKS.values() for row in block(draft)]
+    table, lower, upper = matrix(draft, rows)
+    if np.any(np.array(draft.lower) > np.array(draft.upper)):
+        return Exact("infeasible", None, None, np.inf)
+    # Presolve has been seen to fail on a model that is sound; then once more without it.
+    for presolve in (True, False):
+        answer = solve_milp(
+            np.array(draft.cost),
+            table,
+            lower,
+            upper,
+            lower=np.array(draft.lower),
+            upper=np.array(draft.upper),
+            integer=np.array(draft.whole, dtype=bool),
+            time_limit=max(time_limit - (time.perf_counter() - began), 0.0),
+            gap=gap,
+            start=None if start is None else _start(draft, start),
+            presolve=presolve,
+            seed=seed,
+            options=options,
+        )
+        if answer.status != "failed":
+            break
+    bound = answer.bound + draft.constant
+    if answer.x is None:
+        return Exact(answer.status, None, None, bound)
+    decision, state = _read(draft, answer.x)
+    return Exact(answer.status, decision, state, bound)
+
+
+def _read(draft: Draft, x: npt.NDArray[np.float64]) -> tuple[Decision, Int8]:
+    option, when = draft.held[0].copy(), draft.held[1].copy()
+    for i in draft.stay:
+        option[i], when[i] = -1, draft.years
+    for (i, o, year), column in draft.move.items():
+        if x[column] > 0.5:
+            option[i], when[i] = o, year
+    state = np.full(draft.model.at_least.shape, -1, dtype=np.int8)
+    for j in draft.sites:
+        state[j, 0] = draft.model.was[j]
+    for (j, t), column in draft.low.items():
+        state[j, t] = round(x[column]) + round(x[draft.full[j, t]])
+    return (option, when), state
+
+
+def _start(draft: Draft, decision: Decision) -> npt.NDArray[np.float64]:
+    """Return values of all columns: the decisions, and as little open and built as they need."""
+    model = draft.model
+    x = np.zeros(len(draft.names))
+    for i, column in draft.stay.items():
+        o, when = int(decision[0][i]), int(decision[1][i])
+        x[draft.move.get((i, o, when), column)] = 1.0
+    count = {key: float(draft.base[key]) for key in draft.classes}
+    for key, terms in draft.load.items():
+        count[key] = float(draft.base[key]) + sum(x[c] * v for c, v in terms)
+    _start_states(draft, x, count)
+    need: dict[tuple[int, int], float] = {}
+    for (j, g, t), column in draft.classes.items():
+        formed = np.ceil(count[j, g, t] / model.class_size[j, g] - 1e-9)
+        x[column] = formed
+        need[j, t] = need.get((j, t), 0.0) + formed
+    for k, (users, base, cap) in enumerate(
+        (
+            (None, None, model.cap_rooms),
+            (draft.boards, draft.base_boards, model.cap_beds),
+            (draft.rides, draft.base_rides, model.cap_seats),
+        )
+    ):
+        for j in draft.sites:
+            most = 0.0
+            for t in range(1, draft.years):
+                if users is None or base is None:
+                    used = need.get((j, t), 0.0)
+                else:
+                    used = float(base[j, t]) + sum(x[c] * v for c, v in users.get((j, t), []))
+                most = max(most, used - float(cap[j, t]))
+                x[draft.added[k][j, t]] = most
+    return x
+
+
+def _start_states(
+    draft: Draft, x: npt.NDArray[np.float64], count: dict[tuple[int, int, int], float]
+) -> None:
+    model = draft.model
+    grade_kind: dict[tuple[int, int, int], bool] = {}
+    low_grades = _low_grades(model)
+    for (j, g, t), value in count.items():
+        if value > 0:
+            grade_kind[j, 1, t] = True
+            if not low_grades[j, g]:
+                grade_kind[j, 2, t] = True
+    for j in draft.sites:
+        for level, state in ((1, draft.low), (2, draft.full)):
+            used = [
+                t
+                for t in range(1, draft.years)
+                if grade_kind.get((j, level, t), False) or model.at_least[j, t] >= level
+            ]
+            working = model.was[j] >= level
+            for t in range(1, draft.years):
+                on = bool(used) and (t <= max(used) if working else t >= min(used))
+                x[state[j, t]] = float(on)
+        equal = not model.downgrade[j] and model.was[j] == 2
+        for t in range(1, draft.years):
+            both = max(x[draft.low[j, t]], x[draft.full[j, t]])
+            x[draft.low[j, t]] = both
+            if equal:
+                x[draft.full[j, t]] = both
+
+
+def _low_grades(model: Model) -> Bool:
+    """Grades that belong to the lowest band of each site, (m, g)."""
+    m, g = len(model.low), model.students.shape[1]
+    out = np.zeros((m, g), dtype=bool)
+    for i in range(len(model.today)):
+        mine = np.flatnonzero(model.students[i].any(axis=1))
+        for k in mine:
+            out[:, k] = ~model.kind[i]
+    return out

@@ -1,0 +1,298 @@
+"""Question and answer of the consolidation model."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from catchment.errors import InputError
+from catchment.optimise.phases.costs import Costs, read_costs
+from catchment.plan import Plan
+from catchment.problem import Bool, Int8, Int32, Problem
+
+CLOSED, LOWEST, ALL = 0, 1, 2
+"""States of a site: closed, its lowest band only (teaching point), all bands it can host."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What every plan has to keep.
+
+    Attributes
+    ----------
+    min_size : int
+        Fewest students of an open site that may be closed or opened; protected sites are exempt.
+    min_size_from : int
+        Position of the first year in which ``min_size`` holds.
+    max_size : int
+        Most students of a site; one that is larger by itself may stay so but not grow.
+    closures_per_year : int or None
+        Most sites closed in one year.
+    moved_per_year : int or None
+        Most students who change school in one year.
+    boarding_minutes : float
+        Longest weekly trip of a boarder.
+    """
+
+    min_size: int = 0
+    min_size_from: int = 1
+    max_size: int = 2000
+    closures_per_year: int | None = None
+    moved_per_year: int | None = None
+    boarding_minutes: float = 120.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked (sizes as in :mod:`catchment.problem`).
+
+    The first year is today and stays as it is. A site changes in one direction only: a working
+    school stays, becomes a teaching point or closes; a closed or candidate site opens and stays.
+    Every village-band moves at most once, and only where its new trip keeps the limits.
+
+    Attributes
+    ----------
+    problem : Problem
+        Villages, sites, years. ``must_open``, ``must_close`` and ``fixed_site`` are not read:
+        the masks below say what is free.
+    costs : Costs
+        Figures in yuan.
+    limits : Limits
+        Limits of every plan.
+    may_close, may_downgrade, may_open : (m,) bool
+        Working sites that may close, that may become teaching points; other sites that may open.
+    extra_rooms, extra_beds, extra_seats : (m,) int32
+        Most classrooms, beds and dining seats that may be added.
+    transition : {"together", "finish"}
+        Whether all students of a village-band move in one year, or only new entrants move and
+        current students finish their band where they are.
+    tolerate_shortage : bool
+        Whether a lack of classrooms that today's catchments bring by themselves may go on (such a
+        school receives nobody); otherwise it must be built away from the second year on.
+    at_least, at_most : (m, t) int8 or None
+        Lowest and highest state of a site by year, for demands beyond the masks.
+    """
+
+    problem: Problem
+    costs: Costs
+    limits: Limits
+    may_close: Bool
+    may_downgrade: Bool
+    may_open: Bool
+    extra_rooms: Int32
+    extra_beds: Int32
+    extra_seats: Int32
+    transition: Literal["together", "finish"] = "together"
+    tolerate_shortage: bool = True
+    at_least: Int8 | None = None
+    at_most: Int8 | None = None
+
+    def replace(self, **changes: Any) -> Question:
+        """Return a copy with some fields replaced; the original is untouched.
+
+        Parameters
+        ----------
+        **changes
+            Fields and their new values.
+
+        Returns
+        -------
+        Question
+            The changed copy.
+        """
+        return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Building:
+    """What has been built and may be used in each year, added up over the years.
+
+    A unit that is first used in year t is built in year t - 1 (先建后撤).
+
+    Attributes
+    ----------
+    rooms, beds, seats : (m, t) int32
+        Classrooms, beds, dining seats beyond those of the problem; never falling.
+    """
+
+    rooms: Int32
+    beds: Int32
+    seats: Int32
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Costs of a plan by kind and year, in yuan.
+
+    Attributes
+    ----------
+    items : tuple of str
+        Kinds of cost.
+    yuan : (k, t) float64
+        Discounted yuan by kind and year.
+    """
+
+    items: tuple[str, ...]
+    yuan: npt.NDArray[np.float64]
+
+    @property
+    def total(self) -> float:
+        """Sum over kinds and years."""
+        return float(self.yuan.sum())
+
+    def of(self, item: str) -> float:
+        """Sum of one kind over the years.
+
+        Parameters
+        ----------
+        item : str
+            One of ``items``.
+
+        Returns
+        -------
+        float
+            Yuan.
+        """
+        return float(self.yuan[self.items.index(item)].sum())
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A plan of years with its certificate.
+
+    Attributes
+    ----------
+    plan : Plan
+        Decision; ``objective`` and ``bound`` are yuan over all years. With ``finish`` the site of
+        a group is that of its entrants; ``classes`` count all students where they really are.
+    built : Building
+        What is built, by the year of first use.
+    breakdown : Breakdown
+        Costs by kind and year; their sum is the objective.
+    history : tuple of (float, float, float)
+        Seconds, objective and bound whenever one of them improved; inf and -inf before.
+    pieces : int
+        Villages in parts of a catchment cut off from its school, added up over bands, last year.
+    reason : str
+        For ``infeasible`` and ``unknown``: what stands against a plan.
+    """
+
+    plan: Plan
+    built: Building
+    breakdown: Breakdown
+    history: tuple[tuple[float, float, float], ...] = field(default=())
+    pieces: int = 0
+    reason: str = ""
+
+    @property
+    def gap(self) -> float:
+        """Relative distance of the bound below the objective; nan where either is missing."""
+        if not np.isfinite(self.plan.objective) or not np.isfinite(self.plan.bound):
+            return float("nan")
+        return (self.plan.objective - self.plan.bound) / max(abs(self.plan.objective), 1e-9)
+
+
+SMALL = 100
+"""Students below which a rural school is small (国办发〔2018〕27号) and closing may be thought of."""
+
+
+def question_of(
+    problem: Problem,
+    *,
+    costs: Costs | None = None,
+    limits: Limits | None = None,
+    extra_rooms: int = 12,
+    **changes: Any,
+) -> Question:
+    """Question with the masks that the rules suggest.
+
+    Only small schools (fewer than 100 students today) may close or become teaching points; only
+    larger schools that teach all their bands may be expanded; nothing is opened.
+
+    Parameters
+    ----------
+    problem : Problem
+        Villages, sites, years.
+    costs : Costs, optional
+        Figures in yuan; the shipped table by default.
+    limits : Limits, optional
+        Limits; the default ones otherwise.
+    extra_rooms : int
+        Most classrooms added to one receiving school; beds and seats follow at 20 a room.
+    **changes
+        Further fields of :class:`Question`.
+
+    Returns
+    -------
+    Question
+        The question.
+    """
+    served = problem.today >= 0
+    size = np.bincount(
+        problem.today[served], weights=problem.demand()[served, 0], minlength=len(problem.site_ids)
+    )
+    works = problem.today_open.any(axis=1)
+    hosts = problem.can_host.sum(axis=1)
+    small = works & (size < SMALL)
+    grows = works & ~small & (problem.today_open == problem.can_host).all(axis=1)
+    rooms = np.where(grows, extra_rooms, 0).astype(np.int32)
+    base = Question(
+        problem=problem,
+        costs=costs or read_costs(),
+        limits=limits or Limits(),
+        may_close=small,
+        may_downgrade=small & (hosts > 1) & (problem.today_open.sum(axis=1) > 1),
+        may_open=np.zeros(len(problem.site_ids), dtype=bool),
+        extra_rooms=rooms,
+        extra_beds=np.where(problem.beds[:, 0] > 0, rooms * 20, 0).astype(np.int32),
+        extra_seats=(rooms * 20).astype(np.int32),
+    )
+    return base.replace(**changes)
+
+
+def checked(question: Question) -> Question:
+    """Refuse a question whose arrays do not fit together.
+
+    Parameters
+    ----------
+    question : Question
+        Any question.
+
+    Returns
+    -------
+    Question
+        The same question.
+
+    Raises
+    ------
+    InputError
+        Naming the array.
+    """
+    m, t = len(question.problem.site_ids), len(question.problem.years)
+    for name in ("may_close", "may_downgrade", "may_open"):
+        array = getattr(question, name)
+        if array.shape != (m,) or array.dtype != np.bool_:
+            raise InputError(f"{name} 应为每个校点一个真假值（{m}） / one bool a site")
+    for name in ("extra_rooms", "extra_beds", "extra_seats"):
+        array = getattr(question, name)
+        if array.shape != (m,) or (array < 0).any():
+            raise InputError(f"{name} 应为每个校点一个非负整数（{m}） / one whole number a site")
+    for name in ("at_least", "at_most"):
+        array = getattr(question, name)
+        if array is not None and (array.shape != (m, t) or (array < 0).any() or (array > 2).any()):
+            raise InputError(f"{name} 应为（校点 {m} x 年 {t}）的 0、1、2 / states 0, 1, 2")
+    if question.transition not in ("together", "finish"):
+        raise InputError(
+            f"transition = {question.transition!r} 应为 together 或 finish / one of two"
+        )
+    if (np.diff(question.problem.years) <= 0).any():
+        raise InputError("years 应递增 / must rise")
+    if question.transition == "finish" and (np.diff(question.problem.years) != 1).any():
+        raise InputError(
+            "“在校生读完本学段”要求 years 连续 / to let current students finish, years must be consecutive"
+        )
+    return question

@@ -1,0 +1,285 @@
+"""One answer: search, exact neighbourhoods and bound take turns while the time lasts."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from catchment.optimise.dice import dice
+from catchment.optimise.phases import anneal as walk
+from catchment.optimise.phases import bound as low
+from catchment.optimise.phases.compile import Model, compile_model
+from catchment.optimise.phases.decode import Decision, answer_of, decision_of, keep_decision
+from catchment.optimise.phases.exact import solve_exactly
+from catchment.optimise.phases.question import Answer, Question
+from catchment.optimise.phases.verify import check
+from catchment.optimise.solution import Status
+from catchment.plan import Plan
+from catchment.problem import Int8
+
+EXACT_COLUMNS = 4000
+"""Moves by year up to which the whole model is handed to the solver."""
+TINY_COLUMNS = 400
+"""Moves by year up to which that is done at once, before any search."""
+EXACT_SECONDS = 20.0
+"""Seconds the solver may take for those."""
+SLICE = 60_000
+"""Proposals between two looks at the clock."""
+ROUND = 400_000
+"""Proposals of one round of the search when steps are counted."""
+BOUND_STEPS = 60
+"""Steps of the bound in one round when steps are counted."""
+
+
+@dataclass
+class _State:
+    """What is known while the answer is being made."""
+
+    question: Question
+    model: Model
+    began: float
+    progress: Callable[[str], None] | None
+    best: Decision | None = None
+    value: float = np.inf
+    bound: float = -np.inf
+    states: Int8 | None = None
+    history: list[tuple[float, float, float]] = field(default_factory=list)
+
+    def note(self, value: float, bound: float, decision: Decision | None) -> None:
+        """Keep what is better."""
+        if value < self.value - 1e-6 and decision is not None:
+            self.value, self.best = value, (decision[0].copy(), decision[1].copy())
+            self.states = None
+        self.bound = max(self.bound, bound)
+        last = self.history[-1] if self.history else (0.0, np.inf, -np.inf)
+        if (self.value, self.bound) == last[1:]:
+            return
+        seconds = time.perf_counter() - self.began
+        self.history.append((seconds, self.value, self.bound))
+        if self.progress is not None:
+            gap = (self.value - self.bound) / max(abs(self.value), 1e-9)
+            self.progress(
+                f"{seconds:.1f} s · 方案 / plan {self.value / 1e4:.1f} · 下界 / bound "
+                f"{self.bound / 1e4:.1f} 万元 · {100 * gap:.2f} %"
+            )
+
+
+def consolidate(
+    question: Question,
+    *,
+    time_limit: float = 60.0,
+    seed: int = 0,
+    start: Plan | None = None,
+    progress: Callable[[str], None] | None = None,
+    steps: int | None = None,
+) -> Answer:
+    """Find a cheap plan of years, and prove how far it may be from the cheapest.
+
+    Small questions are solved exactly. Larger ones are searched by annealing with restarts and
+    exact neighbourhoods, while a Lagrangian bound is improved in turn. The same seed gives the
+    same plan with ``steps``; a limit in seconds depends on the machine.
+
+    Parameters
+    ----------
+    question : Question
+        What is asked.
+    time_limit : float
+        Seconds, all in all; not heeded by the search where ``steps`` is given.
+    seed : int
+        Seed of the search.
+    start : Plan, optional
+        A plan to start from, such as the one of an earlier answer.
+    progress : callable, optional
+        Told a line of text whenever plan or bound improve.
+    steps : int, optional
+        Rounds of search and bound instead of a time limit, so that the answer does not depend
+        on the machine.
+
+    Returns
+    -------
+    Answer
+        Best plan and bound. On Ctrl-C the best so far. ``infeasible`` only where that is proved;
+        where no valid plan was found, the status is ``unknown`` and the reason says what the
+        nearest plan breaks.
+    """
+    began = time.perf_counter()
+    model = compile_model(question)
+    years = len(question.problem.years)
+    if model.impossible:
+        return _impossible(question, model, began, seed)
+    state = _State(question, model, began, progress)
+    first = keep_decision(model, years) if start is None else decision_of(model, start.site_of)
+    nearest = first
+    with contextlib.suppress(KeyboardInterrupt):
+        nearest = _work(state, first, time_limit, seed, steps)
+    return _finish(state, nearest, seed)
+
+
+def _work(
+    state: _State, first: Decision, time_limit: float, seed: int, steps: int | None
+) -> Decision:
+    model = state.model
+    table = walk.tabulate(model)
+    run = walk.begin(table, first, dice(seed))
+    end = np.inf if steps is not None else state.began + time_limit
+    columns = int(table.allowed.sum())
+    search = _Search(state, table, run, seed)
+    if columns <= TINY_COLUMNS and _exact(state, state.began + EXACT_SECONDS, seed):
+        return search.now()
+    search.measure()
+    search.round(ROUND if steps is not None else 4 * SLICE, 1.0, end)
+    if TINY_COLUMNS < columns <= EXACT_COLUMNS:
+        limit = state.began + 0.5 * time_limit if steps is None else np.inf
+        if _exact(state, limit, seed):
+            return search.now()
+    problem = state.question.problem
+    parts = low.split(model, problem.group_band, problem.grade_band)
+    prices = low.first_prices(model, parts, state.best or search.now())
+    rng = np.random.default_rng(seed)
+    done, spent = 0, [time.perf_counter() - state.began, 0.0]
+    length = 6 * SLICE
+    while time.perf_counter() < end and (steps is None or done < steps):
+        turn = time.perf_counter()
+        if steps is not None or spent[0] <= spent[1]:
+            search.round(
+                ROUND if steps is not None else length,
+                float(rng.choice([0.5, 0.2, 0.1, 0.05])),
+                end,
+            )
+            length = min(int(length * 1.4), 40 * SLICE)
+            spent[0] += time.perf_counter() - turn
+            turn = time.perf_counter()
+        if steps is not None or spent[1] < spent[0]:
+            _raise_bound(state, parts, prices, BOUND_STEPS if steps is not None else 20)
+            spent[1] += time.perf_counter() - turn
+        done += 1
+        if state.value - state.bound <= 1e-9 * abs(state.value):
+            break
+    return search.now()
+
+
+def _raise_bound(state: _State, parts: low.Parts, prices: low.Prices, rounds: int) -> None:
+    target = state.value if np.isfinite(state.value) else prices.best * 1.2
+    if not np.isfinite(target):
+        target = abs(state.model.fixed_cost) * len(state.question.problem.years)
+    # Divisible villages find the region of good prices, whole ones sharpen there.
+    whole = prices.pull < low.SHARPEN
+    found = low.improve(
+        state.model, parts, prices, target, max(rounds // 5, 1) if whole else rounds, whole=whole
+    )
+    state.note(np.inf, found - 1e-9 * abs(found), None)
+
+
+def _exact(state: _State, end: float, seed: int) -> bool:
+    """Hand the whole model to the solver; True when nothing is left to do."""
+    left = end - time.perf_counter()
+    exact = solve_exactly(state.model, time_limit=left, seed=seed, start=state.best)
+    if exact.status == "infeasible":
+        state.bound = np.inf
+        return True
+    if exact.decision is not None:
+        trial = _answer(state, exact.decision, exact.state, "feasible", seed)
+        if not check(state.question, trial) and trial.plan.objective < state.value - 1e-6:
+            state.note(trial.plan.objective, -np.inf, exact.decision)
+            state.states = exact.state
+    state.note(np.inf, exact.bound - 1e-9 * abs(exact.bound), None)
+    return exact.status == "optimal" and np.isfinite(state.value)
+
+
+@dataclass
+class _Search:
+    """Rounds of annealing around the best plan."""
+
+    state: _State
+    table: walk.Table
+    run: walk.Run
+    seed: int
+    hot: float = 1.0
+    weight: float = 1.0
+
+    def measure(self) -> None:
+        """Set temperature and weight of violations from what proposals cost here."""
+        self.weight = 2.0 * max(float(self.table.yuan[:4].max()), 1.0)
+        seen = walk.rises(self.table, self.run, 4000, self.weight)
+        self.hot = float(np.median(seen)) if len(seen) else 1.0
+
+    def now(self) -> Decision:
+        """Present decisions."""
+        return self.run.plan[0].copy(), self.run.plan[1].copy()
+
+    def round(self, steps: int, heat: float, end: float) -> None:
+        """Anneal from the best plan down from a share of the first temperature."""
+        state, run = self.state, self.run
+        if np.isfinite(run.best_value[0]):
+            run.plan[:] = run.best
+            walk.restart(self.table, run)
+        slices = max(round(steps / SLICE), 1)
+        hot, cold = self.hot * max(heat, 1e-3), self.hot * 1e-3
+        fall = (cold / hot) ** (1.0 / slices)
+        for _ in range(slices):
+            broken = walk.anneal(self.table, run, SLICE, hot, hot * fall, self.weight)
+            hot *= fall
+            # Limits that stay broken weigh more, kept ones slowly less.
+            self.weight *= 1.3 if broken > 1e-6 else 0.97
+            value = float(run.best_value[0]) + state.model.fixed_cost
+            if value < state.value - 1e-6:
+                state.note(value, -np.inf, (run.best[0], run.best[1]))
+            if time.perf_counter() >= end:
+                return
+
+
+def _answer(
+    state: _State,
+    decision: Decision,
+    states: Int8 | None,
+    status: Status,
+    seed: int,
+    reason: str = "",
+) -> Answer:
+    return answer_of(
+        state.question,
+        state.model,
+        decision,
+        state=states,
+        status=status,
+        bound=state.bound,
+        seconds=time.perf_counter() - state.began,
+        seed=seed,
+        history=tuple(state.history),
+        reason=reason,
+    )
+
+
+def _finish(state: _State, nearest: Decision, seed: int) -> Answer:
+    if state.best is None:
+        if state.bound == np.inf:
+            reason = "求解器证明没有可行方案 / proved: no plan keeps all limits"
+            return _answer(state, nearest, None, "infeasible", seed, reason)
+        trial = _answer(state, nearest, None, "unknown", seed)
+        broken = sorted({f"{v.rule} {v.where}".strip() for v in check(state.question, trial)})
+        reason = "未找到可行方案；最接近的方案违反 / no valid plan found; the nearest breaks: "
+        return _answer(state, nearest, None, "unknown", seed, reason + "; ".join(broken[:20]))
+    closed = state.value - state.bound <= 1e-6 * max(abs(state.value), 1.0)
+    return _answer(state, state.best, state.states, "optimal" if closed else "feasible", seed)
+
+
+def _impossible(question: Question, model: Model, began: float, seed: int) -> Answer:
+    problem = question.problem
+    names = "、".join(
+        f"{problem.village_ids[int(problem.group_village[i])]} {problem.bands[int(problem.group_band[i])]}"
+        f" ({problem.site_ids[int(model.today[i])]})"
+        for i in model.impossible[:20]
+    )
+    state = _State(question, model, began, None)
+    state.bound = np.inf
+    reason = (
+        f"{len(model.impossible)} 个村（学段）须离开现校而别无合规去处；请放宽行程上限、增开校点或保留其学校 / "
+        f"must leave their school and have nowhere to go within the limits: {names}"
+    )
+    return _answer(
+        state, keep_decision(model, len(problem.years)), None, "infeasible", seed, reason
+    )

@@ -1,0 +1,333 @@
+"""Recheck of a plan in whole numbers; shares nothing with model, search or bound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from catchment.optimise.phases.account import cost_of
+from catchment.optimise.phases.question import Answer, Question
+
+_Load = dict[tuple[int, int, int], int]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One rule that a plan breaks.
+
+    Attributes
+    ----------
+    rule : str
+        Name of the rule.
+    where : str
+        Code of the site or village, empty for the whole county.
+    year : int
+        School year, 0 for all years.
+    value, limit : float
+        What the plan has and what is allowed; nan where there is no figure.
+    """
+
+    rule: str
+    where: str
+    year: int
+    value: float = math.nan
+    limit: float = math.nan
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the plan means, worked out once, student by student's group."""
+
+    sits: dict[tuple[int, int, int], int]
+    load: _Load
+    boarders: dict[tuple[int, int], int]
+    riders: dict[tuple[int, int], int]
+
+
+def check(question: Question, answer: Answer) -> list[Violation]:
+    """Recheck a plan against every rule of its question.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+    answer : Answer
+        A plan with what is built.
+
+    Returns
+    -------
+    list of Violation
+        Empty when the plan is valid.
+    """
+    facts = _facts(question, answer.plan.site_of)
+    keep = _facts(question, _stay(question))
+    out = list(_years_of_sites(question, answer))
+    out += _moves(question, answer, keep)
+    out += _places(question, answer, facts, keep)
+    out += _sizes(question, answer, facts, keep)
+    out += _pace(question, answer)
+    out += _books(question, answer, facts)
+    return out
+
+
+def _lag(question: Question, g: int) -> int:
+    if question.transition != "finish":
+        return 0
+    bands = question.problem.grade_band
+    return sum(1 for k in range(g) if bands[k] == bands[g])
+
+
+def _trip(question: Question, i: int, j: int, t: int) -> tuple[float, str]:
+    problem = question.problem
+    net = problem.network[t]
+    minutes = float(problem.minutes[net, i, j])
+    if not math.isfinite(minutes):
+        return math.inf, ""
+    return minutes, problem.modes[problem.mode[net, i, j]]
+
+
+def _stay(question: Question) -> np.ndarray:
+    """Everyone where they are today."""
+    problem = question.problem
+    out = np.full((len(problem.group_band), len(problem.years)), -1, dtype=np.int32)
+    for i, b in enumerate(problem.group_band):
+        works = [j for j in range(len(problem.site_ids)) if problem.today_open[j, b]]
+        near = [(_trip(question, i, j, 0)[0], j) for j in works]
+        near = [(x, j) for x, j in near if math.isfinite(x)]
+        given = int(problem.today[i])
+        if given in [j for _, j in near]:
+            out[i] = given
+        elif near:
+            out[i] = min(near)[1]
+    return out
+
+
+def _facts(question: Question, site_of: np.ndarray) -> _Facts:
+    problem = question.problem
+    facts = _Facts({}, {}, {}, {})
+    for i, g, t in zip(*np.nonzero(problem.students), strict=True):
+        i, g, t = int(i), int(g), int(t)
+        j = int(site_of[i, max(t - _lag(question, g), 0)])
+        facts.sits[i, g, t] = j
+        if j < 0:
+            continue
+        count = int(problem.students[i, g, t])
+        facts.load[j, g, t] = facts.load.get((j, g, t), 0) + count
+        minutes, kind = _trip(question, i, j, t)
+        if math.isfinite(minutes) and kind != "walk":
+            facts.riders[j, t] = facts.riders.get((j, t), 0) + count
+            if kind == "board":
+                facts.boarders[j, t] = facts.boarders.get((j, t), 0) + count
+    return facts
+
+
+def _classes(question: Question, facts: _Facts, j: int, t: int) -> list[int]:
+    size = question.problem.class_size[j]
+    return [-(-facts.load.get((j, g, t), 0) // int(size[g])) for g in range(len(size))]
+
+
+def _levels(question: Question, opened: np.ndarray, j: int) -> list[int]:
+    """State of a site by year: 0 closed, 1 lowest band only, 2 all; -1 for anything else."""
+    problem = question.problem
+    can = [b for b in range(len(problem.bands)) if problem.can_host[j, b]]
+    now = [b for b in range(len(problem.bands)) if problem.today_open[j, b]]
+    if now and now not in (can, can[:1]):
+        can = now
+    out = []
+    for t in range(opened.shape[2]):
+        taught = [b for b in range(len(problem.bands)) if opened[j, b, t]]
+        if not taught:
+            out.append(0)
+        elif len(can) > 1 and taught == can:
+            out.append(2)
+        else:
+            out.append(1 if taught == can[:1] else -1)
+    return out
+
+
+def _years_of_sites(question: Question, answer: Answer) -> Iterator[Violation]:
+    problem, opened = question.problem, answer.plan.open
+    for j, code in enumerate(problem.site_ids):
+        level = _levels(question, opened, j)
+        if not np.array_equal(opened[j, :, 0], problem.today_open[j]):
+            yield Violation("the first year is today", code, problem.years[0])
+        works = level[0] > 0
+        for t in range(1, len(level)):
+            year, now = problem.years[t], level[t]
+            low, high = _range(question, j, t, level[0])
+            if now < 0:
+                yield Violation("a site has one of three states", code, year)
+            if not low <= now <= high:
+                yield Violation("state allowed", code, year, now, low if now < low else high)
+            full_back = now == 2 and level[t - 1] < 2 and level[0] == 2
+            if (works and (now == 0) < (level[t - 1] == 0)) or full_back:
+                yield Violation("a site changes in one direction", code, year, now, level[t - 1])
+            if not works and now < level[t - 1]:
+                yield Violation("a new site stays", code, year, now, level[t - 1])
+            forced = question.at_most is not None and question.at_most[j, t] == 1
+            if now == 1 and level[0] == 2 and not question.may_downgrade[j] and not forced:
+                yield Violation("teaching point allowed", code, year)
+
+
+def _range(question: Question, j: int, t: int, today: int) -> tuple[int, int]:
+    problem = question.problem
+    top = min(int(problem.can_host[j].sum()), 2)
+    low = today
+    if question.may_downgrade[j]:
+        low = min(low, 1)
+    if question.may_close[j]:
+        low = 0
+    high = max(top, today) if question.may_open[j] else today
+    if question.at_least is not None:
+        low = max(low, int(question.at_least[j, t]))
+        high = max(high, min(int(question.at_least[j, t]), top))
+    if question.at_most is not None:
+        high = min(high, int(question.at_most[j, t]))
+        low = min(low, int(question.at_most[j, t]))
+    return low, high
+
+
+def _moves(question: Question, answer: Answer, keep: _Facts) -> Iterator[Violation]:
+    problem, site_of = question.problem, answer.plan.site_of
+    stay = _stay(question)
+    short = {
+        (j, t)
+        for j in range(len(problem.site_ids))
+        for t in range(1, len(problem.years))
+        if question.tolerate_shortage
+        and sum(_classes(question, keep, j, t)) > int(problem.rooms[j, t])
+    }
+    for i in range(len(problem.group_band)):
+        village = problem.village_ids[int(problem.group_village[i])]
+        total = problem.students[i].sum(axis=0)
+        here, changes = int(stay[i, 0]), 0
+        for t, year in enumerate(problem.years):
+            j = int(site_of[i, t])
+            if j < 0:
+                cut = here < 0 or not math.isfinite(_trip(question, i, here, t)[0])
+                if total[t] and not cut:
+                    yield Violation("everyone has a school", village, year, int(total[t]), 0)
+                continue
+            if j != here:
+                changes += 1
+                here = j
+                if t == 0:
+                    yield Violation("the first year is today", village, year)
+            if changes and total[t]:
+                yield from _new_trip(question, i, j, t, village)
+                if (j, t) in short:
+                    yield Violation(
+                        "a school short of rooms receives nobody", problem.site_ids[j], year
+                    )
+        if changes > 1:
+            yield Violation("a village moves once", village, 0, changes, 1)
+    for (i, g, t), j in _facts(question, site_of).sits.items():
+        if j >= 0 and not answer.plan.open[j, int(problem.group_band[i]), t]:
+            village = problem.village_ids[int(problem.group_village[i])]
+            yield Violation("the school is open", village, problem.years[t], g, j)
+
+
+def _new_trip(question: Question, i: int, j: int, t: int, village: str) -> Iterator[Violation]:
+    problem = question.problem
+    minutes, kind = _trip(question, i, j, t)
+    daily = float(problem.trip_limit[int(problem.group_band[i])])
+    limit = question.limits.boarding_minutes if kind == "board" else daily
+    if not minutes <= limit:
+        yield Violation("the new trip keeps its limit", village, problem.years[t], minutes, limit)
+
+
+def _places(question: Question, answer: Answer, facts: _Facts, keep: _Facts) -> Iterator[Violation]:
+    problem, built = question.problem, answer.built
+    for j, code in enumerate(problem.site_ids):
+        for name, stock, most in (
+            ("rooms", built.rooms[j], question.extra_rooms[j]),
+            ("beds", built.beds[j], question.extra_beds[j]),
+            ("seats", built.seats[j], question.extra_seats[j]),
+        ):
+            if stock[0] != 0 or (np.diff(stock) < 0).any() or int(stock[-1]) > int(most):
+                rule = f"{name}: built before they are used, kept, within the limit"
+                yield Violation(rule, code, 0, int(stock.max()), int(most))
+        for t in range(1, len(problem.years)):
+            year = problem.years[t]
+            formed = sum(_classes(question, facts, j, t))
+            lacking = sum(_classes(question, keep, j, t)) if question.tolerate_shortage else 0
+            room = max(int(problem.rooms[j, t]), lacking) + int(built.rooms[j, t])
+            if formed > room:
+                yield Violation("a room for every class", code, year, formed, room)
+            own = max(int(problem.beds[j, t]), 0, keep.boarders.get((j, t), 0))
+            bed = own + int(built.beds[j, t])
+            if facts.boarders.get((j, t), 0) > bed:
+                yield Violation("beds", code, year, facts.boarders[j, t], bed)
+            if problem.dining_seats[j, t] >= 0:
+                own = max(int(problem.dining_seats[j, t]), keep.riders.get((j, t), 0))
+                seat = own + int(built.seats[j, t])
+                if facts.riders.get((j, t), 0) > seat:
+                    yield Violation("dining seats", code, year, facts.riders[j, t], seat)
+
+
+def _sizes(question: Question, answer: Answer, facts: _Facts, keep: _Facts) -> Iterator[Violation]:
+    problem, limits = question.problem, question.limits
+    grades = range(len(problem.grades))
+    for j, code in enumerate(problem.site_ids):
+        today = bool(problem.today_open[j].any())
+        lows = [
+            _range(question, j, t, _levels(question, answer.plan.open, j)[0])[0]
+            for t in range(1, len(problem.years))
+        ]
+        protected = today and all(low > 0 for low in lows)
+        for t in range(1, len(problem.years)):
+            size = sum(facts.load.get((j, g, t), 0) for g in grades)
+            most = max(limits.max_size, sum(keep.load.get((j, g, t), 0) for g in grades))
+            if size > most:
+                yield Violation("largest size", code, problem.years[t], size, most)
+            bound = np.any(answer.plan.open[j, :, t]) and not protected
+            if bound and t >= max(limits.min_size_from, 1) and size < limits.min_size:
+                yield Violation("smallest size", code, problem.years[t], size, limits.min_size)
+
+
+def _pace(question: Question, answer: Answer) -> Iterator[Violation]:
+    problem, limits = question.problem, question.limits
+    runs = np.asarray(answer.plan.open.any(axis=1))
+    here = [int(j) for j in _stay(question)[:, 0]]
+    for t in range(1, len(problem.years)):
+        closed = int((runs[:, t - 1] & ~runs[:, t]).sum())
+        if limits.closures_per_year is not None and closed > limits.closures_per_year:
+            limit = limits.closures_per_year
+            yield Violation("closures a year", "", problem.years[t], closed, limit)
+        moved = 0
+        for i in range(len(here)):
+            j = int(answer.plan.site_of[i, t])
+            if j < 0 or j == here[i]:
+                continue
+            if here[i] >= 0:
+                first = [g for g in range(len(problem.grades)) if _lag(question, g) == 0]
+                moved += int(sum(problem.students[i, g, t] for g in first))
+            here[i] = j
+        if limits.moved_per_year is not None and moved > limits.moved_per_year:
+            limit = limits.moved_per_year
+            yield Violation("students moved a year", "", problem.years[t], moved, limit)
+
+
+def _books(question: Question, answer: Answer, facts: _Facts) -> Iterator[Violation]:
+    problem, plan = question.problem, answer.plan
+    for j, code in enumerate(problem.site_ids):
+        for t, year in enumerate(problem.years):
+            need = _classes(question, facts, j, t)
+            rooms = int(problem.rooms[j, t]) + int(answer.built.rooms[j, t])
+            if sum(need) <= rooms and need != [int(x) for x in plan.classes[j, :, t]]:
+                yield Violation("whole classes as counted", code, year)
+    table = cost_of(
+        problem, plan, question.costs, built=answer.built, transition=question.transition
+    )
+    if abs(table.total - plan.objective) > 1e-6 * max(1.0, abs(table.total)):
+        yield Violation("the objective adds up", "", 0, plan.objective, table.total)
+    if plan.bound > plan.objective * (1 + 1e-9) + 1e-6:
+        yield Violation("the bound is below the plan", "", 0, plan.bound, plan.objective)
+    for i, t in zip(*np.nonzero(plan.site_of >= 0), strict=True):
+        j = int(plan.site_of[i, t])
+        if plan.mode_of[i, t] != problem.mode[problem.network[t], i, j]:
+            village = problem.village_ids[int(problem.group_village[i])]
+            yield Violation("mode of the trip", village, problem.years[t])

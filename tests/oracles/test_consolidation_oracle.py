@@ -1,0 +1,91 @@
+"""Consolidation against trying every plan of tiny questions."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import numpy as np
+import pytest
+
+from catchment.optimise.consolidation import check, consolidate
+from catchment.optimise.dice import dice
+from catchment.optimise.phases import anneal as walk
+from catchment.optimise.phases import bound as low
+from catchment.optimise.phases.compile import compile_model
+from catchment.optimise.phases.decode import answer_of, keep_decision
+from tests.tiny_consolidation import brute_force, tiny_question
+
+CASES = int(os.environ.get("CATCHMENT_CASES", "100"))
+"""More for a long run: CATCHMENT_CASES=3000."""
+BLOCK = 20
+
+
+@pytest.mark.parametrize("first", range(0, CASES, BLOCK))
+def test_equal_to_the_best_of_all_plans(first):
+    tried = 0
+    for seed in range(first, first + BLOCK):
+        question = tiny_question(seed)
+        best = brute_force(question, 60_000)
+        if best is None:
+            continue
+        tried += 1
+        answer = consolidate(question, time_limit=20)
+        if math.isinf(best):
+            assert answer.plan.status == "infeasible", seed
+            assert answer.reason, seed
+            continue
+        assert answer.plan.status == "optimal", seed
+        assert check(question, answer) == [], seed
+        assert answer.plan.objective == pytest.approx(best, rel=1e-9), seed
+        assert answer.plan.bound <= best * (1 + 1e-9), seed
+    assert tried > BLOCK // 2
+
+
+@pytest.mark.parametrize("first", range(5000, 5000 + CASES, BLOCK))
+def test_search_is_valid_and_bound_below_the_best(first):
+    for seed in range(first, first + BLOCK):
+        question = tiny_question(seed)
+        best = brute_force(question, 20_000)
+        model = compile_model(question)
+        if best is None or model.impossible:
+            continue
+        years = len(question.problem.years)
+        table = walk.tabulate(model)
+        run = walk.begin(table, keep_decision(model, years), dice(seed))
+        for _ in range(3):
+            walk.anneal(table, run, 4000, 30_000.0, 30.0, 200_000.0)
+        found = float(run.best_value[0]) + model.fixed_cost
+        if np.isfinite(found):
+            plan = (run.best[0], run.best[1])
+            answer = answer_of(
+                question, model, plan, status="feasible", bound=-np.inf, seconds=0.0, seed=0
+            )
+            assert check(question, answer) == [], seed
+            assert answer.plan.objective == pytest.approx(found, rel=1e-9), seed
+            assert found >= best * (1 - 1e-9), seed
+        parts = low.split(model, question.problem.group_band, question.problem.grade_band)
+        prices = low.first_prices(model, parts, (run.plan[0], run.plan[1]))
+        target = found if np.isfinite(found) else abs(model.fixed_cost) * 4 + 1.0
+        for whole in (False, True):
+            bound = low.improve(model, parts, prices, target, 60, whole=whole)
+            assert bound <= best * (1 + 1e-9) + 1e-6, (seed, whole)
+
+
+def test_bound_holds_at_any_prices():
+    rng = np.random.default_rng(3)
+    for seed in range(6000, 6030):
+        question = tiny_question(seed)
+        best = brute_force(question, 20_000)
+        model = compile_model(question)
+        if best is None or model.impossible or math.isinf(best):
+            continue
+        parts = low.split(model, question.problem.group_band, question.problem.grade_band)
+        prices = low.first_prices(model, parts, keep_decision(model, 3))
+        for _ in range(5):
+            prices.unit = prices.unit * rng.uniform(0.2, 2.5, prices.unit.shape)
+            prices.pace = rng.uniform(0, 20_000, prices.pace.shape)
+            prices.pace[~np.isfinite(parts.pace)] = 0.0
+            for whole in (False, True):
+                low.improve(model, parts, prices, best, 1, whole=whole)
+        assert prices.best <= best * (1 + 1e-9) + 1e-6, seed

@@ -1,0 +1,419 @@
+"""Tiny consolidation questions, and their best plan by trying every one."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+from numba import njit
+from scipy.sparse import csr_matrix
+
+from catchment.optimise.consolidation import Limits, Question, read_costs
+from catchment.problem import Problem
+
+
+def tiny_problem(rng: np.random.Generator, villages=5, sites=3, years=3) -> Problem:
+    """5 villages, 3 sites, 2 bands of 1 or 2 grades, 3 years."""
+    bands, per = 2, int(rng.integers(1, 3))
+    grades = bands * per
+    grade_band = np.repeat(np.arange(bands), per).astype(np.int8)
+    group_village = np.repeat(np.arange(villages), bands).astype(np.int32)
+    group_band = np.tile(np.arange(bands), villages).astype(np.int8)
+    n = villages * bands
+    students = np.zeros((n, grades, years), dtype=np.int32)
+    for i in range(n):
+        for g in np.flatnonzero(grade_band == group_band[i]):
+            students[i, g] = rng.integers(0, 7, size=years)
+    xy, at = rng.random((villages, 2)), rng.random((sites, 2))
+    away = np.hypot(*(xy[:, None, :] - at[None, :, :]).transpose(2, 0, 1))
+    minutes = np.repeat(away * 45 + rng.random((villages, sites)) * 5, bands, axis=0)
+    minutes[rng.random(minutes.shape) < 0.05] = np.inf
+    mode = np.where(minutes < 15, 0, 1).astype(np.int8)
+    limit = np.array([25.0, 30.0], dtype=np.float32)
+    beds = np.where(rng.random(sites) < 0.5, rng.integers(0, 20, sites), 0).astype(np.int32)
+    boards = (minutes > limit[group_band][:, None]) & (group_band[:, None] == 1) & (beds > 0)
+    mode = np.where(np.isfinite(minutes), np.where(boards, 2, mode), -1).astype(np.int8)
+    can = np.ones((sites, bands), dtype=bool)
+    today_open = np.ones((sites, bands), dtype=bool)
+    for j in range(1, sites):
+        kind = rng.random()
+        if kind < 0.15:
+            today_open[j] = False
+        elif kind < 0.3:
+            today_open[j] = [True, False]
+            can[j, 1] = rng.random() < 0.5
+    reach = np.where(today_open[:, group_band].T, minutes, np.inf)
+    today = np.where(np.isfinite(reach).any(axis=1), reach.argmin(axis=1), -1)
+    stray = (rng.random(n) < 0.2) & today_open[0, group_band]
+    today = np.where(stray, 0, today).astype(np.int32)
+    rooms = rng.integers(1, 9, size=sites)
+    seats = np.where(rng.random(sites) < 0.5, rng.integers(0, 25, sites), -1)
+    whole = np.ones((sites, 1), dtype=np.int32)
+    return Problem(
+        village_ids=tuple(f"V{k}" for k in range(villages)),
+        site_ids=tuple(f"S{k}" for k in range(sites)),
+        bands=("lower", "upper"),
+        grades=tuple(range(1, grades + 1)),
+        grade_band=grade_band,
+        years=tuple(range(2026, 2026 + years)),
+        group_village=group_village,
+        group_band=group_band,
+        students=students,
+        estimated=np.zeros((villages, years), dtype=bool),
+        modes=("walk", "bus", "board"),
+        minutes=minutes[None].astype(np.float32),
+        metres=(minutes[None] * 300).astype(np.float32),
+        mode=mode[None],
+        network=np.zeros(years, dtype=np.int32),
+        rooms=np.repeat(np.where(today_open.any(axis=1), rooms, 0)[:, None], years, axis=1).astype(
+            np.int32
+        ),
+        beds=np.repeat(beds[:, None], years, axis=1),
+        dining_seats=np.repeat(seats[:, None], years, axis=1).astype(np.int32),
+        class_size=(whole * int(rng.integers(4, 10))).repeat(grades, axis=1),
+        neighbours=csr_matrix(np.ones((villages, villages), dtype=bool)),
+        home=np.zeros(sites, dtype=np.int32),
+        existing=today_open.any(axis=1),
+        today_open=today_open,
+        can_host=can,
+        must_open=np.zeros((sites, bands, years), dtype=bool),
+        must_close=np.zeros((sites, bands, years), dtype=bool),
+        today=today,
+        fixed_site=np.full((n, years), -1, dtype=np.int32),
+        trip_limit=limit,
+    )
+
+
+def tiny_question(seed: int) -> Question:
+    """A question with limits of every kind, some of which bind."""
+    rng = np.random.default_rng(seed)
+    problem = tiny_problem(rng)
+    m, years = len(problem.site_ids), len(problem.years)
+    costs = read_costs().replace(
+        teacher_year=float(rng.choice([2000, 20000])),
+        site_year=float(rng.choice([1000, 20000])),
+        band_year=float(rng.choice([0, 4000])),
+        site_build=float(rng.choice([0, 400000])),
+        minute=float(rng.choice([0.05, 0.5])),
+        discount_percent=float(rng.choice([0, 4])),
+    )
+    limits = Limits(
+        min_size=int(rng.choice([0, 0, 4, 8])),
+        min_size_from=int(rng.integers(1, 3)),
+        max_size=int(rng.choice([2000, 40, 60])),
+        closures_per_year=None if rng.random() < 0.5 else int(rng.integers(0, 2)),
+        moved_per_year=None if rng.random() < 0.5 else int(rng.integers(0, 30)),
+        boarding_minutes=40.0,
+    )
+    at_least = at_most = None
+    if rng.random() < 0.2:
+        at_most = np.full((m, years), 2, dtype=np.int8)
+        at_most[int(rng.integers(1, m)), -1] = rng.integers(0, 2)
+    if rng.random() < 0.2:
+        at_least = np.zeros((m, years), dtype=np.int8)
+        at_least[int(rng.integers(1, m)), 1:] = 1
+    return Question(
+        problem=problem,
+        costs=costs,
+        limits=limits,
+        may_close=rng.random(m) < 0.7,
+        may_downgrade=rng.random(m) < 0.6,
+        may_open=rng.random(m) < 0.6,
+        extra_rooms=rng.integers(0, 6, m).astype(np.int32),
+        extra_beds=rng.integers(0, 20, m).astype(np.int32),
+        extra_seats=rng.integers(0, 30, m).astype(np.int32),
+        transition="finish" if rng.random() < 0.3 else "together",
+        tolerate_shortage=bool(rng.random() < 0.8),
+        at_least=at_least,
+        at_most=at_most,
+    )
+
+
+def brute_force(question: Question, most: int = 200_000) -> float | None:
+    """Least cost over all plans; inf if there is none, None if there are too many to try.
+
+    Written from the words of the question alone. Nothing of the package's model is used.
+    """
+    problem, costs = question.problem, question.costs
+    years, m = len(problem.years), len(problem.site_ids)
+    grades = len(problem.grades)
+    w = [(1 + costs.discount_percent / 100) ** -t for t in range(years)]
+    home = []
+    for i in range(len(problem.group_band)):
+        near = [
+            (float(problem.minutes[0, i, j]), j)
+            for j in range(m)
+            if problem.today_open[j, problem.group_band[i]]
+            and math.isfinite(problem.minutes[0, i, j])
+        ]
+        mine = int(problem.today[i])
+        home.append(mine if mine in [j for _, j in near] else (min(near)[1] if near else -1))
+    keep = np.zeros((m, grades, years), dtype=int)
+    keep_beds, keep_seats = np.zeros((m, years), dtype=int), np.zeros((m, years), dtype=int)
+    for i, s in enumerate(home):
+        if s < 0:
+            continue
+        keep[s] += problem.students[i]
+        kind = problem.modes[problem.mode[0, i, s]]
+        keep_beds[s] += problem.students[i].sum(axis=0) * (kind == "board")
+        keep_seats[s] += problem.students[i].sum(axis=0) * (kind != "walk")
+    size = problem.class_size[0, 0]
+    keep_classes = -(-keep // size)
+    lacking = keep_classes.sum(axis=1) > problem.rooms
+    tolerate = question.tolerate_shortage
+    room_cap = np.maximum(problem.rooms, keep_classes.sum(axis=1) * tolerate)
+    bed_cap = np.maximum(np.maximum(problem.beds, 0), keep_beds)
+    seat_cap = np.where(
+        problem.dining_seats < 0, 10**6, np.maximum(problem.dining_seats, keep_seats)
+    )
+    size_cap = np.maximum(question.limits.max_size, keep.sum(axis=1))
+    decisions = [_decisions(question, i, home[i], w, lacking & tolerate) for i in range(len(home))]
+    if math.prod(len(d) for d in decisions) > most:
+        return None
+    first = sum(costs.class_year * float((-(-keep[j, :, 0] // size)).sum()) for j in range(m))
+    for j in range(m):
+        taught = int(problem.today_open[j].sum())
+        first += (costs.site_year + costs.band_year * (taught - 1)) if taught else 0.0
+    paths = [_paths(question, j, w) for j in range(m)]
+    if any(not p for p in paths):
+        return math.inf
+    flat = [d for ds in decisions for d in ds]
+    start = np.cumsum([0] + [len(ds) for ds in decisions])
+    value = np.array([d[0] for d in flat])
+    load = np.array([d[1] for d in flat])
+    ride = np.array([d[2] for d in flat])
+    board = np.array([d[3] for d in flat])
+    moved = np.array([d[4] for d in flat])
+    used = np.array([d[5] for d in flat])
+    count = np.array([len(p) for p in paths])
+    path_state = np.zeros((m, count.max(), years), dtype=np.int64)
+    path_cost = np.zeros((m, count.max()))
+    exempt = np.zeros(m, dtype=bool)
+    for j, p in enumerate(paths):
+        for k, (cost, levels) in enumerate(p):
+            path_cost[j, k], path_state[j, k] = cost, levels
+        low, works = _least_level(question, j), problem.today_open[j].any()
+        exempt[j] = works and all(x > 0 for x in low[1:])
+    lim = question.limits
+    year_cost = np.array(
+        [
+            [costs.class_year, costs.room_build / costs.building_life,
+             costs.bed_build / costs.building_life, costs.seat_build / costs.building_life]
+        ]
+    ) * np.array(w)[:, None]  # fmt: skip
+    best = _try_all(
+        start, value, load, ride, board, moved, used, size,
+        room_cap, bed_cap, seat_cap, size_cap,
+        np.stack([question.extra_rooms, question.extra_beds, question.extra_seats]),
+        year_cost, count, path_state, path_cost, exempt, lim.min_size,
+        max(lim.min_size_from, 1),
+        10**6 if lim.closures_per_year is None else lim.closures_per_year,
+        10**6 if lim.moved_per_year is None else lim.moved_per_year,
+    )  # fmt: skip
+    return float(best + first)
+
+
+def _can(question, j):
+    problem = question.problem
+    can = [b for b in range(2) if problem.can_host[j, b]]
+    now = [b for b in range(2) if problem.today_open[j, b]]
+    return now if now and now not in (can, can[:1]) else can
+
+
+def _level_today(question, j):
+    now, can = int(question.problem.today_open[j].sum()), _can(question, j)
+    return 0 if not now else (2 if now == len(can) and now > 1 else 1)
+
+
+def _least_level(question, j):
+    out = []
+    for t in range(len(question.problem.years)):
+        level = _level_today(question, j)
+        if t and question.may_downgrade[j]:
+            level = min(level, 1)
+        if t and question.may_close[j]:
+            level = 0
+        if t and question.at_least is not None:
+            level = max(level, int(question.at_least[j, t]))
+        if t and question.at_most is not None:
+            level = min(level, int(question.at_most[j, t]))
+        out.append(level)
+    return out
+
+
+def _paths(question, j, w):
+    """Every course of states a site may take, with what it costs from the second year on."""
+    problem, costs = question.problem, question.costs
+    years, today = len(problem.years), _level_today(question, j)
+    bands = len(_can(question, j))
+    top = min(2, bands)
+    least = _least_level(question, j)
+    out = []
+    for levels in itertools.product(range(top + 1), repeat=years - 1):
+        course = [today, *levels]
+        good = True
+        for t in range(1, years):
+            now, before = course[t], course[t - 1]
+            high = top if question.may_open[j] else today
+            if question.at_least is not None:
+                high = max(high, min(int(question.at_least[j, t]), top))
+            if question.at_most is not None:
+                high = min(high, int(question.at_most[j, t]))
+            good &= least[t] <= now <= high
+            low_gone, full_gone = now < 1 <= before, now < 2 <= before
+            low_back, full_back = before < 1 <= now, before < 2 <= now
+            good &= not (today >= 1 and low_back) and not (today < 1 and low_gone)
+            good &= not (today >= 2 and full_back) and not (today < 2 and full_gone)
+            good &= not (today == 2 and now == 1 and not question.may_downgrade[j])
+        if good:
+            cost = 0.0
+            for t in range(1, years):
+                if course[t]:
+                    cost += w[t] * (
+                        costs.site_year + costs.band_year * (bands - 1) * (course[t] == 2)
+                    )
+                    if not today:
+                        cost += w[t] * costs.site_build / costs.building_life
+            out.append((cost, course))
+    return out
+
+
+def _decisions(question, i, s, w, lacking):
+    """Every decision about a group: yuan, loads, riders, boarders, moved, states used."""
+    problem, costs = question.problem, question.costs
+    years, m, grades = len(problem.years), len(problem.site_ids), len(problem.grades)
+    band = int(problem.group_band[i])
+    mine = [g for g in range(grades) if problem.grade_band[g] == band]
+    total = problem.students[i].sum(axis=0)
+    hosts = any(
+        problem.can_host[j, band] and math.isfinite(problem.minutes[0, i, j]) for j in range(m)
+    )
+    choices = [(s, years)]
+    for j in range(m):
+        if j == s or band not in _can(question, j):
+            continue
+        minutes = float(problem.minutes[0, i, j])
+        kind = problem.modes[problem.mode[0, i, j]] if math.isfinite(minutes) else ""
+        limit = question.limits.boarding_minutes if kind == "board" else problem.trip_limit[band]
+        for when in range(1, years):
+            there = [t for t in range(when, years) if total[t]]
+            if total[when] and minutes <= limit and not any(lacking[j, t] for t in there):
+                choices.append((j, when))
+    out = []
+    for j, when in choices:
+        yuan = 0.0
+        load = np.zeros((m, grades, years), dtype=np.int64)
+        ride, board = np.zeros((m, years), dtype=np.int64), np.zeros((m, years), dtype=np.int64)
+        moved, used = np.zeros(years, dtype=np.int64), np.zeros((m, years), dtype=np.int64)
+        for k, g in enumerate(mine):
+            lag = k if question.transition == "finish" else 0
+            for t in range(years):
+                count = int(problem.students[i, g, t])
+                at = j if t >= when + lag else s
+                if not count:
+                    continue
+                if at < 0:
+                    yuan += w[t] * costs.unserved_year * count * (t > 0 and hosts)
+                    continue
+                minutes = float(problem.minutes[0, i, at])
+                kind = problem.modes[problem.mode[0, i, at]]
+                trips = 2 * (costs.school_weeks if kind == "board" else costs.school_days)
+                each = costs.minute * trips * minutes
+                if kind != "walk":
+                    each += costs.bus_km * trips * float(problem.metres[0, i, at]) / 1000
+                    ride[at, t] += count
+                if kind == "board":
+                    each += costs.boarding_year
+                    board[at, t] += count
+                yuan += w[t] * each * count
+                load[at, g, t] += count
+                used[at, t] = 1 if band == _can(question, at)[0] else 2
+        if when < years and s >= 0:
+            new = mine if question.transition == "together" else mine[:1]
+            moved[when] = sum(int(problem.students[i, g, when]) for g in new)
+            yuan += w[when] * costs.move * moved[when]
+        out.append((yuan, load, ride, board, moved, used))
+    return out
+
+
+@njit(cache=True)
+def _try_all(
+    start, value, load, ride, board, moved, used, size,
+    room_cap, bed_cap, seat_cap, size_cap, extra, year_cost,
+    count, path_state, path_cost, exempt, min_size, min_from, closures, most_moved,
+):  # fmt: skip
+    n = len(start) - 1
+    m, grades, years = load.shape[1], load.shape[2], load.shape[3]
+    pick = start[:-1].copy()
+    best = np.inf
+    while True:
+        total = 0.0
+        here = np.zeros((m, grades, years), dtype=np.int64)
+        riders = np.zeros((m, years), dtype=np.int64)
+        boarders = np.zeros((m, years), dtype=np.int64)
+        move = np.zeros(years, dtype=np.int64)
+        need = np.zeros((m, years), dtype=np.int64)
+        for i in range(n):
+            d = pick[i]
+            total += value[d]
+            here += load[d]
+            riders += ride[d]
+            boarders += board[d]
+            move += moved[d]
+            need = np.maximum(need, used[d])
+        ok = total < best and move.max() <= most_moved
+        if ok:
+            for j in range(m):
+                stock = np.zeros(3, dtype=np.int64)
+                for t in range(1, years):
+                    classes, there = 0, 0
+                    for g in range(grades):
+                        classes += -(-here[j, g, t] // size)
+                        there += here[j, g, t]
+                    stock[0] = max(stock[0], classes - room_cap[j, t])
+                    stock[1] = max(stock[1], boarders[j, t] - bed_cap[j, t])
+                    stock[2] = max(stock[2], riders[j, t] - seat_cap[j, t])
+                    total += classes * year_cost[t, 0]
+                    for k in range(3):
+                        total += stock[k] * year_cost[t, k + 1]
+                        if stock[k] > extra[k, j]:
+                            ok = False
+                    if there > size_cap[j, t]:
+                        ok = False
+        if ok and total < best:
+            choice = np.zeros(m, dtype=np.int64)
+            while True:
+                cost, good = total, True
+                gone = np.zeros(years, dtype=np.int64)
+                for j in range(m):
+                    course = path_state[j, choice[j]]
+                    cost += path_cost[j, choice[j]]
+                    for t in range(1, years):
+                        if course[t] < need[j, t]:
+                            good = False
+                        if course[t - 1] > 0 and course[t] == 0:
+                            gone[t] += 1
+                        there = here[j, :, t].sum()
+                        if course[t] > 0 and t >= min_from and not exempt[j] and there < min_size:
+                            good = False
+                if good and gone.max() <= closures and cost < best:
+                    best = cost
+                k = 0
+                while k < m:
+                    choice[k] += 1
+                    if choice[k] < count[k]:
+                        break
+                    choice[k] = 0
+                    k += 1
+                if k == m:
+                    break
+        i = 0
+        while i < n:
+            pick[i] += 1
+            if pick[i] < start[i + 1]:
+                break
+            pick[i] = start[i]
+            i += 1
+        if i == n:
+            return best
