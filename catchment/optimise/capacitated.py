@@ -11,36 +11,17 @@ from scipy.sparse import csr_matrix
 
 from catchment.optimise import capacitated_model as model
 from catchment.optimise import flow, witness
-from catchment.optimise.location import CLOSED, OPEN, Int8
+from catchment.optimise.capacitated_bound import Places
+from catchment.optimise.capacitated_tree import Tree, limits
+from catchment.optimise.capacitated_whole import Whole
+from catchment.optimise.location import CLOSED, OPEN
+from catchment.optimise.seating import Question, seated, slack
 
 Bool = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
 
-
-class Question(NamedTuple):
-    """An instance: arrays as in :func:`catchment.optimise.siting.capacitated`.
-
-    ``floor`` is the least load of an open site, ``state`` the decisions on the sites, ``p`` the
-    number of open sites or None, ``whole`` whether units may not be split.
-    """
-
-    cost: Float64
-    demand: Float64
-    capacity: Float64
-    rent: Float64
-    floor: Float64
-    state: Int8
-    p: int | None
-    whole: bool
-
-
-class Seating(NamedTuple):
-    """Who goes where at a choice of sites, and what it costs with the sites."""
-
-    value: float
-    site_of: Int32
-    share: csr_matrix | None
+ROOM = 200_000  # whole demand up to which sites are filled by dynamic programming
 
 
 class Answer(NamedTuple):
@@ -52,116 +33,6 @@ class Answer(NamedTuple):
     site_of: Int32
     share: csr_matrix | None
     said: list[witness.Said]
-
-
-def slack(question: Question) -> float:
-    """Return the overload that counts as none: zero for whole numbers, else rounding size.
-
-    Parameters
-    ----------
-    question : Question
-        The instance.
-
-    Returns
-    -------
-    float
-        In units of demand.
-    """
-    parts = [question.demand, question.capacity[np.isfinite(question.capacity)], question.floor]
-    numbers = np.concatenate(parts)
-    return 0.0 if bool((numbers == np.rint(numbers)).all()) else 1e-12 * float(numbers.sum())
-
-
-def seat_split(question: Question, chosen: Bool) -> Seating | None:
-    """Assign all demand, split where needed, to the open sites at least cost.
-
-    Parameters
-    ----------
-    question : Question
-        The instance.
-    chosen : (m,) bool
-        Open sites.
-
-    Returns
-    -------
-    Seating or None
-        None where the places, or the least loads, cannot be met.
-    """
-    n, m = question.cost.shape
-    rows, columns = np.flatnonzero(question.demand > 0), np.flatnonzero(chosen)
-    cost = question.cost[np.ix_(rows, columns)]
-    demand, capacity = question.demand[rows], question.capacity[columns]
-    floor = question.floor[columns]
-    tolerance = slack(question)
-    if (floor > capacity + tolerance).any() or not (np.isfinite(cost).any(axis=1)).all():
-        return None
-    wanted, places = cost, capacity
-    if floor.any():
-        # Places that must be filled are so cheap that every optimal plan fills them if any can.
-        reward = flow.price_of_refusal(cost)
-        wanted = np.column_stack([cost, cost - reward])
-        places = np.concatenate([capacity - floor, floor])
-    state, stuck = flow.solve(
-        flow.new_flow(np.ascontiguousarray(wanted), places), demand, tolerance
-    )
-    if stuck:
-        return None
-    filled = flow.shares(state)
-    if floor.any():
-        must = filled[:, columns.size :]
-        if (np.asarray(must.sum(axis=0)).ravel() < floor - tolerance).any():
-            return None
-        filled = csr_matrix(filled[:, : columns.size] + must)
-    pairs = filled.tocoo()
-    value = float((pairs.data * cost[pairs.row, pairs.col]).sum() + question.rent[chosen].sum())
-    share = csr_matrix((pairs.data, (rows[pairs.row], columns[pairs.col])), shape=(n, m))
-    share.sort_indices()
-    return Seating(value, _largest(share), share)
-
-
-def seat_whole(question: Question, chosen: Bool, site_of: Int32) -> Seating | None:
-    """Check an assignment of whole units, in the numbers given, and reckon its value.
-
-    Parameters
-    ----------
-    question : Question
-        The instance.
-    chosen : (m,) bool
-        Open sites.
-    site_of : (n,) int32
-        Site of each unit with demand.
-
-    Returns
-    -------
-    Seating or None
-        None where a limit is broken.
-    """
-    some = np.flatnonzero(question.demand > 0)
-    where = site_of[some]
-    if (where < 0).any() or not chosen[where].all():
-        return None
-    cost = question.cost[some, where]
-    load = np.bincount(where, weights=question.demand[some], minlength=chosen.size)
-    tolerance = slack(question)
-    if (
-        not np.isfinite(cost).all()
-        or (load > question.capacity + tolerance)[chosen].any()
-        or (load < question.floor - tolerance)[chosen].any()
-    ):
-        return None
-    value = float((question.demand[some] * cost).sum() + question.rent[chosen].sum())
-    return Seating(value, site_of, None)
-
-
-def _largest(share: csr_matrix) -> Int32:
-    site_of = np.full(share.shape[0], -1, dtype=np.int32)
-    lengths = np.diff(share.indptr)
-    some = np.flatnonzero(lengths > 0)
-    site_of[some] = share.indices[share.indptr[some]]
-    for i in np.flatnonzero(lengths > 1):
-        part = slice(share.indptr[i], share.indptr[i + 1])
-        site_of[i] = share.indices[part][share.data[part].argmax()]
-    return site_of
 
 
 def impossible(question: Question) -> list[witness.Said]:
@@ -268,18 +139,52 @@ def solve(question: Question, *, until: float, seed: int = 0) -> Answer:
     said = impossible(question)
     if said:
         return _nothing(question, np.nan, said)
-    low, plan = model.optimise(question, until=until, seed=seed)
-    if plan is None:
-        return _refused(question, low, until, seed)
-    chosen, site_of = plan
-    seating = (
-        seat_whole(question, chosen, site_of) if question.whole else seat_split(question, chosen)
+    places = _places(question)
+    if question.whole or question.floor.any():
+        found, bound = Whole(question, places, seed).solve(until)
+    else:
+        outcome = Tree(places, question.state, slack(question), seed).solve(until)
+        bound = outcome.bound
+        found = None if outcome.chosen is None else seated(question, outcome.chosen, None)
+    if found is None:
+        return _refused(question, bound, until, seed)
+    chosen, seating = found
+    low = min(bound, seating.value)
+    return Answer(chosen, seating.value, low, seating.site_of, seating.share, [])
+
+
+def _places(question: Question) -> Places:
+    """Turn the instance into rows of sites over the units with demand."""
+    some = question.demand > 0
+    demand = question.demand[some]
+    total = float(demand.sum())
+    capacity = np.minimum(question.capacity, total)
+    cost = np.ascontiguousarray(question.cost[some].T)
+    size, room = np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)
+    if question.whole:
+        cost[demand[None, :] > (capacity + slack(question))[:, None]] = np.inf
+        if (demand == np.rint(demand)).all() and total <= ROOM:
+            size = demand.astype(np.int32)
+            room = np.floor(capacity).astype(np.int32)
+    least, most = limits(capacity, question.floor, question.state, total, question.p)
+    return Places(
+        cost, demand, capacity, question.rent, least, most, total, _step(question), size, room
     )
-    if seating is None:
-        return _nothing(question, low, [])
-    return Answer(
-        chosen, seating.value, min(low, seating.value), seating.site_of, seating.share, []
-    )
+
+
+def _step(question: Question) -> float:
+    """Return 1 where every plan worth looking at has a whole value, else 0."""
+    some = question.demand > 0
+    unit = question.demand[some, None] if question.whole else 1.0
+    values = unit * question.cost[some]
+    limits_ = (question.capacity, question.floor, question.demand)
+    parts = [values.ravel(), question.rent]
+    if not question.whole:
+        parts += list(limits_)
+    numbers = np.concatenate(parts)
+    numbers = numbers[np.isfinite(numbers)]
+    near = np.abs(numbers - np.rint(numbers)) <= 1e-9 * np.maximum(1.0, np.abs(numbers))
+    return 1.0 if bool(near.all()) and float(np.abs(numbers).sum()) < 2.0**45 else 0.0
 
 
 def _refused(question: Question, low: float, until: float, seed: int) -> Answer:

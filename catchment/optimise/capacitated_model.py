@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_matrix, csc_matrix, hstack
+from scipy.sparse import coo_matrix, csc_matrix, hstack, vstack
 
 from catchment.optimise.location import CLOSED, OPEN
 from catchment.optimise.milp import solve_milp
-
-if TYPE_CHECKING:
-    from catchment.optimise.capacitated import Question
+from catchment.optimise.seating import Question, Seating
 
 Bool = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
@@ -139,7 +137,9 @@ def optimise(
     until: float,
     seed: int = 0,
     pairs: Bool | None = None,
-    cutoff: float = np.inf,
+    start: tuple[Bool, Seating] | None = None,
+    rough: bool = False,
+    ceiling: float = np.inf,
 ) -> tuple[float, tuple[Bool, Int32] | None]:
     """Give the model to the solver.
 
@@ -153,8 +153,12 @@ def optimise(
         Seed of the solver.
     pairs : (n, m) bool, optional
         Pairs to look at; all that are allowed by default.
-    cutoff : float
-        Plans of this value or more are of no interest.
+    start : (chosen, Seating), optional
+        A plan of whole units to start from, within the pairs.
+    ceiling : float
+        Plans of this value or more are of no interest; the bound proves no more than this.
+    rough : bool
+        Whether a plan within 1 % will do.
 
     Returns
     -------
@@ -165,21 +169,54 @@ def optimise(
     """
     pairs = allowed_pairs(question) if pairs is None else pairs
     built = build(question, pairs)
-    options = {"objective_bound": cutoff} if np.isfinite(cutoff) else {}
+    options = {"mip_heuristic_effort": 0.3, "mip_rel_gap": 0.01} if rough else {}
+    first = None
+    if start is not None and question.whole:
+        first = np.concatenate([start[0], start[1].site_of[built.unit] == built.site]).astype(
+            np.float64
+        )
+    if np.isfinite(ceiling):
+        built = _with_way_out(built, question, ceiling)
     answer = solve_milp(
         built.cost, built.matrix, built.row_lower, built.row_upper,
-        lower=built.lower, upper=built.upper, integer=built.integer,
+        lower=built.lower, upper=built.upper, integer=built.integer, start=first,
         time_limit=until - time.perf_counter(), seed=seed, options=dict(options),
     )  # fmt: skip
     if answer.x is None:
         return (answer.bound if answer.status != "failed" else -np.inf), None
     m = question.capacity.size
+    if np.isfinite(ceiling) and answer.x[-1] > 0.5:
+        return answer.bound, None
     chosen = answer.x[:m] > 0.5
     site_of = np.full(question.demand.size, -1, dtype=np.int32)
-    amount = answer.x[m:]
+    amount = answer.x[m : m + built.unit.size]
     order = np.argsort(amount, kind="stable")
     site_of[built.unit[order]] = built.site[order]
     return answer.bound, (chosen, site_of)
+
+
+def _with_way_out(built: Model, question: Question, ceiling: float) -> Model:
+    """Add a plan of value ``ceiling`` that does nothing, so that the model is never infeasible."""
+    rows, count = built.matrix.shape
+    column = np.zeros(rows)
+    some = int((question.demand > 0).sum())
+    column[:some] = 1.0
+    if question.p is not None:
+        column[-1] = question.p
+    stay = np.flatnonzero(built.lower > 0)  # sites that must be open, but not in this plan
+    keep = coo_matrix((np.ones(stay.size), (np.arange(stay.size), stay)), shape=(stay.size, count))
+    matrix = hstack(
+        [vstack([built.matrix, keep]), np.concatenate([column, np.ones(stay.size)])[:, None]]
+    )
+    return built._replace(
+        cost=np.append(built.cost, ceiling),
+        matrix=matrix.tocsc(),
+        row_lower=np.concatenate([built.row_lower, np.ones(stay.size)]),
+        row_upper=np.concatenate([built.row_upper, np.full(stay.size, np.inf)]),
+        lower=np.zeros(count + 1),
+        upper=np.append(built.upper, 1.0),
+        integer=np.append(built.integer, True),
+    )
 
 
 def least_unserved(question: Question, *, until: float, seed: int = 0) -> tuple[float, Int64]:

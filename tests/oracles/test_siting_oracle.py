@@ -6,8 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
-from catchment.optimise import siting
 from scipy.optimize import linprog
+
+from catchment.optimise import capacitated, capacitated_bound, capacitated_whole, seating, siting
 
 SECONDS = 20.0
 
@@ -209,7 +210,7 @@ def test_capacitated_equals_brute_force(whole, block):
     rng = np.random.default_rng(40 + block)
     seat = seat_by_enumeration if whole else seat_by_linear_program
     solved = 0
-    for _ in range(60):
+    for _ in range(150):
         cost = random_cost(rng, 6, 5)
         n, m = cost.shape
         demand = rng.integers(0, 6, n).astype(float)
@@ -258,3 +259,68 @@ def recheck(answer, cost, demand, capacity, rent, floor, whole):
     assert not load[~answer.open].any()
     paid = np.where(share > 0, np.where(np.isfinite(cost), cost, np.nan), 0) * share
     assert paid.sum() + rent[answer.open].sum() == pytest.approx(answer.objective)
+
+
+@pytest.mark.parametrize("least_loads", [False, True])
+def test_capacitated_equals_brute_force_when_prices_choose_the_pairs(monkeypatch, least_loads):
+    """The same without the shortcut for small questions: prices, left-over pairs, branching."""
+    monkeypatch.setattr(capacitated_whole, "FEW", 0)
+    monkeypatch.setattr(capacitated_whole, "SMALL", 1)
+    rng = np.random.default_rng(50 + least_loads)
+    for _ in range(150):
+        cost = random_cost(rng, 6, 5)
+        n, m = cost.shape
+        demand = rng.integers(0, 6, n) + (0.5 if rng.random() < 0.3 else 0.0)
+        capacity = rng.integers(0, 2 * int(demand.sum() / m) + 6, m).astype(float)
+        rent = rng.integers(0, 30, m).astype(float)
+        floor = rng.integers(0, 4, m).astype(float) if least_loads else np.zeros(m)
+        whole = not least_loads or rng.random() < 0.3
+        p = int(rng.integers(1, m + 1)) if rng.random() < 0.5 else None
+        fixed, forbidden = random_masks(rng, m)
+        seat = seat_by_enumeration if whole else seat_by_linear_program
+        values = []
+        for chosen in choices(m, range(m + 1) if p is None else [p], fixed, forbidden):
+            value = seat(cost, demand, capacity, floor, chosen)
+            if value is not None:
+                values.append(value + rent[chosen].sum())
+        answer = siting.capacitated(
+            cost, demand, capacity, rent, p=p, single_source=whole,
+            min_load=floor if floor.any() else None, fixed=fixed, forbidden=forbidden,
+            time_limit=SECONDS,
+        )  # fmt: skip
+        check(answer, min(values, default=None))
+        check_masks(answer, p, fixed, forbidden)
+
+
+def test_every_bound_is_below_every_plan():
+    """Prices at random, not only good ones: the bound must hold for any."""
+    rng = np.random.default_rng(60)
+    for _ in range(80):
+        cost = rng.integers(0, 20, (int(rng.integers(1, 6)), int(rng.integers(2, 5)))).astype(float)
+        n, m = cost.shape
+        demand = rng.integers(1, 6, n).astype(float)
+        capacity = rng.integers(1, 2 * int(demand.sum() / m) + 6, m).astype(float)
+        rent = rng.integers(0, 30, m).astype(float)
+        whole = bool(rng.random() < 0.5)
+        question = seating.Question(
+            cost, demand, capacity, rent, np.zeros(m), np.zeros(m, np.int8), None, whole
+        )
+        places = capacitated._places(question)
+        price = rng.uniform(-5, 30, n)
+        bound, rise = capacitated_bound.pair_rises(places, price, question.state.copy())
+        seat = seat_by_enumeration if whole else seat_by_linear_program
+        for chosen in choices(m, range(m + 1), None, None):
+            if capacity[chosen].sum() < demand.sum():
+                continue
+            value = seat(cost, demand, capacity, np.zeros(m), chosen)
+            if value is None:
+                continue
+            value += rent[chosen].sum()
+            assert bound <= value + 1e-6
+            if whole:  # each pair of the best seating of these sites, and of a forced one
+                for i, j in itertools.product(range(n), np.flatnonzero(chosen)):
+                    forced = cost.copy()
+                    forced[i, np.arange(m) != j] = np.inf
+                    dearer = seat_by_enumeration(forced, demand, capacity, np.zeros(m), chosen)
+                    if dearer is not None:
+                        assert bound + rise[j, i] <= dearer + rent[chosen].sum() + 1e-6
