@@ -153,7 +153,13 @@ def write_map(
         payload["tiles"] = base
     title = f"{text(run.region.name)} · {text(run.name)}"
     return write_drawn(
-        "Catchment.start", asset("map.html"), ["map.js"], payload, title, path, hosts
+        "Catchment.start",
+        asset("map.html"),
+        ["whatif.js", "trial.js", "map.js"],
+        payload,
+        title,
+        path,
+        hosts,
     )
 
 

@@ -33,6 +33,7 @@ from catchment.views.ground import (
 )
 from catchment.views.page import pick_words
 from catchment.views.plain import plain
+from catchment.views.trial import trial_data
 
 if TYPE_CHECKING:
     from catchment.run import Run
@@ -99,6 +100,8 @@ def map_payload(run: Run, *, lang: str = "zh") -> dict[str, Any]:
         "classes": _real_classes(run),
         "reasons": _reasons(run),
         "conservation": _table(run.conservation, _CONSERVATION),
+        "areas": _areas(run),
+        "trial": trial_data(run),
     }
 
 
@@ -577,6 +580,27 @@ def _real_classes(run: Run) -> list[list[Any]]:
         )
         if str(s) in site and pd.notna(g) and pd.notna(n)
     ]
+
+
+def _areas(run: Run) -> dict[str, Any]:
+    """List areas: name and central school, and the area of every site (-1 = none)."""
+    table = run.region.areas
+    site = {s: k for k, s in enumerate(run.problem.site_ids)}
+    listed = table.sort_values("area_id") if len(table) else table
+    ids = [str(a) for a in listed["area_id"]] if len(listed) else []
+    of = [-1] * len(site)
+    schools = run.region.schools
+    if "area_id" in schools.columns:
+        for school, area in zip(schools["school_id"].astype(str), schools["area_id"], strict=True):
+            if school in site and str(area) in ids:
+                of[site[school]] = ids.index(str(area))
+    heads = []
+    for k, (_, row) in enumerate(listed.iterrows()):
+        centre = site.get(str(row.get("central_school_id", "")), -1)
+        heads.append([text(row.get("name", "")) or ids[k], centre])
+        if centre >= 0 and of[centre] < 0:
+            of[centre] = k
+    return {"list": heads, "of": of}
 
 
 def _reasons(run: Run) -> dict[str, Any]:

@@ -5,6 +5,12 @@ from __future__ import annotations
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from pyproj import CRS
+from scipy.sparse import csr_matrix
+from scipy.spatial import Delaunay
+from shapely import Polygon, box, voronoi_polygons
+from shapely.geometry import MultiPoint
+
 from catchment.network.graph import RoadNetwork
 from catchment.network.travel import TravelTimes
 from catchment.plan import Plan
@@ -12,11 +18,6 @@ from catchment.problem import Problem
 from catchment.region.bands import read_bands
 from catchment.region.model import Region
 from catchment.run import Run
-from pyproj import CRS
-from scipy.sparse import csr_matrix
-from scipy.spatial import Delaunay
-from shapely import Polygon, box, voronoi_polygons
-from shapely.geometry import MultiPoint
 
 HOSTILE = (
     '<img src=x onerror="window.__hit=1">',

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+
 from catchment.errors import CatchmentError, InputError
 from catchment.indicators.registry import registry
 from catchment.network.cells import neighbours, village_cells
@@ -24,7 +25,6 @@ from catchment.views.ground import PLAIN_COLOURS, catchment_colours, frame_of, s
 from catchment.views.maps import write_map
 from catchment.views.page import asset, data_block, map_words, seal, style
 from catchment.views.problem_map import problem_payload, write_problem_map
-
 from tests.views.map_county import HOSTILE, build_run
 
 
@@ -278,7 +278,7 @@ def test_every_word_asked_for_is_in_both_languages() -> None:
     table = map_words()
     assert set(table["zh"]) == set(table["en"])
     asked: set[str] = set()
-    for name in ("map.js", "parents.js", "problems.js", "common.js"):
+    for name in ("map.js", "trial.js", "parents.js", "problems.js", "common.js"):
         asked |= set(re.findall(r'\bt\("([a-z]+\.[a-zA-Z_0-9]+)"', asset(name)))
     for name in ("map.html", "parents.html", "problems.html"):
         asked |= set(re.findall(r'data-(?:w|label|hint)="([^"]+)"', asset(name)))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from catchment.errors import InputError
 from catchment.run import Run
 from catchment.views.parents import (
@@ -18,7 +19,6 @@ from catchment.views.parents import (
     parents_payload,
     write_parents,
 )
-
 from tests.views.map_county import HOSTILE, build_run
 
 

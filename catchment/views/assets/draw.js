@@ -469,9 +469,34 @@ Catchment.draw = (function () {
     return odd;
   }
 
+  /* Colours of areas: areas whose schools take in touching cells today differ. */
+  function spread(data, land) {
+    var nBands = data.bands.length, of = data.areas.of, touch = data.areas.list.map(function () { return new Set(); }), out = [];
+    data.years.forEach(function (w, y) {
+      ["today", "plan"].forEach(function (plan) {
+        var list = data.plans[plan].site[y];
+        if (typeof list === "number") { return; }
+        land.edges.forEach(function (e) {
+          if (e[5] < 0) { return; }
+          for (var b = 0; b < nBands; b++) {
+            var p = list[e[4] * nBands + b], q = list[e[5] * nBands + b], a = p < 0 ? -1 : of[p], c = q < 0 ? -1 : of[q];
+            if (a >= 0 && c >= 0 && a !== c) { touch[a].add(c); touch[c].add(a); }
+          }
+        });
+      });
+    });
+    touch.map(function (s, k) { return k; }).sort(function (a, b) { return touch[b].size - touch[a].size || a - b; }).forEach(function (k) {
+      var taken = new Set(Array.from(touch[k]).map(function (q) { return out[q]; })), c = 0;
+      while (taken.has(c)) { c += 1; }
+      out[k] = c;
+    });
+    return out;
+  }
+
   return {
+    spread: spread,
     ground: ground, board: board, symbol: symbol, school: school, decode: decode, worldX: worldX, worldY: worldY, Sheet: Sheet,
     trace: trace, seen: seen, hatch: hatch,
-    ladder: LADDER, within: WITHIN, over: OVER, change: CHANGE, ink: INK, navy: NAVY, alarm: ALARM
+    ladder: LADDER, modes: ["#F5E6A8", "#7FB8E0", "#0B3C6F", "#C4622D"], within: WITHIN, over: OVER, change: CHANGE, ink: INK, navy: NAVY, alarm: ALARM
   };
 })();

@@ -12,7 +12,7 @@ Catchment.start = function (mainMap, dataId) {
   var SAYS = ["today", "plan"];
   var state = {
     view: "plan", year: startYear(), band: 0, fill: "catchments", lang: Catchment.lang(), tab: "figures", scope: "county",
-    open: null, rows: 60, only: "fail", when: "year",
+    open: null, rows: 60, only: "fail", when: "year", what: [], minded: true,
     layers: { catchments: true, townships: data.townships.length > 0, roads: true, villages: true, over: true, schools: true, names: true }
   };
 
@@ -27,17 +27,22 @@ Catchment.start = function (mainMap, dataId) {
 
   function at(list, y) { var x = list[y]; return typeof x === "number" ? list[x] : x; }
   function group(village, band) { return village * nBands + band; }
-  function siteOf(plan, y, g) { return at(data.plans[plan].site, y)[g]; }
+  /* A part of an arrangement in a year: that of the run, or of the what-if where there is one. */
+  function part(plan, key, y) {
+    var tried = plan === "plan" && trial.active(y) ? trial.overlay(y) : null;
+    return tried && key in tried ? tried[key] : at(data.plans[plan][key], y);
+  }
+  function siteOf(plan, y, g) { return part(plan, "site", y)[g]; }
   function siteName(j) { return j >= 0 ? data.sites.name[j] : t("map.nowhere"); }
   function bandName(b) { return data.bands[b][state.lang] || data.bands[b].id; }
   function bandShort(b) { var x = data.bands[b]; return x.from ? t("map.grades", { a: x.from, b: x.to }) : bandName(b); }
-  function roleOf(plan, y, j) { return data.roles[at(data.plans[plan].role, y)[j]]; }
+  function roleOf(plan, y, j) { return data.roles[part(plan, "role", y)[j]]; }
 
   /* Trip of a group in a plan and year: site, minutes, metres, over, mode. */
   function trip(plan, y, g) {
     var j = siteOf(plan, y, g);
     if (j < 0) { return { site: -1, minutes: null, metres: null, over: false, mode: "" }; }
-    var row = data.trips[data.network[y]][g], m = at(data.plans[plan].mode, y)[g], mode = m >= 0 ? data.modes[m] : "";
+    var row = data.trips[data.network[y]][g], m = part(plan, "mode", y)[g], mode = m >= 0 ? data.modes[m] : "";
     for (var k = 0; k < row.length; k += 4) {
       if (row[k] === j) {
         return {
@@ -46,17 +51,17 @@ Catchment.start = function (mainMap, dataId) {
         };
       }
     }
-    return { site: j, minutes: null, metres: null, over: false, mode: mode };
+    return trial.trip(y, g, j, mode);
   }
 
   function load(plan, y, j) {
-    var n = data.grades.length, all = at(data.plans[plan].load, y), sum = 0;
+    var n = data.grades.length, all = part(plan, "load", y), sum = 0;
     for (var k = 0; k < n; k++) { sum += all[j * n + k]; }
     return sum;
   }
 
   function classesOf(plan, y, j) {
-    var row = at(data.plans[plan].classes, y)[j], out = [];
+    var row = part(plan, "classes", y)[j], out = [];
     for (var k = 0; k < row.length; k += 3) { out.push({ from: row[k], to: row[k + 1], size: row[k + 2] }); }
     return out;
   }
@@ -79,8 +84,10 @@ Catchment.start = function (mainMap, dataId) {
     return D.change[d < -10 ? 0 : d < -0.5 ? 1 : d <= 0.5 ? 2 : d <= 10 ? 3 : 4];
   }
 
+  function modeColour(mode) { return mode === "" ? "#FFFFFF" : mode.indexOf("walk") === 0 ? D.modes[0] : mode === "board" ? D.modes[2] : mode.indexOf("bus") === 0 ? D.modes[1] : D.modes[3]; }
+
   function look(plan) {
-    var y = state.year, b = state.band, limit = data.bands[b].limit, demand = at(data.demand, y), colours = at(data.colours[plan][b], y);
+    var y = state.year, b = state.band, limit = data.bands[b].limit, demand = at(data.demand, y), colours = plan === "plan" && trial.active(y) ? trial.colours(y, b) : at(data.colours[plan][b], y);
     var cache = new Array(nSites), threads = [], open = state.open;
     function village(i) {
       var g = group(i, b), n = demand[g], x = trip(plan, y, g), turn = 0, colour;
@@ -88,13 +95,13 @@ Catchment.start = function (mainMap, dataId) {
         var a = trip("today", y, g), p = trip("plan", y, g), d = a.minutes === null || p.minutes === null ? 0 : p.minutes - a.minutes;
         turn = d > 0.5 ? 1 : d < -0.5 ? -1 : 0;
         colour = changeColour(a, p);
-      } else { colour = x.site < 0 ? "#FFFFFF" : minuteColour(x.minutes, limit); }
+      } else { colour = x.site < 0 ? "#FFFFFF" : state.fill === "modes" ? modeColour(x.mode) : minuteColour(x.minutes, limit); }
       return { size: n ? 2.4 + Math.min(4.2, Math.sqrt(n) * 0.62) : 1.8, colour: colour, over: (x.over || x.site < 0) && n > 0, turn: turn };
     }
     function school(j) {
       if (cache[j]) { return cache[j]; }
-      var role = roleOf(plan, y, j), before = roleOf("today", y, j), n = load(plan, y, j), places = at(data.plans[plan].places, y)[j];
-      var top = largest(plan, y, j), bits = at(data.plans[plan].open, y)[j];
+      var role = roleOf(plan, y, j), before = roleOf("today", y, j), n = load(plan, y, j), places = part(plan, "places", y)[j];
+      var top = largest(plan, y, j), bits = part(plan, "open", y)[j];
       cache[j] = {
         role: role, gone: role === "closed" && before !== "closed",
         shown: role !== "closed" ? Boolean(bits & (1 << b)) || state.layers.allSchools : before !== "closed",
@@ -113,20 +120,23 @@ Catchment.start = function (mainMap, dataId) {
       if (will >= 0 && (plan === "plan" || was === will)) { threads.push([open[1], will, true, D.ink]); }
     }
     return {
-      layers: state.layers, tiles: Boolean(data.tiles), fade: data.tiles ? 0.42 : state.fill === "catchments" ? 0.5 : 0.82,
+      layers: state.layers, tiles: Boolean(data.tiles), fade: data.tiles ? 0.42 : state.fill === "catchments" || state.fill === "areas" ? 0.5 : 0.82,
       mark: open, threads: threads, village: village, school: school,
       siteOf: function (c) { return siteOf(plan, y, group(c, b)); },
       siteName: function (j) { return data.sites.name[j]; }, villageName: function (i) { return data.villages.name[i]; },
       paint: function (c) {
         var g = group(c, b), j = siteOf(plan, y, g);
         if (state.fill === "catchments") { return j < 0 ? -1 : colours[j]; }
+        if (state.fill === "areas") { return j < 0 || data.areas.of[j] < 0 ? -1 : areaColours[data.areas.of[j]]; }
+        if (state.fill === "modes") { return modeColour(trip(plan, y, g).mode); }
         if (state.fill === "minutes") { var x = trip(plan, y, g); return x.site < 0 ? -1 : minuteColour(x.minutes, limit); }
         return changeColour(trip("today", y, g), trip("plan", y, g));
       }
     };
   }
 
-  var land = D.ground(data), shownPlan = ["plan", "today"], views = [null, null];
+  var trial = Catchment.trial(data, { at: at, group: group, state: state, redraw: function () { change({}); } });
+  var land = D.ground(data), areaColours = D.spread(data, land), shownPlan = ["plan", "today"], views = [null, null];
   var boards = [D.board(mainMap, land, function () { return views[0] || (views[0] = look(shownPlan[0])); })];
   var box = county();
   mainMap.fitBounds(box, { padding: [12, 12], animate: false });
@@ -207,8 +217,8 @@ Catchment.start = function (mainMap, dataId) {
   }
 
   function captions() {
-    byId("tag-a").textContent = t("map." + shownPlan[0]) + " · " + data.years[state.year] + " · " + bandShort(state.band);
-    byId("tag-b").textContent = t("map." + shownPlan[1]) + " · " + data.years[state.year] + " · " + bandShort(state.band);
+    byId("tag-a").textContent = t("map." + (shownPlan[0] === "plan" && trial.active(state.year) ? "trial" : shownPlan[0])) + " · " + data.years[state.year] + " · " + bandShort(state.band);
+    byId("tag-b").textContent = t("map." + (shownPlan[1] === "plan" && trial.active(state.year) ? "trial" : shownPlan[1])) + " · " + data.years[state.year] + " · " + bandShort(state.band);
   }
 
   function press(box, value) {
@@ -218,6 +228,7 @@ Catchment.start = function (mainMap, dataId) {
   }
 
   function controls() {
+    trial.banner(data.years);
     press(byId("view"), state.view);
     press(byId("band"), state.band);
     byId("year").value = state.year;
@@ -248,7 +259,7 @@ Catchment.start = function (mainMap, dataId) {
     byId("year").max = nYears - 1;
     byId("year").hidden = nYears < 2;
     empty(byId("fill"));
-    ["catchments", "minutes", "change"].forEach(function (f) { byId("fill").appendChild(el("option", { value: f, text: t("map.fill_" + f) })); });
+    ["catchments", "areas", "minutes", "change", "modes"].filter(function (f) { return f !== "areas" || data.areas.list.length; }).forEach(function (f) { byId("fill").appendChild(el("option", { value: f, text: t("map.fill_" + f) })); });
   }
 
   /* ---------------------------------------------------------------- legend and layers */
@@ -282,11 +293,14 @@ Catchment.start = function (mainMap, dataId) {
       [D.over[0], t("map.over_until", { a: d(limit), b: d(1.5 * limit) })], [D.over[1], t("map.over_beyond", { a: d(1.5 * limit) })]
     ];
     var change5 = ["map.less_10", "map.less", "map.same", "map.more", "map.more_10"].map(function (w, k) { return [D.change[k], t(w)]; });
+    var modes = data.modes.map(function (m) { return [modeColour(m), mode(m)]; });
     var none = svg("svg", { class: "sw", width: 22, height: 16, viewBox: "0 0 22 16", "aria-hidden": "true" },
       svg("rect", { x: 1, y: 2, width: 20, height: 12, rx: 2, fill: "#fff", stroke: D.alarm }), svg("path", { d: "M3 14 L13 2 M9 14 L19 2", stroke: D.alarm, "stroke-width": 1.4 }));
     var cellRows = state.fill === "catchments" ? [[svg("svg", { class: "sw", width: 44, height: 16, viewBox: "0 0 44 16", "aria-hidden": "true" },
       D.ladder.map(function (c, k) { return svg("rect", { x: 1 + k * 10.5, y: 2, width: 10.5, height: 12, fill: c, "fill-opacity": 0.55, stroke: D.ink, "stroke-width": 0.8 }); })), t("map.legend_catchments")]]
-      : (state.fill === "minutes" ? minutes : change5).map(function (r) { return [swatch(r[0]), r[1]]; });
+      : state.fill === "areas" ? [[svg("svg", { class: "sw", width: 44, height: 16, viewBox: "0 0 44 16", "aria-hidden": "true" },
+        D.ladder.map(function (c, k) { return svg("rect", { x: 1 + k * 10.5, y: 2, width: 10.5, height: 12, fill: c, "fill-opacity": 0.55, stroke: D.ink, "stroke-width": 0.8 }); })), t("map.legend_areas")]]
+        : (state.fill === "minutes" ? minutes : state.fill === "modes" ? modes : change5).map(function (r) { return [swatch(r[0]), r[1]]; });
     cellRows.push([none, t("map.legend_none")]);
     body.appendChild(layerBox("catchments", t("map.fill_" + state.fill), cellRows));
     body.appendChild(layerBox("schools", t("map.schools"), ["central", "complete", "teaching_point", "junior", "nine_year"].map(function (r) {
@@ -298,8 +312,8 @@ Catchment.start = function (mainMap, dataId) {
       [sign({ role: "closed", gone: true }), t("map.legend_gone")]
     ])));
     body.appendChild(layerBox("allSchools", t("map.all_schools"), []));
-    body.appendChild(layerBox("villages", state.fill === "change" ? t("map.villages_change") : t("map.villages_minutes", { b: bandShort(state.band) }),
-      (state.fill === "change" ? change5 : minutes).map(function (r) { return [swatch(r[0], dot), r[1]]; })));
+    body.appendChild(layerBox("villages", state.fill === "change" ? t("map.villages_change") : state.fill === "modes" ? t("map.villages_modes") : t("map.villages_minutes", { b: bandShort(state.band) }),
+      (state.fill === "change" ? change5 : state.fill === "modes" ? modes : minutes).map(function (r) { return [swatch(r[0], dot), r[1]]; })));
     body.appendChild(layerBox("over", t("map.legend_over", { a: d(limit) }), []));
     body.appendChild(layerBox("names", t("map.names"), []));
     body.appendChild(layerBox("roads", t("map.roads"), data.roads.some(function (r) { return r.hazard; }) ? [[svg("svg", { class: "sw", width: 22, height: 16, viewBox: "0 0 22 16", "aria-hidden": "true" },
@@ -363,6 +377,7 @@ Catchment.start = function (mainMap, dataId) {
         el("div", { class: "seg small", role: "group", "aria-label": t("map.scope") }, ["county", "band"].map(function (s) {
           return el("button", { type: "button", "data-value": s, "aria-pressed": String(state.scope === s), text: s === "county" ? t("map.whole") : bandShort(state.band), onclick: function () { change({ scope: s }); } });
         }))),
+      trial.active(y) ? el("p", { class: "callout" }, t("map.trial_figures"), " ", el("button", { type: "button", class: "link", text: t("map.tab_trial"), onclick: function () { tab("trial"); } })) : null,
       el("div", { class: "tiles" }, tiles.map(function (x) {
         return el("div", { class: "tile" }, el("p", { class: "what", text: indicatorName(x) }),
           el("p", { class: "big" }, el("b", { text: show(x.plan[when(x)], x.unit) }), " ", el("small", { text: unitWord(x.unit) })),
@@ -374,10 +389,44 @@ Catchment.start = function (mainMap, dataId) {
           return el("tr", {}, el("th", { scope: "row", title: definition(x.name) }, indicatorName(x), unitWord(x.unit) ? el("small", { text: " " + unitWord(x.unit) }) : null),
             el("td", { class: "trend" }, spark(x, when(x))), el("td", { text: show(x.today[when(x)], x.unit) }), el("td", { class: "strong", text: show(x.plan[when(x)], x.unit) }), el("td", {}, difference(x, when(x))));
         }))),
+      histogram(),
       keep ? el("p", { class: "sum", text: t("map.conservation", { a: count(keep[1]), b: count(keep[2]), c: count(keep[3]), d: count(keep[4]) }) }) : null,
       towns,
       data.notes.length ? el("details", { class: "more" }, el("summary", { text: t("map.plan_notes") }), el("ul", {}, data.notes.map(function (n) { return el("li", {}, name(n)); }))) : null
     ];
+  }
+
+  /* Students of the band by minutes, today and proposal, with the same table for those who cannot see it. */
+  function histogram() {
+    var y = state.year, b = state.band, limit = data.bands[b].limit, step = 10, demand = at(data.demand, y), rows = [[], []], top = 1, bins = 0;
+    SAYS.forEach(function (p, k) {
+      for (var i = 0; i < nVillages; i++) {
+        var g = group(i, b), x = trip(p, y, g);
+        if (x.minutes === null || !demand[g]) { continue; }
+        var n = Math.min(11, Math.floor(x.minutes / step));
+        rows[k][n] = (rows[k][n] || 0) + demand[g];
+        bins = Math.max(bins, n + 1);
+      }
+    });
+    if (!bins) { return null; }
+    for (var n = 0; n < bins; n++) { rows.forEach(function (r) { r[n] = r[n] || 0; top = Math.max(top, r[n]); }); }
+    var w = 360 / bins, h = 92, bars = [];
+    rows[0].forEach(function (a, n) {
+      [[a, 0, "#8A94A0"], [rows[1][n], 1, D.navy]].forEach(function (r) {
+        var tall = r[0] / top * (h - 8);
+        bars.push(svg("rect", { x: (n * w + 2 + r[1] * (w / 2 - 2)).toFixed(1), y: (h - tall).toFixed(1), width: (w / 2 - 3).toFixed(1), height: tall.toFixed(1), fill: r[2] }));
+      });
+      bars.push(svg("text", { x: (n * w + 1).toFixed(1), y: h + 13, "font-size": 10.5, fill: "#55606C", text: String(n * step) }));
+    });
+    var at30 = limit / step * w;
+    if (at30 < 360) { bars.push(svg("path", { d: "M" + at30.toFixed(1) + " 0 V" + h, stroke: D.alarm, "stroke-width": 1.6, "stroke-dasharray": "4 3" })); }
+    return el("details", { class: "more", open: true }, el("summary", { text: t("map.histogram", { b: bandShort(b) }) }),
+      svg("svg", { class: "histogram", viewBox: "0 0 362 108", role: "img", "aria-label": t("map.histogram", { b: bandShort(b) }) }, bars),
+      el("p", { class: "quiet", text: t("map.histogram_note", { a: decimal(limit, limit % 1 ? 1 : 0) }) }),
+      el("details", {}, el("summary", { text: t("map.as_table") }), el("table", { class: "grid" }, el("thead", {}, el("tr", {}, [t("map.minutes"), t("map.today"), t("map.plan")].map(function (x) { return el("th", { scope: "col", text: x }); }))),
+        el("tbody", {}, rows[0].map(function (a, n) {
+          return el("tr", {}, el("th", { scope: "row", text: n === 11 ? "≥ " + n * step : n * step + "–" + (n + 1) * step }), el("td", { text: count(a) }), el("td", { class: "strong", text: count(rows[1][n]) }));
+        })))));
   }
 
   function townTable(year) {
@@ -522,9 +571,9 @@ Catchment.start = function (mainMap, dataId) {
     var rows = [[t("map.role"), t("role." + roles[0]), t("role." + roles[1])],
       row(t("map.students"), function (p) { return count(load(p, y, j)); }),
       row(t("map.class_count"), function (p) { return count(classesOf(p, y, j).length); }),
-      row(t("map.rooms"), function (p) { return count(at(data.plans[p].rooms, y)[j]); }),
-      row(t("map.places"), function (p) { return count(at(data.plans[p].places, y)[j]); }),
-      row(t("map.places_used"), function (p) { var k = at(data.plans[p].places, y)[j]; return k ? decimal(100 * load(p, y, j) / k, 0) + "%" : "—"; }),
+      row(t("map.rooms"), function (p) { return count(part(p, "rooms", y)[j]); }),
+      row(t("map.places"), function (p) { return count(part(p, "places", y)[j]); }),
+      row(t("map.places_used"), function (p) { var k = part(p, "places", y)[j]; return k ? decimal(100 * load(p, y, j) / k, 0) + "%" : "—"; }),
       row(t("map.largest_class"), function (p) { return classSize(largest(p, y, j)); })];
     var real = y === 0 ? data.classes.filter(function (c) { return c[0] === j && c[3] >= 56; }) : [];
     var found = data.findings.rows.filter(function (r) { return r[2] === j && (r[5] === null || r[5] === year); });
@@ -533,11 +582,14 @@ Catchment.start = function (mainMap, dataId) {
       head(data.sites.name[j], [data.sites.town[j], t("map.code") + " " + data.sites.id[j]]),
       changed || closing !== null ? el("p", { class: "callout" }, closing !== null && closing > year ? t("map.will_change", { y: closing }) : t("map.changes_to", { a: t("role." + roles[0]), b: t("role." + roles[1]), y: closing === null ? year : closing })) : null,
       data.sites.guessed.indexOf(j) >= 0 ? el("p", { class: "quiet", text: t("map.rooms_guessed") }) : null,
+      trial.buttons(j),
       facts(rows),
       gradeTable(j),
+      yearTable(j),
       real.length ? el("p", { class: "callout bad" }, t("map.real_large"), real.map(function (c) { return el("span", {}, " ", name(t("map.class_of", { g: c[1], c: c[2] })), " ", el("b", { text: count(c[3]) })); })) : null,
       book.length ? el("details", { class: "more", open: book.length < 9 }, el("summary", { text: t("map.classes_here", { n: book.length }) }), el("table", { class: "grid list" }, el("tbody", {}, book.map(function (r) { return ledgerRow(r, true); })))) : null,
       origins(j),
+      leavers(j),
       found.length ? el("section", {}, el("h3", { text: t("map.tab_findings") }), found.slice(0, 30).map(findingCard)) : el("p", { class: "quiet", text: t("map.no_findings_here") })
     ];
   }
@@ -551,7 +603,7 @@ Catchment.start = function (mainMap, dataId) {
     var y = state.year, n = data.grades.length, any = false;
     var body = data.grades.map(function (g, k) {
       var cells = SAYS.map(function (p) {
-        var students = at(data.plans[p].load, y)[j * n + k], own = classesOf(p, y, j).filter(function (c) { return c.from <= g && c.to >= g; });
+        var students = part(p, "load", y)[j * n + k], own = classesOf(p, y, j).filter(function (c) { return c.from <= g && c.to >= g; });
         if (!students && !own.length) { return el("td", {}, "—"); }
         any = true;
         return el("td", {}, el("b", { text: count(students) }), own.length ? el("small", { text: t("map.in_classes", { n: own.length, s: own.map(function (c) { return c.size; }).join("、") }) + (own[0].to > own[0].from ? t("map.combined", { a: own[0].from, b: own[0].to }) : "") }) : null);
@@ -560,6 +612,44 @@ Catchment.start = function (mainMap, dataId) {
     });
     return any ? el("details", { class: "more", open: true }, el("summary", { text: t("map.by_grade") }), el("table", { class: "grid facts" },
       el("thead", {}, el("tr", {}, [t("map.grade_head"), t("map.today"), t("map.plan")].map(function (h) { return el("th", { scope: "col", text: h }); }))), el("tbody", {}, body))) : null;
+  }
+
+  /* Students and classes of the proposal by grade and year. */
+  function yearTable(j) {
+    var n = data.grades.length, shown = data.grades.map(function (g, k) { return k; }).filter(function (k) {
+      return data.years.some(function (w, y) { return part("plan", "load", y)[j * n + k] > 0; });
+    });
+    if (!shown.length || nYears < 2) { return null; }
+    return el("details", { class: "more" }, el("summary", { text: t("map.by_grade_year") }), el("p", { class: "quiet", text: t("map.by_grade_year_note") }),
+      el("div", { class: "wide-table", tabindex: 0, role: "region", "aria-label": t("map.by_grade_year") }, el("table", { class: "grid years-table" },
+        el("thead", {}, el("tr", {}, el("th", { scope: "col", text: t("map.grade_head") }), data.years.map(function (w) { return el("th", { scope: "col", text: w }); }))),
+        el("tbody", {}, shown.map(function (k) {
+          return el("tr", {}, el("th", { scope: "row", text: t("map.grade", { g: data.grades[k] }) }), data.years.map(function (w, y) {
+            var s = part("plan", "load", y)[j * n + k], own = classesOf("plan", y, j).filter(function (c) { return c.from <= data.grades[k] && c.to >= data.grades[k]; });
+            var most = own.reduce(function (m, c) { return Math.max(m, c.size); }, 0);
+            return el("td", { class: y === state.year ? "strong" : "" }, s ? [count(s), el("small", { class: most >= 56 ? "bad" : "", text: own.length + "×" + most })] : "—");
+          }));
+        })))));
+  }
+
+  /* Where the villages that come here today go in the proposal. */
+  function leavers(j) {
+    var y = state.year, demand = at(data.demand, y), to = new Map();
+    for (var g = 0; g < nVillages * nBands; g++) {
+      var will = siteOf("plan", y, g);
+      if (siteOf("today", y, g) !== j || will === j || !demand[g]) { continue; }
+      if (!to.has(will)) { to.set(will, [0, []]); }
+      var e = to.get(will), i = Math.floor(g / nBands);
+      e[0] += demand[g];
+      if (e[1].indexOf(i) < 0) { e[1].push(i); }
+    }
+    if (!to.size) { return null; }
+    return el("details", { class: "more", open: true }, el("summary", { text: t("map.leavers") }), el("table", { class: "grid list" },
+      el("thead", {}, el("tr", {}, [t("map.to_school"), t("map.students")].map(function (h) { return el("th", { scope: "col", text: h }); }))),
+      el("tbody", {}, Array.from(to.entries()).sort(function (a, b) { return b[1][0] - a[1][0] || a[0] - b[0]; }).map(function (e) {
+        return el("tr", {}, el("th", { scope: "row" }, e[0] >= 0 ? go("site", e[0], siteName(e[0])) : el("span", { class: "bad", text: t("map.nowhere") }),
+          el("small", {}, e[1][1].slice(0, 12).map(function (i, k) { return [k ? t("map.comma") : "", go("village", i, data.villages.name[i])]; }), e[1][1].length > 12 ? t("map.and_others", { n: e[1][1].length - 12 }) : "")), el("td", { text: count(e[1][0]) }));
+      }))));
   }
 
   function origins(j) {
@@ -602,11 +692,24 @@ Catchment.start = function (mainMap, dataId) {
             pair(t("map.mode"), function (x) { return mode(x.mode); }),
             pair(t("map.km"), function (x) { return x.metres === null ? "—" : decimal(x.metres / 1000, 1); })
           ]),
+          alternatives(g, b, ways[1].site),
           moves && why ? el("p", { class: "why" }, el("b", { text: t("map.why") }), name(data.reasons.texts[why[3]][state.lang === "zh" ? 0 : 1])) : null);
       }),
       el("p", { class: "quiet", text: t("map.minutes_note") }),
       data.findings.rows.filter(function (r) { return r[3] === i && r[2] < 0 && (r[5] === null || r[5] === year); }).slice(0, 30).map(findingCard)
     ];
+  }
+
+  /* The two nearest other schools that teach the band in the arrangement shown, and their places. */
+  function alternatives(g, b, own) {
+    var next = trial.nearest(state.year, g, b, own, 2);
+    if (!next.length) { return el("p", { class: "quiet", text: t("map.no_other") }); }
+    return el("table", { class: "grid list other" }, el("thead", {}, el("tr", {}, [t("map.other_schools"), t("map.minutes"), t("map.places_left")].map(function (h) { return el("th", { scope: "col", text: h }); }))),
+      el("tbody", {}, next.map(function (x) {
+        return el("tr", {}, el("th", { scope: "row" }, go("site", x.site, siteName(x.site))),
+          el("td", {}, decimal(x.tenths / 10), x.over ? el("span", { class: "badge bad", text: t("map.over") }) : null, el("small", { text: mode(x.mode) })),
+          el("td", { class: x.left < x.students ? "bad" : "", text: x.left < 0 ? t("map.short_of", { n: count(-x.left) }) : count(x.left) }));
+      })));
   }
 
   function head(title, under) {
@@ -623,7 +726,7 @@ Catchment.start = function (mainMap, dataId) {
     });
     box.setAttribute("aria-labelledby", "tab-" + state.tab);
     var parts = state.open ? (state.open[0] === "site" ? sitePage(state.open[1]) : villagePage(state.open[1]))
-      : { figures: figures, worse: worse, findings: findings, classes: ledger }[state.tab]();
+      : { figures: figures, worse: worse, findings: findings, classes: ledger, trial: trial.page }[state.tab]();
     box.appendChild(el("div", { class: "sheet" }, parts));
   }
 
@@ -737,6 +840,7 @@ Catchment.start = function (mainMap, dataId) {
     });
   }
 
+  trial.join({ data: data, change: change, go: go, siteName: siteName, bandShort: bandShort, edges: land.edges, byId: byId, tab: tab, roleOf: roleOf });
   if (window.matchMedia("(min-width: 900px)").matches) { byId("legend").open = true; }
   build();
   wire();
