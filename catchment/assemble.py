@@ -21,6 +21,8 @@ from catchment.region.model import Region
 MODES = ("walk", "bus", "board")
 """Modes of a group's trip: on foot, by school bus, boarding during the week."""
 
+_PARENTS = ("ebike", "car")  # follow the others where the county lets a band go by them
+
 
 @dataclass(frozen=True)
 class _Universe:
@@ -101,7 +103,9 @@ def assemble(
     by_group = _students_of_groups(students, villages, years, grades, grade_band, n_bands)
     state = [_state(region, universe, bands) for region in regions]
     open_now = np.stack([s.open for s in state], axis=2)
-    trips = [_trips(t, universe.ids, villages, bands) for t in times]
+    parents = {name for t in times for name in t.modes}
+    modes = (*MODES, *(name for name in _PARENTS if name in parents))
+    trips = [_trips(t, universe.ids, villages, bands, modes) for t in times]
     minutes = np.stack([t[0] for t in trips])
     metres = np.stack([t[1] for t in trips])
     mode = np.stack([t[2] for t in trips])
@@ -128,7 +132,7 @@ def assemble(
         group_band=group_band,
         students=by_group,
         estimated=np.asarray(students.estimated)[np.ix_(order, columns)].astype(bool),
-        modes=MODES,
+        modes=modes,
         minutes=minutes,
         metres=metres,
         mode=mode,
@@ -242,7 +246,11 @@ def _students_of_groups(
 
 
 def _trips(
-    times: TravelTimes, site_ids: Sequence[str], villages: Sequence[str], bands: Sequence[Band]
+    times: TravelTimes,
+    site_ids: Sequence[str],
+    villages: Sequence[str],
+    bands: Sequence[Band],
+    modes: Sequence[str],
 ) -> tuple[Float32, Float32, npt.NDArray[np.int8]]:
     """Best daily trip of each group to each site of the universe, in this problem's modes."""
     minutes, metres, mode = best_mode(times, bands)
@@ -253,7 +261,7 @@ def _trips(
     rows = np.array([row[v] * n_bands + k for v in villages for k in range(n_bands)])
     # best_mode answers in the modes of the travel times (walk_<band>, bus); a plan only asks
     # whether the child walks or rides.
-    kind = np.array([MODES.index("bus" if m == "bus" else "walk") for m in times.modes])
+    kind = np.array([modes.index("walk" if m.startswith("walk") else m) for m in times.modes])
     chosen = mode[np.ix_(rows, columns)]
     return (
         minutes[np.ix_(rows, columns)].astype(np.float32),

@@ -33,6 +33,12 @@ app = typer.Typer(
 
 Lang = Annotated[str, typer.Option("--lang", help="zh 或 / or en")]
 Out = Annotated[Path | None, typer.Option("--out", help="输出文件夹 / output folder")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache", help="保存路网和出行时间以便再次使用的文件夹 / folder to keep roads and times in"
+    ),
+]
 SetAside = Annotated[
     bool,
     typer.Option(
@@ -161,33 +167,64 @@ def _print_problems(table: Any, lang: str, most: int = 40) -> None:
 
 
 @app.command()
-def times(region: Path, out: Out = None, lang: Lang = "zh", set_aside: SetAside = False) -> None:
+def times(
+    region: Path,
+    out: Out = None,
+    lang: Lang = "zh",
+    set_aside: SetAside = False,
+    cache: Cache = None,
+    site: Annotated[
+        str | None, typer.Option("--site", help="学校或备选校址代码 / id of a school or site")
+    ] = None,
+    isochrones: Annotated[
+        bool,
+        typer.Option(
+            "--isochrones", help="画出该校的等时圈和各村路径 / areas and ways of the site"
+        ),
+    ] = False,
+) -> None:
     """计算各村到各校的时间和距离 / travel minutes and metres from every village to every school."""
-    from catchment.network.load import load_network
+    from catchment.network.kept import Kept
     from catchment.network.travel import travel_times
     from catchment.region.read import read_region
     from catchment.views.files import write_text
+    from catchment.views.reach import write_reach, write_reports
     from catchment.views.tables import frame_csv, times_csv
 
     _check_lang(lang)
+    if isochrones != (site is not None):
+        raise CatchmentError(
+            "--site 与 --isochrones 须同时给出 / --site and --isochrones go together"
+        )
+    kept = Kept(cache)
     with _progress() as tell:
         tell("读取县域数据 / reading the county")
         county = read_region(region, set_aside=set_aside)
         tell("道路网络 / road network")
-        network = load_network(county)
+        network = kept.network(county)
         tell("出行时间 / travel times")
-        result = travel_times(county, network)
+        result = travel_times(county, network, search=kept.door_to_door)
     target = out or Path("runs") / f"times-{region.resolve().stem}"
     target.mkdir(parents=True, exist_ok=True)
     write_text(target / "times.csv", times_csv(result))
     write_text(target / "snaps.csv", frame_csv(result.snaps))
     write_text(target / "components.csv", frame_csv(result.components))
-    for note in result.notes:
+    with _progress() as tell:
+        tell("通村道路与途中障碍 / villages without a road, crossings")
+        more, notes = write_reports(county, network, result, target)
+        if site is not None:
+            tell("等时圈与路径 / isochrones and ways")
+            more += write_reach(county, network, site, target)
+    for note in (*result.notes, *notes, *kept.notes):
         _console().print(escape(f"· {note}"))
+    names = [
+        p.name
+        for p in (target / "times.csv", target / "snaps.csv", target / "components.csv", *more)
+    ]
     _say(
         lang,
-        f"{len(result.villages)} 个村 × {len(result.sites)} 个校点，写入 {target}：times.csv、snaps.csv、components.csv",
-        f"{len(result.villages)} villages x {len(result.sites)} sites written to {target}: times.csv, snaps.csv, components.csv",
+        f"{len(result.villages)} 个村 × {len(result.sites)} 个校点，写入 {target}：{'、'.join(names)}",
+        f"{len(result.villages)} villages x {len(result.sites)} sites written to {target}: {', '.join(names)}",
     )
 
 
@@ -200,21 +237,31 @@ def run(
     tiles: Annotated[
         str | None, typer.Option(help="在线底图：osm 或 tianditu（默认不用）/ online base map")
     ] = None,
+    cache: Cache = None,
 ) -> None:
     """按方案计算并写出全部结果 / carry out a recipe and write everything."""
-    _run(scenario, out or Path("runs") / scenario.stem, lang, set_aside=set_aside, tiles=tiles)
+    target = out or Path("runs") / scenario.stem
+    _run(scenario, target, lang, set_aside=set_aside, tiles=tiles, cache=cache)
 
 
 def _run(
-    scenario: Path, target: Path, lang: str, *, set_aside: bool, tiles: str | None = None
+    scenario: Path,
+    target: Path,
+    lang: str,
+    *,
+    set_aside: bool,
+    tiles: str | None = None,
+    cache: Path | None = None,
 ) -> None:
+    from catchment.network.kept import Kept
     from catchment.run import execute
     from catchment.views.folder import write_run
 
     _check_lang(lang)
     key = _tianditu_key(tiles)
     with _progress() as tell:
-        result = execute(scenario, set_aside=set_aside, progress=tell)
+        kept = Kept(cache) if cache is not None else None
+        result = execute(scenario, set_aside=set_aside, progress=tell, kept=kept)
         tell("写出结果 / writing")
         written = write_run(
             result,

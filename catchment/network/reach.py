@@ -25,7 +25,7 @@ from catchment.network.routes import Routes, node_costs, stretch_shape, trace
 from catchment.region.elevation import sample
 from catchment.region.model import Region
 
-__all__ = ["Path", "access_report", "component_report", "isochrones", "path"]
+__all__ = ["Path", "access_report", "component_report", "isochrones", "path", "paths"]
 
 _Floats = npt.NDArray[np.float64]
 
@@ -193,50 +193,90 @@ def path(
     InputError
         When a point or a student is given, or the site or mode does not exist.
     """
-    homes = _village(region, village)
-    place = sites_of(region, [site])
-    means, kmh, settings = _means_for(region, network, mode, homes.then(place))
-    ways = (means.forward, means.backward) if direction == "there" else (
-        means.backward, means.forward
-    )  # fmt: skip
-    routes = trace(network, *ways, means.at, [0], [1])
-    legs = means.at.walk_m[:1] + means.at.walk_m[1:]
-    minutes = float(means.minutes(routes.cost, legs, kmh).astype(np.float32)[0])
-    reached = bool(np.isfinite(minutes))
-    course = _course(network, routes, means, homes, place) if reached else []
-    if reached and not course:
-        # The school stands where the village does.
-        course = [(-1, np.array([[homes.x[0], homes.y[0]]] * 2))]
-    if direction == "back":
-        course = [(own, xy[::-1]) for own, xy in reversed(course)]
-    distance, height = _profile(region, network, course, settings)
-    rise = np.diff(height)
-    rise = rise[np.isfinite(rise)]
-    known = region.elevation is not None and reached
+    return paths(region, network, site, mode=mode, villages=[village], direction=direction)[0]
+
+
+def paths(
+    region: Region,
+    network: RoadNetwork,
+    site: str,
+    *,
+    mode: str,
+    villages: Sequence[str] | None = None,
+    direction: Literal["there", "back"] = "there",
+) -> tuple[Path, ...]:
+    """Follow the ways of many villages to one school.
+
+    Parameters
+    ----------
+    region, network, site, mode, direction
+        As of ``path``.
+    villages : sequence of str, optional
+        Ids of villages; all when left out.
+
+    Returns
+    -------
+    tuple of Path
+        One a village, in their order.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such village.
+    InputError
+        When a point or a student is given, or the site or mode does not exist.
+    """
+    homes = villages_of(region) if villages is None else _villages(region, villages)
+    n = len(homes.ids)
+    both = homes.then(sites_of(region, [site]))
+    means, kmh, settings = _means_for(region, network, mode, both)
+    ahead, back = means.forward, means.backward
+    ways = (ahead, back) if direction == "there" else (back, ahead)
+    routes = trace(network, *ways, means.at, np.arange(n), np.full(n, n))
+    legs = means.at.walk_m[:n] + means.at.walk_m[n]
+    minutes = means.minutes(routes.cost, legs, kmh).astype(np.float32)
+    metres = (routes.metres + legs).astype(np.float32)
     travelled = np.abs(routes.end - routes.begin) * lengths(network)[routes.segment]
-    by_class = np.bincount(
-        network.road_class[routes.segment], weights=travelled, minlength=len(network.classes)
-    )
-    names = [network.names[own] for own, _ in course if own >= 0 and network.names[own]]
-    return Path(
-        village_id=village,
-        site_id=site,
-        mode=mode,
-        direction=direction,
-        line=_line(course),
-        minutes=minutes,
-        metres=float(np.float32(routes.metres[0] + legs[0])),
-        home_m=float(means.at.walk_m[0]),
-        site_m=float(means.at.walk_m[1]),
-        classes=tuple(
-            (code, float(m)) for code, m in zip(network.classes, by_class, strict=True) if m > 0
-        ),
-        names=tuple(dict.fromkeys(names)),
-        distance_m=distance,
-        height_m=height,
-        ascent=float(rise[rise > 0].sum()) if known else float("nan"),
-        descent=float(-rise[rise < 0].sum()) if known else float("nan"),
-    )
+    found = []
+    for k in range(n):
+        own = slice(int(routes.first[k]), int(routes.first[k + 1]))
+        course = _course(network, routes, own, means, both, k) if np.isfinite(minutes[k]) else []
+        if direction == "back":
+            course = [(segment, xy[::-1]) for segment, xy in reversed(course)]
+        by_class = np.bincount(
+            network.road_class[routes.segment[own]],
+            weights=travelled[own],
+            minlength=len(network.classes),
+        )
+        distance, height = _profile(region, network, course, settings)
+        rise = np.diff(height)
+        rise = rise[np.isfinite(rise)]
+        known = region.elevation is not None and bool(course)
+        named = [network.names[s] for s, _ in course if s >= 0 and network.names[s]]
+        found.append(
+            Path(
+                village_id=homes.ids[k],
+                site_id=site,
+                mode=mode,
+                direction=direction,
+                line=_line(course),
+                minutes=float(minutes[k]),
+                metres=float(metres[k]),
+                home_m=float(means.at.walk_m[k]),
+                site_m=float(means.at.walk_m[n]),
+                classes=tuple(
+                    (code, float(m))
+                    for code, m in zip(network.classes, by_class, strict=True)
+                    if m > 0
+                ),
+                names=tuple(dict.fromkeys(named)),
+                distance_m=distance,
+                height_m=height,
+                ascent=float(rise[rise > 0].sum()) if known else float("nan"),
+                descent=float(-rise[rise < 0].sum()) if known else float("nan"),
+            )
+        )
+    return tuple(found)
 
 
 def _means_for(
@@ -254,18 +294,20 @@ def _means_for(
     return means, speed.get(mode, 0.0), settings
 
 
-def _village(region: Region, village: str) -> Places:
-    ids = [str(k) for k in region.villages["village_id"]]
-    if isinstance(village, str) and village in ids:
-        return villages_of(region).take([ids.index(village)])
+def _villages(region: Region, wanted: Sequence[str]) -> Places:
+    position = {str(k): i for i, k in enumerate(region.villages["village_id"])}
     students = region.students
-    known = "student_id" in students.columns and village in set(students["student_id"].astype(str))
-    if not isinstance(village, str) or known:
-        raise InputError(
-            "只画村到学校的路径，不画学生或任意点的路径 / ways are drawn for villages only, never "
-            "for a student or a point"
-        )
-    raise NotFoundError(f"villages：没有村 {village} / there is no village {village}")
+    known = set(students["student_id"].astype(str)) if "student_id" in students.columns else set()
+    for village in wanted:
+        if isinstance(village, str) and village in position:
+            continue
+        if not isinstance(village, str) or village in known:
+            raise InputError(
+                "只画村到学校的路径，不画学生或任意点的路径 / ways are drawn for villages only, never "
+                "for a student or a point"
+            )
+        raise NotFoundError(f"villages：没有村 {village} / there is no village {village}")
+    return villages_of(region).take([position[village] for village in wanted])
 
 
 class _Reach:
@@ -348,21 +390,23 @@ def _polygons(shape: BaseGeometry) -> BaseGeometry:
 
 
 def _course(
-    network: RoadNetwork, routes: Routes, means: Means, home: Places, place: Places
+    network: RoadNetwork, routes: Routes, own: slice, means: Means, points: Places, home: int
 ) -> list[tuple[int, _Floats]]:
-    """Segment (-1 = off the road) and shape of every stretch from the village to the school."""
+    """Segment (-1 = off the road) and shape of every stretch from a village to the last point."""
     at = means.at
-    joins = np.column_stack([at.x, at.y])
+    off = np.column_stack([points.x, points.y])
+    on = np.column_stack([at.x, at.y])
     course: list[tuple[int, _Floats]] = []
-    if at.walk_m[0] > 0:
-        course.append((-1, np.array([[home.x[0], home.y[0]], joins[0]])))
+    if at.walk_m[home] > 0:
+        course.append((-1, np.stack([off[home], on[home]])))
     course += [
         (int(s), stretch_shape(network, int(s), float(a), float(b)))
-        for s, a, b in zip(routes.segment, routes.begin, routes.end, strict=True)
+        for s, a, b in zip(routes.segment[own], routes.begin[own], routes.end[own], strict=True)
     ]
-    if at.walk_m[1] > 0:
-        course.append((-1, np.array([joins[1], [place.x[0], place.y[0]]])))
-    return course
+    if at.walk_m[-1] > 0:
+        course.append((-1, np.stack([on[-1], off[-1]])))
+    # The school may stand where the village does.
+    return course or [(-1, np.stack([off[home], off[-1]]))]
 
 
 def _line(course: Sequence[tuple[int, _Floats]]) -> shapely.LineString:

@@ -20,6 +20,7 @@ from catchment.errors import InputError
 from catchment.network import build
 from catchment.network.cells import neighbours, village_cells
 from catchment.network.graph import RoadNetwork
+from catchment.network.kept import Kept
 from catchment.network.load import load_network
 from catchment.network.travel import travel_times
 from catchment.optimise.layout import recorded_plan, scenario_plan, today_plan
@@ -38,6 +39,7 @@ from catchment.scenario import Scenario, apply, read_scenario, resolve, roads_of
 Progress = Callable[[str], None]
 
 _OWN_TABLES = (
+    "band_modes.csv",
     "bands.csv",
     "evidence.csv",
     "modes.csv",
@@ -54,6 +56,7 @@ def execute(
     set_aside: bool = False,
     recorded: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    kept: Kept | None = None,
 ) -> Run:
     """Read a recipe and its county, and carry out the whole main job.
 
@@ -67,6 +70,8 @@ def execute(
         Record of an earlier run (``run.json``): its plan is taken as it is, nothing is searched.
     progress : callable, optional
         Told a line of text before each step.
+    kept : Kept, optional
+        Memory of road networks and searches; the run is the same with and without.
 
     Returns
     -------
@@ -83,7 +88,9 @@ def execute(
     _tell(progress, "读取县域数据 / reading the county")
     region = read_region(folder, set_aside=set_aside)
     recipe = hashlib.sha256(path.read_bytes()).hexdigest()
-    return run_scenario(scenario, region, recipe=recipe, recorded=recorded, progress=progress)
+    return run_scenario(
+        scenario, region, recipe=recipe, recorded=recorded, progress=progress, kept=kept
+    )
 
 
 def run_scenario(
@@ -93,6 +100,7 @@ def run_scenario(
     recipe: str = "",
     recorded: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    kept: Kept | None = None,
 ) -> Run:
     """Carry out a recipe on a county that has been read.
 
@@ -108,6 +116,8 @@ def run_scenario(
         Record of an earlier run of the same recipe on the same layers.
     progress : callable, optional
         Told a line of text before each step.
+    kept : Kept, optional
+        Memory of road networks and searches; the run is the same with and without.
 
     Returns
     -------
@@ -120,10 +130,13 @@ def run_scenario(
     _tell(progress, "学生数 / students")
     students = students_by_village(region, years)
     _tell(progress, "道路网络 / road network")
-    network = load_network(region)
+    network = load_network(region) if kept is None else kept.network(region)
     networks, which = _networks(scenario, region, network)
     _tell(progress, "出行时间 / travel times")
-    times = [travel_times(region, each) for each in networks]
+    search = None if kept is None else kept.door_to_door
+    times = [travel_times(region, each, search=search) for each in networks]
+    for note in [] if kept is None else kept.notes:
+        _tell(progress, note)
     _tell(progress, "邻接关系 / neighbours")
     cells = village_cells(region)
     regions = [apply(scenario, region, year) for year in years]
