@@ -93,7 +93,7 @@ def _whole_numbers(values: npt.ArrayLike, zh: str, en: str) -> npt.NDArray[np.in
         )
     if array.dtype == np.uint64 and int(array.max()) >= 2**63:
         raise InputError(f"{zh}中有过大的数 / {en} holds a number beyond any position")
-    return array.astype(np.int64)
+    return array.astype(np.int64, copy=False)
 
 
 def _positions(wrong: npt.NDArray[np.bool_]) -> str:
@@ -195,8 +195,8 @@ def check_nodes(nodes: npt.ArrayLike, n: int, zh: str, en: str) -> npt.NDArray[n
         Anything that is not a node.
     """
     found = _whole_numbers(nodes, zh, en)
-    outside = (found < 0) | (found >= n)
-    if outside.any():
+    if found.size and (found.min() < 0 or found.max() >= n):
+        outside = (found < 0) | (found >= n)
         first = int(found[int(np.flatnonzero(outside)[0])])
         raise InputError(
             f"{zh}应为 0 至 {n - 1} 的节点，位置 {_positions(outside)} 不是（首个为 {first}）/ {en} "

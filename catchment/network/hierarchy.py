@@ -13,7 +13,6 @@ from catchment.network.native import native
 _Ints = npt.NDArray[np.int32]
 _Longs = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
-_Bools = npt.NDArray[np.bool_]
 
 # A witness no longer than the shortcut but for rounding makes the shortcut superfluous.
 _EQUAL = 1.0 + 2.0**-44
@@ -28,8 +27,11 @@ _QUOTIENT = 2000
 _MOST_NEIGHBOURS = 4000  # a node with half as many at its turn is not one of a road network
 _EAGER = 6  # nodes with more neighbours are looked into when their turn seems to come
 # Arcs looked at per arc of the graph before it counts as one that does not contract.
-_PATIENCE = 20_000
-_DENSE = 200  # neighbours a node, on average, of a core that is given up on
+_PATIENCE = 10_000
+# Neighbours a node, on average, of a core that is given up on, and of a large one: roads have a
+# few, a full grid has 24 when a tenth is left, a graph without near and far 60 and more.
+_DENSE = 200
+_DENSE_EARLY = 28
 # Sweeps add at most this many float32 numbers in a row; what lies above is added in float64.
 FLOAT32_LEVELS = 80
 
@@ -185,8 +187,7 @@ class _Lists(NamedTuple):
 class _Search(NamedTuple):
     """Room for searches; left as it was found (inf, -1) by each of them."""
 
-    gone: _Bools
-    dist: _Floats
+    dist: _Floats  # -1 where a node is not to be entered
     need: _Floats
     key: _Floats
     item: _Ints
@@ -203,9 +204,9 @@ class _Shortcuts(NamedTuple):
 
 @native
 def _witnesses(
-    u: int, v: int, want: int, limit: float, patience: int, lists: _Lists, search: _Search
+    u: int, want: int, limit: float, patience: int, lists: _Lists, search: _Search
 ) -> int:
-    """Search from u without v; set need to -1 where a path as short as need is found.
+    """Search from u; set need to -1 where a path as short as need is found.
 
     Returns how many arcs were looked at.
     """
@@ -230,7 +231,7 @@ def _witnesses(
         for e in range(first, last):
             y = lists.node[e]
             reach = k + lists.pair[e, 0]
-            if reach <= limit and y != v and reach < dist[y] and not search.gone[y]:
+            if reach < dist[y] and reach <= limit:
                 if dist[y] == np.inf:
                     search.touched[changed] = y
                     changed += 1
@@ -258,6 +259,7 @@ def _missing(
     need = search.need
     count = 0
     work = 0
+    search.dist[v] = -1.0
     for eu in range(first, last):
         to_v = pair[eu, 1]
         if to_v == np.inf:
@@ -273,7 +275,7 @@ def _missing(
         if want == 0:
             continue
         u = node[eu]
-        work += want + _witnesses(u, v, want, limit, patience, lists, search)
+        work += want + _witnesses(u, want, limit, patience, lists, search)
         for ew in range(first, last):
             w = node[ew]
             if need[w] >= 0.0:
@@ -282,6 +284,7 @@ def _missing(
                 cuts.head[count] = w
                 cuts.cost[count] = to_v + pair[ew, 0]
                 count += 1
+    search.dist[v] = np.inf
     return count, work
 
 
@@ -341,12 +344,12 @@ def _insert(u: int, w: int, cost: float, way: int, lists: _Lists, filled: int) -
 
 
 @native
-def _forget(u: int, lists: _Lists, gone: _Bools) -> None:
+def _forget(u: int, lists: _Lists, dist: _Floats) -> None:
     """Take removed nodes out of the list of u."""
     first = lists.begin[u]
     at = first
     for e in range(first, first + lists.degree[u]):
-        if not gone[lists.node[e]]:
+        if dist[lists.node[e]] >= 0.0:
             if at != e:
                 lists.node[at] = lists.node[e]
                 for j in range(2):
@@ -390,7 +393,6 @@ def _contract(
     n = start.size - 1
     lists, filled = _pool(start, arc_node, arc_pair)
     search = _Search(
-        np.zeros(n, np.bool_),
         np.full(n, np.inf, np.float64),
         np.full(n, -1.0, np.float64),
         np.empty(_LONGEST_SEARCH + 8, np.float64),
@@ -458,7 +460,8 @@ def _contract(
             picked += 1
             for e in range(first, last):
                 passed[lists.node[e]] = turn
-        if work > budget or (left > _DENSE and neighbours > _DENSE * left):
+        most_neighbours = _DENSE_EARLY if left > max(1000, n // 10) else _DENSE
+        if work > budget or (left > _DENSE and neighbours > most_neighbours * left):
             return False, rank, out_start, out_node, out_pair
         left = kept
         for c in range(picked):
@@ -481,7 +484,7 @@ def _contract(
             rank[v] = done
             done += 1
             out_start[done] = so_far + degree
-            search.gone[v] = True
+            search.dist[v] = -1.0
             for i in range(count):
                 u = cuts.tail[i]
                 w = cuts.head[i]
@@ -506,7 +509,7 @@ def _contract(
                 dirty[u] = True
                 if passed[u] == turn:
                     passed[u] = 0
-                    _forget(u, lists, search.gone)
+                    _forget(u, lists, search.dist)
     return True, rank, out_start, out_node, out_pair
 
 

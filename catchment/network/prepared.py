@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from catchment.errors import InputError
 from catchment.network.arcs import Arcs, check_cutoff, check_nodes
-from catchment.network.dijkstra import along_shortest, dijkstra_rows, search_one
+from catchment.network.dijkstra import along_shortest, search_one
 from catchment.network.hierarchy import FLOAT32_LEVELS, Hierarchy
-from catchment.network.sweep import select_rows, sweep_block, sweep_one, write_block
+from catchment.network.rows import aligned, cpu_threads, in_parallel, room, search_rows
+from catchment.network.sweep import pick_row, select_rows, sweep_block, sweep_one, write_block
 
 _Ints = npt.NDArray[np.int32]
 _Longs = npt.NDArray[np.int64]
@@ -25,7 +24,7 @@ _Floats = npt.NDArray[np.float64]
 
 _WIDE = 32  # sources side by side: two AVX-512 or four AVX registers
 _NARROW = 8
-_FEW = 2  # as many sources are swept one by one in float64
+_FEW = 1  # as many sources are swept one by one in float64
 
 # Each number of a sweep has been rounded once when it came from float64, and each arc since may
 # have rounded its cost and the sum.
@@ -79,25 +78,6 @@ class _Limits(NamedTuple):
     cutoff: float
     low: np.float32
     high: np.float32
-
-
-def _aligned(size: int, kind: type[np.generic]) -> npt.NDArray[Any]:
-    """Uninitialised array on a 64-byte boundary, so that no row straddles cache lines."""
-    item = np.dtype(kind).itemsize
-    raw = np.empty(size * item + 64, np.uint8)
-    skip = -raw.ctypes.data % 64
-    return raw[skip : skip + size * item].view(kind)
-
-
-def _in_parallel(task: Callable[[int], None], count: int, threads: int) -> None:
-    """Call a task for 0 to count - 1 on several threads; compiled code frees the lock."""
-    if min(count, threads) <= 1:
-        for i in range(count):
-            task(i)
-        return
-    with ThreadPoolExecutor(max_workers=min(count, threads)) as pool:
-        for _ in pool.map(task, range(count)):
-            pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +177,7 @@ class PreparedNetwork:
         """
         rows, columns = self._ends(sources, targets)
         limit = check_cutoff(cutoff)
-        matrix = _room(out, rows.size, columns.size)
+        matrix = room(out, rows.size, columns.size)
         if matrix.size == 0:
             return matrix, Method("none", "没有要算的 / nothing was asked")
         workers = cpu_threads(threads)
@@ -261,14 +241,14 @@ class PreparedNetwork:
     def _blocks(
         self, rows: _Ints, columns: _Ints, block: int, limit: float, reverse: bool, workers: int
     ) -> Iterator[tuple[slice, _Singles]]:
-        room = np.empty((min(block, rows.size), columns.size), np.float32)
+        held = np.empty((min(block, rows.size), columns.size), np.float32)
         selection: _Selection | None = None
         swept = self.hierarchy is not None and limit >= _SMALLEST_CUTOFF and columns.size > 0
         if swept and rows.size > _NARROW:
             selection = self._select(columns, reverse)
         for begin in range(0, rows.size, block):
             part = slice(begin, min(begin + block, rows.size))
-            matrix = room[: part.stop - part.start]
+            matrix = held[: part.stop - part.start]
             if swept:
                 self._by_sweep(rows[part], columns, limit, reverse, matrix, workers, selection)
             elif columns.size:
@@ -330,7 +310,8 @@ class PreparedNetwork:
         most = int(sweep / rows.size)
         if search_rows(arcs, rows[:1], columns, limit, matrix[:1], 1, most) < 0:
             return Method("", ""), False
-        search_rows(arcs, rows[1:], columns, limit, matrix[1:], workers)
+        if search_rows(arcs, rows[1:], columns, limit, matrix[1:], workers, 4 * most) < 0:
+            return Method("", ""), False
         return Method("dijkstra", "时限内节点少 / few nodes lie within the cutoff"), True
 
     def _down(self, reverse: bool) -> tuple[_Ints, _Ints, _Floats]:
@@ -373,8 +354,8 @@ class PreparedNetwork:
             below = np.nextafter(below, np.float32(0.0))
         if self.unit and cutoff / self.unit < 2.0**24:
             return _Limits(cutoff, below, below)  # float32 sums up to the cutoff are exact
-        low = np.nextafter(np.float32(cutoff * (1.0 - _SINGLE_ERROR)), np.float32(0.0))
         with np.errstate(over="ignore"):
+            low = np.nextafter(np.float32(cutoff * (1.0 - _SINGLE_ERROR)), np.float32(0.0))
             high = np.nextafter(np.float32(cutoff * (1.0 + _SINGLE_ERROR)), infinite)
         return _Limits(cutoff, low, high)
 
@@ -410,8 +391,8 @@ class PreparedNetwork:
         used = min(count, workers)
 
         def run(worker: int) -> None:
-            single = _aligned(height * width, np.float32)
-            double = _aligned(sel.double * width, np.float64)
+            single = aligned(height * width, np.float32)
+            double = aligned(sel.double * width, np.float64)
             reached = np.zeros(height, np.uint8)
             dist = np.full(self.nodes, np.inf)
             queue = np.empty(self.nodes, np.int32)
@@ -428,15 +409,29 @@ class PreparedNetwork:
                     limits.low, limits.high,
                 )  # fmt: skip
 
-        _in_parallel(run, used, workers)
+        in_parallel(run, used, workers)
         if limits.low == limits.high or not unsure.any():
             return 0
-        doubtful = np.concatenate(
-            [order[i * width : (i + 1) * width] for i in np.flatnonzero(unsure)]
+        blocks = [order[i * width : (i + 1) * width] for i in np.flatnonzero(unsure)]
+        return self._recheck(
+            np.concatenate(blocks), rows, columns, limits, reverse, matrix, workers
         )
-        rechecked = np.zeros(doubtful.size, np.int64)
 
-        def recheck(i: int) -> None:
+    def _recheck(
+        self,
+        doubtful: _Longs,
+        rows: _Ints,
+        columns: _Ints,
+        limits: _Limits,
+        reverse: bool,
+        matrix: _Singles,
+        workers: int,
+    ) -> int:
+        """Judge costs that float32 cannot tell from the cutoff; return how many there were."""
+        rechecked = np.zeros(doubtful.size, np.int64)
+        cutoff = limits.cutoff
+
+        def judge(i: int) -> None:
             row = int(doubtful[i])
             costs = matrix[row]
             where = np.flatnonzero((costs > limits.low) & (costs < np.inf))
@@ -449,37 +444,37 @@ class PreparedNetwork:
             )
             rechecked[i] = where.size
 
-        _in_parallel(recheck, doubtful.size, workers)
+        in_parallel(judge, doubtful.size, workers)
         return int(rechecked.sum())
 
     def _one_by_one(
         self, rows: _Ints, columns: _Ints, cutoff: float, reverse: bool, matrix: _Singles
     ) -> int:
+        position = self._built().position
         rechecked = 0
         for i, source in enumerate(rows):
-            near = self._near(int(source), reverse, columns)
-            if cutoff < math.inf:
-                unsure = np.abs(near - cutoff) <= cutoff * _DOUBLE_ERROR
-                near_all = self._near(int(source), reverse) if unsure.any() else near
-                beyond = near > cutoff
-                if unsure.any():
-                    where = np.flatnonzero(unsure)
-                    within = self._within(int(source), columns[where], near_all, cutoff, reverse)
-                    beyond[where] = ~within
-                    near[where] = np.minimum(near[where], cutoff)
-                    rechecked += where.size
-                near[beyond] = np.inf
-            matrix[i] = near
+            costs = self._swept(int(source), reverse)
+            slack = cutoff * _DOUBLE_ERROR if cutoff < math.inf else 0.0
+            if pick_row(costs, position, columns, cutoff, slack, matrix[i]) == 0:
+                continue
+            near = costs[position]
+            where = np.flatnonzero(np.abs(near[columns] - cutoff) <= slack)
+            within = self._within(int(source), columns[where], near, cutoff, reverse)
+            value = np.minimum(near[columns[where]], cutoff).astype(np.float32)
+            matrix[i, where] = np.where(within, value, np.float32(np.inf))
+            rechecked += where.size
         return rechecked
 
-    def _near(self, source: int, reverse: bool, nodes: _Ints | None = None) -> _Floats:
-        """Costs from one source to all nodes (or some), right but for rounding in float64."""
+    def _swept(self, source: int, reverse: bool) -> _Floats:
+        """Costs in float64 from one source, by position."""
+        place = int(self._built().position[source])
+        return sweep_one(place, *self._down(not reverse), *self._down(reverse))
+
+    def _near(self, source: int, reverse: bool) -> _Floats:
+        """Costs from one source to all nodes, right but for rounding in float64."""
         if self.hierarchy is None:
-            costs = search_one(source, *(self.back if reverse else self.arcs))
-            return costs if nodes is None else costs[nodes]
-        position = self.hierarchy.position
-        costs = sweep_one(position[source], *self._down(not reverse), *self._down(reverse))
-        return costs[position if nodes is None else position[nodes]]
+            return search_one(source, *(self.back if reverse else self.arcs))
+        return self._swept(source, reverse)[self.hierarchy.position]
 
     def _within(
         self, source: int, nodes: _Ints, near: _Floats, cutoff: float, reverse: bool
@@ -514,96 +509,3 @@ class PreparedNetwork:
                 touched,
             )  # fmt: skip
         return costs
-
-
-def cpu_threads(threads: int | None = None) -> int:
-    """Tell how many threads to use.
-
-    Parameters
-    ----------
-    threads : int, optional
-        What the caller wants; as many as there are processors by default.
-
-    Returns
-    -------
-    int
-        At least 1.
-
-    Raises
-    ------
-    InputError
-        A number below 1.
-    """
-    if threads is None:
-        return os.cpu_count() or 1
-    if threads < 1:
-        raise InputError(
-            f"线程数应至少为 1，实为 {threads} / threads must be at least 1, not {threads}"
-        )
-    return threads
-
-
-def _room(out: _Singles | None, rows: int, columns: int) -> _Singles:
-    if out is None:
-        return np.empty((rows, columns), np.float32)
-    if out.shape != (rows, columns) or out.dtype != np.float32 or not out.flags.c_contiguous:
-        raise InputError(
-            f"out 应为 {rows} x {columns} 的连续 float32 数组，实为 {out.dtype} {out.shape} / out "
-            f"must be a contiguous float32 array of {rows} x {columns}, not {out.dtype} of shape "
-            f"{out.shape}"
-        )
-    if not out.flags.writeable:
-        raise InputError("out 不可写 / out cannot be written to")
-    return out
-
-
-def search_rows(
-    arcs: Arcs,
-    rows: _Ints,
-    columns: _Ints,
-    cutoff: float,
-    matrix: _Singles,
-    workers: int,
-    most: int | None = None,
-) -> int:
-    """Fill a matrix by Dijkstra's algorithm.
-
-    Parameters
-    ----------
-    arcs : Arcs
-        The graph.
-    rows, columns : ndarray of int32
-        Sources and targets.
-    cutoff : float
-        Limit.
-    matrix : (rows, columns) ndarray of float32
-        Where costs are written.
-    workers : int
-        How many threads.
-    most : int, optional
-        Give up when a source reaches more nodes.
-
-    Returns
-    -------
-    int
-        Nodes reached, over all sources; -1 where it was given up.
-    """
-    if rows.size == 0:
-        return 0
-    most_dear = float(arcs.cost.max(initial=0.0))
-    width = max(float(arcs.cost.mean()) / 4.0 if arcs.cost.size else 0.0, most_dear / 16384.0)
-    plain = width > 1e-300
-    buckets = 1 << math.ceil(math.log2(most_dear / width + 3.0)) if plain else 0
-    per_bucket = 1.0 / width if plain else 0.0
-    bound = arcs.nodes if most is None else most
-    used = min(workers, rows.size)
-    reached = np.zeros(used, np.int64)
-
-    def run(worker: int) -> None:
-        mine = np.arange(worker, rows.size, used)
-        reached[worker] = dijkstra_rows(
-            rows[mine], columns, *arcs, cutoff, per_bucket, buckets, bound, matrix, mine
-        )
-
-    _in_parallel(run, used, workers)
-    return -1 if (reached < 0).any() else int(reached.sum())

@@ -13,9 +13,8 @@ from catchment.network.prepared import (
     SETTLE_PREPARE,
     Method,
     PreparedNetwork,
-    cpu_threads,
-    search_rows,
 )
+from catchment.network.rows import cpu_threads, search_rows
 from catchment.network.stored import StoredNetworkError, digest_arcs, load_network, save_network
 
 __all__ = [

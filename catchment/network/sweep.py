@@ -408,11 +408,28 @@ def sweep_one(
     n = start.size - 1
     dist = np.full(n, np.inf, np.float64)
     _climb(source, up_start, up_node, up_cost, dist, np.empty(n, np.int32), np.empty(n, np.int32))
+    e = start[0]
     for v in range(n):
         best = dist[v]
-        for e in range(start[v], start[v + 1]):
+        last = start[v + 1]
+        while e < last:
             reach = dist[node[e]] + cost[e]
-            if reach < best:
-                best = reach
+            best = reach if reach < best else best
+            e += 1
         dist[v] = best
     return dist
+
+
+@native
+def pick_row(
+    costs: _Floats, position: _Ints, targets: _Ints, cutoff: float, slack: float, out: _Singles
+) -> int:
+    """Write costs by position to a row of targets; return how many are too near the cutoff."""
+    infinite = np.float32(np.inf)
+    unsure = 0
+    for j in range(targets.size):
+        value = costs[position[targets[j]]]
+        if abs(value - cutoff) <= slack:
+            unsure += 1
+        out[j] = np.float32(value) if value <= cutoff else infinite
+    return unsure

@@ -7,10 +7,12 @@ import re
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+
 from catchment.errors import InputError, NotFoundError
 from catchment.network.shortest import (
     PreparedNetwork,
@@ -242,6 +244,36 @@ def test_same_answer_on_any_number_of_threads_and_in_blocks(streets: PreparedNet
     out = np.empty_like(one)
     assert streets.matrix(rows, columns, out=out) is out
     np.testing.assert_array_equal(out, one)
+
+
+def test_one_network_may_be_asked_by_many_at_once(streets: PreparedNetwork) -> None:
+    rows, columns = np.arange(0, 900, 7), np.arange(900)
+    expected = streets.matrix(rows, columns, cutoff=25.0)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(streets.matrix, rows, columns, cutoff=25.0) for _ in range(12)]
+    for one in asked:
+        np.testing.assert_array_equal(one.result(), expected)
+
+
+def test_one_far_source_does_not_mislead() -> None:
+    # The first source stands on an island: few nodes are near it, many near the others.
+    start, head, cost = grid(40)
+    start = np.append(start, start[-1])
+    own = prepare(start, head, cost)
+    rows = np.concatenate([[1600], np.arange(0, 1600, 40)])
+    found, method = own.matrix_explained(rows, np.arange(1601), cutoff=40.0)
+    assert method.name == "sweep"
+    np.testing.assert_array_equal(np.isfinite(found[0]), np.arange(1601) == 1600)
+    np.testing.assert_allclose(
+        found, travel_matrix(start, head, cost, rows, np.arange(1601), cutoff=40.0), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("cutoff", [1e-200, 1e-20, 1e20, 1e39, 1e300])
+def test_extreme_cutoffs(streets: PreparedNetwork, cutoff: float) -> None:
+    found = streets.matrix(np.arange(40), np.arange(900), cutoff=cutoff)
+    whole = streets.matrix(np.arange(40), np.arange(900))
+    np.testing.assert_array_equal(found, np.where(whole.astype(float) <= cutoff, whole, np.inf))
 
 
 def test_prepared_twice_is_the_same() -> None:
