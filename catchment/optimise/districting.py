@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 import time
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from catchment.optimise import annealing, flow, regions, witness
+from catchment.optimise import annealing, flow, growth, regions, witness
 from catchment.optimise.annealing import Ground
 from catchment.optimise.contiguity import adjacency
 from catchment.optimise.dice import dice
@@ -66,8 +65,8 @@ def solve(
     weight = np.where(np.isfinite(allowed), allowed, 0.0) * _weights(demand)[:, None]
     weight[~np.isfinite(allowed)] = np.inf
     ground = annealing.make_ground(weight, demand, places, indptr, indices, fixed)
-    start = grow(ground, home, shut)
-    left = np.flatnonzero(start < 0)
+    start, reachable = growth.grow(ground, home, shut)
+    left = np.flatnonzero(~reachable)
     if left.size:
         said.append(
             (
@@ -78,16 +77,16 @@ def solve(
     proved = bool(said)
     best, over = _search(ground, start, price, bound, until, time_limit, seed)
     if over > 0:
-        best = peel(ground, best)
-        out = np.flatnonzero(best < 0)
-        if not said:
-            said.append(
-                (
-                    f"限时内未找到容纳全部的方案，未安排单元 {witness.listed(out)}",
-                    f"no plan for all was found in time; units {witness.listed(out)} are left out",
-                )
+        best = growth.peel(ground, best)
+    out = np.flatnonzero(best < 0)
+    if out.size and not proved:
+        said.append(
+            (
+                f"限时内未找到容纳全部的方案，未安排单元 {witness.listed(out)}",
+                f"no plan for all was found in time; units {witness.listed(out)} are left out",
             )
-    status: Status = "infeasible" if proved else ("feasible" if over <= 0 else "unknown")
+        )
+    status: Status = "infeasible" if proved else ("unknown" if out.size else "feasible")
     used = np.zeros(m, dtype=bool)
     used[best[best >= 0]] = True
     served = np.flatnonzero(best >= 0)
@@ -223,90 +222,3 @@ def _search(
         np.zeros(1, dtype=bool),
     )
     return site, over
-
-
-def grow(ground: Ground, home: Int32, shut: Bool) -> Int32:
-    """Grow connected catchments from the homes, least regret first, whatever the capacities.
-
-    Parameters
-    ----------
-    ground : Ground
-        The instance.
-    home : (m,) int32
-        Unit of each site or -1.
-    shut : (m,) bool
-        Sites without a catchment.
-
-    Returns
-    -------
-    (n,) int32
-        Site of each unit; -1 where nothing that can be reached is allowed.
-    """
-    m = ground.weight.shape[1]
-    site = ground.fixed.copy()
-    least = ground.weight.min(axis=1)
-    for j in range(m):
-        if shut[j] or (home[j] >= 0 and site[home[j]] == j):
-            continue
-        order = np.argsort(ground.weight[:, j], kind="stable")
-        free = [int(i) for i in order if site[i] < 0 and np.isfinite(ground.weight[i, j])]
-        if free:
-            site[free[0]] = j
-    queue: list[tuple[float, float, int, int]] = []
-
-    def offer(i: int) -> None:
-        for k in ground.indices[ground.indptr[i] : ground.indptr[i + 1]]:
-            value = ground.weight[k, site[i]]
-            if site[k] < 0 and np.isfinite(value):
-                queue_item = (float(value - least[k]), float(value), int(k), int(site[i]))
-                heapq.heappush(queue, queue_item)
-
-    for start in np.flatnonzero(site >= 0):
-        offer(int(start))
-    while queue:
-        _, _, i, j = heapq.heappop(queue)
-        if site[i] < 0:
-            site[i] = j
-            offer(i)
-    return site
-
-
-def peel(ground: Ground, site: Int32) -> Int32:
-    """Leave units out, from the rims of overloaded catchments, until capacities are kept.
-
-    Parameters
-    ----------
-    ground : Ground
-        The instance.
-    site : (n,) int32
-        Connected catchments, perhaps overloaded.
-
-    Returns
-    -------
-    (n,) int32
-        Connected catchments within capacity; -1 = left out.
-    """
-    site = site.copy()
-    n, m = ground.weight.shape
-    mark = np.zeros(n, dtype=np.int32)
-    stack = np.empty(n, dtype=np.int32)
-    stamp = 0
-    for j in range(m):
-        while True:
-            over = ground.demand[site == j].sum() - ground.capacity[j]
-            if over <= 1e-9 * (1.0 + ground.demand.sum()):
-                break
-            rim: list[tuple[float, int]] = []
-            for i in np.flatnonzero((site == j) & (ground.demand > 0)):
-                stamp += 1
-                alone = (site == j).sum() == 1
-                whole = alone or annealing.stays_whole(ground, int(i), site, mark, stamp, stack)
-                if whole and (ground.fixed[i] != j or alone):
-                    d = float(ground.demand[i])
-                    rim.append((d - over if d >= over else 1e18 - d, int(i)))
-            if not rim:
-                idle = np.flatnonzero((site == j) & (ground.fixed != j))
-                site[idle if idle.size else site == j] = -1
-                break
-            site[min(rim)[1]] = -1
-    return site

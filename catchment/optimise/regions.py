@@ -25,7 +25,7 @@ Float64 = npt.NDArray[np.float64]
 
 AHEAD = 4  # tasks in flight; fixed, so that the number of cores does not change the plan
 CHAINS, BRANCHES = 0.3, 0.1  # shares of proposals
-TARIFF = 16.0  # how many times the dearest place one beyond capacity counts in comparisons
+TARIFF = 24.0  # how many times the dearest place one beyond capacity counts in comparisons
 STARTS = 6  # runs from the grown plan
 LENGTH = 5_000  # proposals per unit of a run from the grown plan; the first two are shorter
 AGAIN = 5_000  # proposals per unit of a region, times 1/3 to 3
@@ -34,7 +34,7 @@ NEAR = 1.002  # those of states of up to this weight, relative to the plan it be
 RUNNING = 4  # plans worked on at a time
 PATIENCE = 60  # tasks without gain after which a plan, unless the best, is given up
 JOIN = 100  # tasks between attempts to put a plan together from catchments met
-STALLED = 1500  # tasks without a better plan after which the search ends
+STALLED = 1000  # tasks without a better plan after which the search ends
 
 
 class Scale(NamedTuple):
@@ -276,7 +276,10 @@ def _take_in(search: Search, parent: Plan | None, found: Found | None) -> None:
     stale = [plan for plan in search.plans[1:] if plan.idle > PATIENCE]
     if stale or len(search.plans) > STARTS:
         search.plans.remove(stale[-1] if stale else search.plans[-1])
-    if search.best().over > 0.0 and search.best().idle > PATIENCE:
+    none_yet = search.kept is not None and search.kept.over > 0.0
+    if search.best().over > 0.0 and (
+        search.best().idle > PATIENCE or (none_yet and search.taken % PATIENCE == 0)
+    ):
         _raise_tariff(search)
 
 

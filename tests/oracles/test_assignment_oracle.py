@@ -1,6 +1,8 @@
-"""The splittable assignment against three solvers that share no code with it."""
+"""Assignments against solvers that share no code with them, and against trying every plan."""
 
 from __future__ import annotations
+
+import itertools
 
 import networkx as nx
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from catchment.optimise import assignment
+from catchment.optimise import assignment, regions
 
 
 def random_problem(rng, *, most_units=25, most_sites=8, whole=True):
@@ -162,3 +164,54 @@ def test_larger_problems_equal_the_network_simplex_of_lemon():
         assert answer.status == "optimal"
         assert answer.objective == graph.total_cost()
         assert answer.bound == answer.objective
+
+
+def best_connected_plan(cost, demand, capacity, graph, home):
+    """Try every plan in the order of cost; None where no plan holds."""
+    n, m = cost.shape
+    plans = np.array(list(itertools.product(range(m), repeat=n)))
+    plans = plans[(plans[:, home] == np.arange(m)).all(axis=1)]
+    loads = np.stack([((plans == j) * demand).sum(axis=1) for j in range(m)], axis=1)
+    plans = plans[(loads <= capacity).all(axis=1)]
+    possible = np.isfinite(cost)
+    weight = np.where(possible, np.where(possible, cost, 0.0) * demand[:, None], np.inf)
+    values = weight[np.arange(n), plans].sum(axis=1)
+    for at in np.argsort(values, kind="stable"):
+        if np.isinf(values[at]):
+            break
+        groups = [np.flatnonzero(plans[at] == j).tolist() for j in range(m)]
+        if all(nx.is_connected(graph.subgraph(group)) for group in groups):
+            return float(values[at])
+    return None
+
+
+def test_districts_equal_brute_force(monkeypatch):
+    monkeypatch.setattr(regions, "STALLED", 40)
+    rng = np.random.default_rng(16)
+    none = 0
+    for case in range(40):
+        rows, columns, m = 3, int(rng.integers(2, 4)), int(rng.integers(2, 4))
+        graph = nx.convert_node_labels_to_integers(
+            nx.grid_2d_graph(rows, columns), ordering="sorted"
+        )
+        n = rows * columns
+        graph.remove_edges_from([edge for edge in list(graph.edges) if rng.random() < 0.15])
+        cost = rng.integers(1, 40, (n, m)).astype(float)
+        cost[rng.random((n, m)) < 0.1] = np.inf
+        demand = rng.integers(0, 9, n).astype(float)
+        home = rng.choice(n, m, replace=False)
+        cost[home, np.arange(m)] = 0.0
+        capacity = np.full(m, np.ceil(demand.sum() / m * rng.uniform(1.0, 1.5)))
+        answer = assignment.districts(
+            cost, demand, capacity, nx.to_scipy_sparse_array(graph), home, time_limit=20, seed=case
+        )
+        expected = best_connected_plan(cost, demand, capacity, graph, home)
+        if expected is None:
+            none += 1
+            assert answer.status in ("infeasible", "unknown")
+            assert answer.reason
+            continue
+        assert answer.status in ("feasible", "optimal")
+        assert answer.objective == pytest.approx(expected)
+        assert answer.bound <= expected + 1e-9
+    assert 3 < none < 30
