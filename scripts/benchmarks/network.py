@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from catchment.network.shortest import PreparedNetwork, prepare
 
 MEASURED = tuple(
     f"catchment/network/{name}.py"
-    for name in ("shortest", "prepared", "sweep", "hierarchy", "dijkstra", "arcs", "native")
+    for name in ("shortest", "prepared", "rows", "sweep", "hierarchy", "dijkstra", "arcs", "native")
 )
 _OWN = "catchment"
 _PREFACE = """## The travel kernel
@@ -204,36 +205,30 @@ def county(rounds: int) -> str:
 def start() -> str:
     """How soon a second process has its first matrix."""
     code = """
-import json, time
-t = time.perf_counter()
-import numpy as np
-from catchment.network.shortest import travel_matrix, prepare
-u = time.perf_counter()
-side = 100
-x = np.arange(side * side)
-tail = np.concatenate([x[x % side > 0], x[x % side < side - 1], x[side:], x[:-side]])
-head = np.concatenate([x[x % side > 0] - 1, x[x % side < side - 1] + 1, x[side:] - side,
-                       x[:-side] + side])
-order = np.argsort(tail, kind="stable")
-start = np.concatenate([[0], np.cumsum(np.bincount(tail))])
-cost = np.random.default_rng(0).uniform(1, 3, tail.size)
-v = time.perf_counter()
-travel_matrix(start, head[order], cost, x[:10], x[:500])
-w = time.perf_counter()
-prepare(start, head[order], cost).matrix(x[:40], x[:500])
-print(json.dumps([u - t, w - v, time.perf_counter() - w]))
+import json, sys, time
+sys.path.insert(0, "scripts")
+from benchmarks.graphs import road_graph
+graph = road_graph(245, 300, 20_000)
+t, c = time.perf_counter(), time.process_time()
+from catchment.network.shortest import prepare, travel_matrix
+u, d = time.perf_counter(), time.process_time()
+travel_matrix(graph.indptr, graph.indices, graph.weight, graph.sites[:1], graph.homes)
+v, e = time.perf_counter(), time.process_time()
+prepare(graph.indptr, graph.indices, graph.weight).matrix(graph.sites, graph.homes)
+w, f = time.perf_counter(), time.process_time()
+print(json.dumps([u - t, d - c, v - u, e - d, w - v, f - e]))
 """
     found = []
-    for _ in range(3):
+    for _ in range(5):
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=_root()
         )
         found.append(json.loads(done.stdout))
-    imported, first, prepared = np.median(np.array(found), axis=0)
+    t = [seconds(value) for value in np.median(np.array(found), axis=0)]
     return (
-        "**A second process** (machine code read from disk; 10,000 nodes): import "
-        f"{seconds(imported)}, first matrix {seconds(first)}, first prepared network and its "
-        f"matrix {seconds(prepared)}."
+        "**A second process** (machine code read from disk; county graph; wall, and processor "
+        f"time in brackets): import {t[0]} ({t[1]}); first matrix, 1 x 20,000, {t[2]} ({t[3]}); "
+        f"then first network prepared and its 300 x 20,000 matrix {t[4]} ({t[5]})."
     )
 
 
@@ -334,11 +329,12 @@ def growth(rounds: int) -> str:
     cpu = time.process_time()
     np.copyto(copied, source)
     per_byte = (time.process_time() - cpu) / (2 * source.nbytes)
+    figures: dict[int, list[float]] = {}
     for side in (100, 173, 316, 548, 1000):
         graph = road_graph(side, 2000, side * side // 3)
         cpu = time.process_time()
         own = prepare(graph.indptr, graph.indices, _minutes(graph))
-        cells = [seconds(time.process_time() - cpu)]
+        cells = [time.process_time() - cpu]
         for sites in (30, 300, 2000):
             some = graph.sites[:sites]
 
@@ -347,10 +343,34 @@ def growth(rounds: int) -> str:
                     pass
 
             times = race([Contender(_OWN, ask)], min(rounds, 3))
-            cells.append(seconds(times[_OWN].median))
+            cells.append(times[_OWN].median)
         h = own.hierarchy
         arcs = 0 if h is None else h.down_node.size
         moved = 2000 / 32 * (arcs * 8 + own.nodes * 2 * 128) + 2000 * graph.homes.size * 4
-        cells.append(seconds(moved * per_byte))
-        lines.append(f"| {own.nodes:,} | {' | '.join(cells)} |")
+        cells.append(moved * per_byte)
+        figures[own.nodes] = cells
+        lines.append(f"| {own.nodes:,} | {' | '.join(map(seconds, cells))} |")
+    lines += ["", _drawn(figures)]
     return "\n".join(lines)
+
+
+def _drawn(figures: dict[int, list[float]]) -> str:
+    """Draw the growth beside the document; return the line that shows it."""
+    from matplotlib.figure import Figure
+
+    nodes = sorted(figures)
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.add_subplot(
+        xscale="log", yscale="log", xlabel="nodes", ylabel="processor seconds"
+    )
+    names = ("preparing", "30 sites", "300 sites", "2,000 sites", "floor, 2,000 sites")
+    for k, name in enumerate(names):
+        style = "--" if "floor" in name else "o-"
+        axes.plot(nodes, [figures[n][k] for n in nodes], style, label=name)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    place = Path(_root()) / "docs" / "images"
+    place.mkdir(parents=True, exist_ok=True)
+    with rc_context({"svg.hashsalt": "growth"}):
+        figure.savefig(place / "network_growth.svg", metadata={"Date": None})
+    return "![How cost grows with nodes and sites](images/network_growth.svg)"
