@@ -356,6 +356,7 @@ def growth(rounds: int) -> str:
 
 def _drawn(figures: dict[int, list[float]]) -> str:
     """Draw the growth beside the document; return the line that shows it."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     nodes = sorted(figures)
