@@ -44,7 +44,14 @@ _TOWNS = (
 )  # fmt: skip
 
 
-def build_run(*, villages: int = 300, seed: int = 7, hostile: bool = False) -> Run:
+def build_run(
+    *,
+    villages: int = 300,
+    seed: int = 7,
+    hostile: bool = False,
+    village_schools: int = 52,
+    pieces: int = 6,
+) -> Run:
     """Build a whole run without the pipeline."""
     rng = np.random.default_rng(seed)
     crs = CRS.from_epsg(4544)
@@ -74,7 +81,7 @@ def build_run(*, villages: int = 300, seed: int = 7, hostile: bool = False) -> R
         town_names = [f"{t}{'镇' if k % 2 else '乡'}" for k, t in enumerate(town_names)]
 
     # Sites: central and junior schools at town seats, village schools in villages, two candidates.
-    picks = rng.choice(villages, 52, replace=False)
+    picks = rng.choice(villages, village_schools, replace=False)
     spot_list, role, town, name = [], [], [], []
     for k, seat in enumerate(towns):
         spot_list.append(seat)
@@ -251,7 +258,7 @@ def build_run(*, villages: int = 300, seed: int = 7, hostile: bool = False) -> R
     )  # fmt: skip
     return Run(
         name=HOSTILE[1] if hostile else "合并方案 2028", scenario={}, region=region,
-        network=_roads(spots, rng),
+        network=_roads(spots, rng, pieces),
         times=TravelTimes(("walk",), village_ids, site_ids, minutes[None], minutes[None],
                           pd.DataFrame(), pd.DataFrame()),
         problem=problem, today=today, plan=plan,

@@ -70,15 +70,21 @@ var Catchment = (function () {
     return el("bdi", { class: "name", text: text });
   }
 
+  /* Formatters are made once: making one takes longer than drawing a row of a table. */
+  var formats = [];
+  function format(places) {
+    formats[places] = formats[places] || new Intl.NumberFormat("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
+    return formats[places];
+  }
+
   function count(value) {
     if (value === null || value === undefined || !isFinite(value)) { return "—"; }
-    return Math.round(value).toLocaleString("en-US");
+    return format(0).format(Math.round(value));
   }
 
   function decimal(value, places) {
     if (value === null || value === undefined || !isFinite(value)) { return "—"; }
-    var p = places === undefined ? 1 : places;
-    return value.toLocaleString("en-US", { minimumFractionDigits: p, maximumFractionDigits: p });
+    return format(places === undefined ? 1 : places).format(value);
   }
 
   /* Text entry with a list of matches below it; arrows, Enter and Escape work. */

@@ -38,6 +38,8 @@ Catchment.draw = (function () {
     return { xy: xy, start: start, box: box, raw: raw, lines: lines };
   }
 
+  /* While held, sheets take their place and size but are not drawn. */
+  var held = false;
   var Sheet = L.Renderer.extend({
     options: { padding: 0.12 },
     initialize: function (paint, options) {
@@ -63,7 +65,7 @@ Catchment.draw = (function () {
       this.redraw();
     },
     redraw: function () {
-      if (!this._map || !this._bounds) { return; }
+      if (held || !this._map || !this._bounds) { return; }
       var ctx = this._container.getContext("2d"), size = this._bounds.getSize(),
         zoom = this._map.getZoom(), origin = this._map.getPixelOrigin().add(this._bounds.min);
       ctx.setTransform(this._ratio, 0, 0, this._ratio, 0, 0);
@@ -219,8 +221,16 @@ Catchment.draw = (function () {
   }
 
   /* Text with a light rim, placed only where it covers no other. */
+  var family = "", widths = new Map();
+  function widthOf(ctx, text, font) {
+    var key = font + text;
+    if (!widths.has(key)) { widths.set(key, ctx.measureText(text).width); }
+    return widths.get(key);
+  }
+
   function Labels(ctx, v) {
-    var taken = [], family = getComputedStyle(document.body).fontFamily;
+    var taken = [];
+    family = family || getComputedStyle(document.body).fontFamily;
     /* A label of something in view must not be cut by the frame. */
     function cut(x, y, a, b, w) {
       var l = v.inX, r = v.w - v.inX, u = v.inY, d = v.h - v.inY;
@@ -228,8 +238,9 @@ Catchment.draw = (function () {
     }
     this.block = function (x, y, r) { taken.push([x - r, y - r, x + r, y + r]); };
     this.put = function (text, x, y, r, style) {
-      ctx.font = (style.weight || "500") + " " + style.size + "px " + family;
-      var shown = shorten(text, 32), w = ctx.measureText(shown).width, h = style.size;
+      var font = (style.weight || "500") + " " + style.size + "px " + family;
+      ctx.font = font;
+      var shown = shorten(text, 32), w = widthOf(ctx, shown, font), h = style.size;
       var spots = style.centre ? [[x - w / 2, y + h * 0.35]]
         : [[x + r + 3, y + h * 0.35], [x - w / 2, y - r - 4], [x - w / 2, y + r + h + 1], [x - r - 3 - w, y + h * 0.35]];
       for (var i = 0; i < spots.length; i++) {
@@ -494,7 +505,7 @@ Catchment.draw = (function () {
   }
 
   return {
-    spread: spread,
+    hold: function (on) { held = on; }, spread: spread,
     ground: ground, board: board, symbol: symbol, school: school, decode: decode, worldX: worldX, worldY: worldY, Sheet: Sheet,
     trace: trace, seen: seen, hatch: hatch,
     ladder: LADDER, modes: ["#F5E6A8", "#7FB8E0", "#0B3C6F", "#C4622D"], within: WITHIN, over: OVER, change: CHANGE, ink: INK, navy: NAVY, alarm: ALARM

@@ -137,6 +137,7 @@ Catchment.start = function (mainMap, dataId) {
 
   var trial = Catchment.trial(data, { at: at, group: group, state: state, redraw: function () { change({}); } });
   var land = D.ground(data), areaColours = D.spread(data, land), shownPlan = ["plan", "today"], views = [null, null];
+  D.hold(true);
   var boards = [D.board(mainMap, land, function () { return views[0] || (views[0] = look(shownPlan[0])); })];
   var box = county();
   mainMap.fitBounds(box, { padding: [12, 12], animate: false });
@@ -847,6 +848,8 @@ Catchment.start = function (mainMap, dataId) {
   change({}, true);
   frames();
   fit();
+  D.hold(false);
+  paint(true);
   window.requestAnimationFrame(function () {
     window.requestAnimationFrame(function () { performance.mark("catchment:painted"); document.documentElement.setAttribute("data-ready", "1"); });
   });
