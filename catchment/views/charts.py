@@ -155,11 +155,13 @@ def minutes_chart(run: Run, facts: Facts, *, lang: str) -> bytes:
             word("chart.students", lang), names,
         )  # fmt: skip
     handles = [
-        Patch(facecolor=LADDER[2], edgecolor="#333333", label=_clean(word("today_kept", lang))),
-        Patch(facecolor=LADDER[0], edgecolor="#333333", label=_clean(word("plan", lang))),
+        Patch(facecolor=LADDER[2], edgecolor="#333333", label=drawable(word("today_kept", lang))),
+        Patch(facecolor=LADDER[0], edgecolor="#333333", label=drawable(word("plan", lang))),
     ]
-    canvas.figure.legend(handles=handles, loc="lower center", ncols=2, frameon=False, prop=_font(8))
-    return _png(canvas, DPI)
+    canvas.figure.legend(
+        handles=handles, loc="lower center", ncols=2, frameon=False, prop=typeface(8)
+    )
+    return png_bytes(canvas, DPI)
 
 
 def years_chart(run: Run, facts: Facts, *, lang: str, plan: str = "plan") -> bytes:
@@ -188,20 +190,20 @@ def years_chart(run: Run, facts: Facts, *, lang: str, plan: str = "plan") -> byt
         values = [figure(facts, name, year, plan) for year in years]
         axis = np.array([np.nan if v is None else v for v in values], dtype=float)
         panels[0].plot(spots, axis, style, color=colour, linewidth=1.2, markersize=3.5,
-                       label=_clean(indicator_name(name, lang)))  # fmt: skip
+                       label=drawable(indicator_name(name, lang)))  # fmt: skip
     panels[0].set_ylim(bottom=0)
-    panels[0].legend(frameon=False, prop=_font(7), loc="lower left")
+    panels[0].legend(frameon=False, prop=typeface(7), loc="lower left")
     for k, (name, colour) in enumerate(
         (("over_standard_classes", LADDER[2]), ("large_classes", LADDER[1]))
     ):
         heights = [figure(facts, name, year, plan) or 0.0 for year in years]
         panels[1].bar(spots + (k - 0.5) * 0.4, heights, 0.4, color=colour, edgecolor="#333333",
-                      linewidth=0.4, label=_clean(indicator_name(name, lang)))  # fmt: skip
-    panels[1].legend(frameon=False, prop=_font(7), loc="best")
+                      linewidth=0.4, label=drawable(indicator_name(name, lang)))  # fmt: skip
+    panels[1].legend(frameon=False, prop=typeface(7), loc="best")
     labels = [str(year) for year in years]
     for axes, title in zip(panels, ("chart.places", "chart.classes"), strict=True):
         _label_axes(axes, word(title, lang), word("year", lang), "", labels)
-    return _png(canvas, DPI)
+    return png_bytes(canvas, DPI)
 
 
 def _map(
@@ -226,9 +228,9 @@ def _map(
     handles = _legend(states, lang, villages=True, hatched=hatched)
     paper.legend(
         handles=handles, loc="lower center", ncols=min(len(handles), 5), frameon=False,
-        prop=_font(7), handletextpad=0.4, columnspacing=1.2, borderaxespad=0.2,
+        prop=typeface(7), handletextpad=0.4, columnspacing=1.2, borderaxespad=0.2,
     )  # fmt: skip
-    return _png(canvas, dpi)
+    return png_bytes(canvas, dpi)
 
 
 def _draw_catchments(axes: Axes, run: Run, facts: Facts, plan: str) -> bool:
@@ -447,9 +449,9 @@ def _label(
     axes: Axes, x: float, y: float, name: Any, points: float, colour: str, *, bold: bool = False,
     longest: int = 24,
 ) -> None:  # fmt: skip
-    font = _font(points)
+    font = typeface(points)
     label = axes.text(
-        x, y, _clean(plain(name, longest=longest)), fontproperties=font, color=colour, ha="center",
+        x, y, drawable(plain(name, longest=longest)), fontproperties=font, color=colour, ha="center",
         va="center", zorder=8, parse_math=False, clip_on=True,
     )  # fmt: skip
     if bold:
@@ -476,7 +478,7 @@ def _furniture(axes: Axes, box: _Box, lang: str) -> None:
     axes.annotate(
         "N", (box[0] + width * 0.96, box[1] + height * 0.97),
         (box[0] + width * 0.96, box[1] + height * 0.88), ha="center", va="center",
-        fontproperties=_font(8), arrowprops={"arrowstyle": "->", "linewidth": 1.0}, zorder=9,
+        fontproperties=typeface(8), arrowprops={"arrowstyle": "->", "linewidth": 1.0}, zorder=9,
         parse_math=False,
     )  # fmt: skip
     _label(
@@ -495,18 +497,18 @@ def _legend(states: list[str], lang: str, *, villages: bool, hatched: bool) -> l
     handles: list[Any] = [
         Line2D([], [], linestyle="", marker=_STATE_LOOKS[state][0], markersize=6,
                markerfacecolor=_STATE_LOOKS[state][1], markeredgecolor="#111111",
-               label=_clean(word(f"state.{state}", lang)))
+               label=drawable(word(f"state.{state}", lang)))
         for state in states
     ]  # fmt: skip
     if villages:
         handles.append(Line2D([], [], linestyle="", marker="o", markersize=2.5, color="#222222",
-                              label=_clean(word("village", lang))))  # fmt: skip
+                              label=drawable(word("village", lang))))  # fmt: skip
     handles.append(
         Patch(facecolor=LADDER[2], alpha=0.5, edgecolor="#444444",
-              label=_clean(word("map.catchment", lang)))
+              label=drawable(word("map.catchment", lang)))
     )  # fmt: skip
     handles.append(
-        Line2D([], [], color="#505050", linewidth=1, label=_clean(word("map.road", lang)))
+        Line2D([], [], color="#505050", linewidth=1, label=drawable(word("map.road", lang)))
     )
     return handles
 
@@ -522,13 +524,13 @@ def _panels(count: int, height: float, below: float) -> tuple[FigureCanvasAgg, l
 
 
 def _label_axes(axes: Axes, title: str, across: str, up: str, labels: list[str]) -> None:
-    axes.set_title(_clean(title), fontproperties=_font(8.5))
-    axes.set_xlabel(_clean(across), fontproperties=_font(7))
-    axes.set_ylabel(_clean(up), fontproperties=_font(7))
+    axes.set_title(drawable(title), fontproperties=typeface(8.5))
+    axes.set_xlabel(drawable(across), fontproperties=typeface(7))
+    axes.set_ylabel(drawable(up), fontproperties=typeface(7))
     every = max(1, -(-len(labels) // 7))
     axes.set_xticks(list(range(0, len(labels), every)), labels[::every])
     for tick in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
-        tick.set_fontproperties(_font(6.5))
+        tick.set_fontproperties(typeface(6.5))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", linewidth=0.3, color="#BBBBBB")
     axes.set_axisbelow(True)
@@ -579,7 +581,19 @@ def _families() -> tuple[str, ...]:
     return tuple(name for name in FONTS if name in known) or ("DejaVu Sans",)
 
 
-def _font(points: float) -> FontProperties:
+def typeface(points: float) -> FontProperties:
+    """Choose the fonts of this machine that have Chinese characters.
+
+    Parameters
+    ----------
+    points : float
+        Size.
+
+    Returns
+    -------
+    FontProperties
+        For matplotlib.
+    """
     return FontProperties(family=list(_families()), size=points)
 
 
@@ -590,17 +604,41 @@ def _faces() -> tuple[FT2Font, ...]:
 
 
 @cache
-def _drawable(character: str) -> bool:
+def _known(character: str) -> bool:
     return any(face.get_char_index(ord(character)) for face in _faces())
 
 
-def _clean(text: str) -> str:
-    """Replace characters that no font here has, so that nothing is lost without a sign."""
-    return "".join(c if _drawable(c) else "?" for c in plain(text))
+def drawable(text: str) -> str:
+    """Replace characters that no font here has, so that nothing is lost without a sign.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        Plain text with question marks for what cannot be drawn.
+    """
+    return "".join(c if _known(c) else "?" for c in plain(text))
 
 
-def _png(canvas: FigureCanvasAgg, dpi: int) -> bytes:
-    """Save with a palette of 256 colours: a third of the size, no difference to be seen."""
+def png_bytes(canvas: FigureCanvasAgg, dpi: int) -> bytes:
+    """Save with a palette of 256 colours: a third of the size, no difference to be seen.
+
+    Parameters
+    ----------
+    canvas : FigureCanvasAgg
+        The drawing.
+    dpi : int
+        Dots per inch.
+
+    Returns
+    -------
+    bytes
+        PNG; equal drawings give equal bytes.
+    """
     raw, out = io.BytesIO(), io.BytesIO()
     canvas.figure.savefig(raw, format="rgba", dpi=dpi)
     size = canvas.get_width_height()

@@ -1,9 +1,9 @@
-"""Several runs side by side: county figures by year, and what differs school by school."""
+"""Several runs side by side: figures, maps with one legend, what differs by school and village."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,193 @@ import pandas as pd
 
 from catchment.errors import InputError
 from catchment.indicators import registry
-from catchment.views.files import write_bytes
+from catchment.views.chapters.figures import MAIN_FIGURES, shown
+from catchment.views.comparison_book import book_bytes
+from catchment.views.comparison_pictures import Panel, frontier, panel, side_by_side
+from catchment.views.document import (
+    Block,
+    Column,
+    Document,
+    Heading,
+    Paragraph,
+    Picture,
+    Table,
+    Tone,
+)
+from catchment.views.docx_writer import docx_bytes
+from catchment.views.files import write_bytes, write_text
 from catchment.views.folder import read_record
+from catchment.views.html_writer import html_bytes
+from catchment.views.plain import decimal, plain, whole
 from catchment.views.tables import frame_csv
+from catchment.views.words import name_of, word
+
+MOST_RUNS = 6
+MOST_VILLAGES = 200
+"""Most village rows in the page and the document; all are in the workbook and ``villages.csv``."""
 
 
-def _county(folder: Path, which: str) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Compared:
+    """Runs read for a comparison.
+
+    Attributes
+    ----------
+    folders : tuple of Path
+        Folders of the runs.
+    records : tuple of dict
+        Their ``run.json``.
+    figures : tuple of DataFrame
+        Their county figures: ``indicator, unit, year, value, plan``.
+    year : int
+        Last year that all runs have: to it the comparison speaks.
+    labels : tuple of str
+        Number and name of each run.
+    lang : str
+        ``zh`` or ``en``.
+    """
+
+    folders: tuple[Path, ...]
+    records: tuple[dict[str, Any], ...]
+    figures: tuple[pd.DataFrame, ...]
+    year: int
+    labels: tuple[str, ...]
+    lang: str
+
+    def say(self, key: str, **values: Any) -> str:
+        """Words of a key.
+
+        Parameters
+        ----------
+        key : str
+            Key of ``words.csv``.
+        **values
+            What is filled in.
+
+        Returns
+        -------
+        str
+            The words.
+        """
+        return word(key, self.lang, **values)
+
+    def value(self, run: int, indicator: str, year: int, plan: str = "plan") -> float | None:
+        """Figure of the county.
+
+        Parameters
+        ----------
+        run : int
+            Position of the run.
+        indicator : str
+            Code of the measure.
+        year : int
+            School year.
+        plan : {"plan", "today"}
+            Which arrangement.
+
+        Returns
+        -------
+        float or None
+            None where the run has no such figure.
+        """
+        table = self.figures[run]
+        chosen = (table["indicator"] == indicator) & (table["year"] == year)
+        found = table.loc[chosen & (table["plan"] == plan), "value"].dropna()
+        return float(found.iloc[0]) if len(found) else None
+
+
+def read_runs(runs: Sequence[Path], lang: str = "zh") -> Compared:
+    """Read the folders of several runs of one county.
+
+    Parameters
+    ----------
+    runs : sequence of Path
+        Two to six folders of runs.
+    lang : {"zh", "en"}
+        Language.
+
+    Returns
+    -------
+    Compared
+        What the comparison needs.
+
+    Raises
+    ------
+    InputError
+        When there are too few or too many runs, a file is missing, the runs are of different
+        counties or bands, or no year is common to all.
+    """
+    if lang not in ("zh", "en"):
+        raise InputError(f"lang = {lang!r}：只有 zh 和 en / there is only zh and en")
+    if not 2 <= len(runs) <= MOST_RUNS:
+        raise InputError(
+            f"给出了 {len(runs)} 个运行文件夹；请给出二至六个 / {len(runs)} run folders; give two to six"
+        )
+    records = tuple(read_record(folder) for folder in runs)
+    for part, zh in (("region", "县域"), ("bands", "学段")):
+        found = [record.get(part) for record in records]
+        if any(each != found[0] for each in found):
+            raise InputError(
+                f"各次运行的{zh}不同，不能比较：{found} / runs differ in their {part}; compare runs of one "
+                "county with the same bands"
+            )
+    common = set.intersection(*(set(record["years"]) for record in records))
+    if not common:
+        raise InputError(
+            "各次运行没有共同的学年，不能比较；请用相同的 years 重新运行 / the runs have no school year in "
+            "common; run them again with the same years"
+        )
+    return Compared(
+        folders=tuple(runs),
+        records=records,
+        figures=tuple(_county(folder) for folder in runs),
+        year=max(common),
+        labels=tuple(f"{k} {plain(r['name'], longest=60)}" for k, r in enumerate(records, start=1)),
+        lang=lang,
+    )
+
+
+def _county(folder: Path) -> pd.DataFrame:
     path = folder / "indicators.csv"
     if not path.is_file():
-        raise InputError(f"{folder}: 缺少 indicators.csv；请重新运行 / indicators.csv is missing")
+        raise InputError(
+            f"{folder}: 缺少 indicators.csv；请重新运行 / indicators.csv is missing; run it again"
+        )
     table = pd.read_csv(path, encoding="utf-8-sig", dtype={"id": str}, keep_default_na=False)
-    kept = table[(table["scope"] == "county") & (table["plan"] == which)]
+    lacking = sorted({"indicator", "unit", "scope", "year", "value", "plan"} - set(table.columns))
+    if lacking:
+        raise InputError(
+            f"{path}: 缺少列 {lacking}；请重新运行 / columns are missing; run it again"
+        )
+    kept = table[table["scope"] == "county"]
     return kept.assign(value=pd.to_numeric(kept["value"], errors="coerce"))
+
+
+def figures_of(compared: Compared) -> pd.DataFrame:
+    """County figures of all years as numbers.
+
+    Parameters
+    ----------
+    compared : Compared
+        The runs.
+
+    Returns
+    -------
+    DataFrame
+        ``indicator, unit, year``, today's arrangement of the first run, then one column a run.
+    """
+    key = ["indicator", "unit", "year"]
+    first = compared.figures[0]
+    columns: dict[str, Any] = {
+        compared.say("today_kept"): first[first["plan"] == "today"].set_index(key)["value"]
+    }
+    for label, table in zip(compared.labels, compared.figures, strict=True):
+        columns[label] = table[table["plan"] == "plan"].set_index(key)["value"]
+    table = pd.DataFrame(columns).reset_index()
+    order = {name: k for k, name in enumerate(registry())}
+    place = table["indicator"].map(lambda name: order.get(name, len(order)))
+    table = table.assign(_order=place).sort_values(["_order", "indicator", "year"], kind="stable")
+    return table.drop(columns="_order").reset_index(drop=True)
 
 
 def compare_table(runs: Sequence[Path], lang: str = "zh") -> pd.DataFrame:
@@ -38,38 +213,31 @@ def compare_table(runs: Sequence[Path], lang: str = "zh") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row an indicator and year; one column today (of the first run) and one a run.
+        One row an indicator and year; one column today (of the first run) and one a run, as text.
 
     Raises
     ------
     CatchmentError
-        When a folder holds no run.
+        When a folder holds no run, or the runs cannot be compared.
     """
-    records = [read_record(folder) for folder in runs]
-    names = {row.indicator: (row.zh if lang == "zh" else row.en) for row in registry().values()}
-    heads = {
-        "zh": ("指标", "单位", "年份", "现状延续"),
-        "en": ("indicator", "unit", "year", "today kept"),
-    }
-    first = heads[lang]
-    columns: dict[str, pd.Series[Any]] = {}
-    key = ["indicator", "unit", "year"]
-    columns[first[3]] = _county(runs[0], "today").set_index(key)["value"]
-    for number, (folder, record) in enumerate(zip(runs, records, strict=True), start=1):
-        columns[f"{number} {record['name']}"] = _county(folder, "plan").set_index(key)["value"]
-    table = pd.DataFrame(columns).reset_index()
-    order = {name: k for k, name in enumerate(names)}
-    table["_order"] = table["indicator"].map(order)
-    table = table.sort_values(["_order", "year"]).drop(columns="_order")
-    table["indicator"] = table["indicator"].map(names)
-    table = table.rename(columns=dict(zip(key, (first[0], first[1], first[2]), strict=True)))
-    figures = [c for c in table.columns if c not in first[:3]]
-    table[figures] = table[figures].map(lambda v: "" if pd.isna(v) else f"{v:,.6g}")
-    return table.reset_index(drop=True)
+    compared = read_runs(runs, lang)
+    table = figures_of(compared)
+    names = {code: (row.zh if lang == "zh" else row.en) for code, row in registry().items()}
+    result = pd.DataFrame(
+        {
+            compared.say("col.indicator"): [names.get(c, plain(c)) for c in table["indicator"]],
+            compared.say("col.unit"): [name_of("unit", unit, lang) for unit in table["unit"]],
+            compared.say("year"): table["year"],
+        }
+    )
+    for column in table.columns[3:]:
+        pairs = zip(table["indicator"], table[column], strict=True)
+        result[column] = ["" if pd.isna(v) else shown(code, float(v), lang)[0] for code, v in pairs]
+    return result
 
 
 def schools_that_differ(runs: Sequence[Path], lang: str = "zh") -> pd.DataFrame:
-    """Schools whose bands differ between runs in the last year, or from today.
+    """Schools whose bands differ between runs in the last common year, or from today.
 
     Parameters
     ----------
@@ -81,31 +249,124 @@ def schools_that_differ(runs: Sequence[Path], lang: str = "zh") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a school; the bands it teaches today and in the last year of each run.
+        One row a school; the bands it teaches today and in each run.
     """
-    records = [read_record(folder) for folder in runs]
-    heads = {"zh": ("代码", "学校", "现状"), "en": ("code", "school", "today")}[lang]
+    return _schools(read_runs(runs, lang))
+
+
+def _schools(compared: Compared) -> pd.DataFrame:
+    heads = [compared.say(k) for k in ("x.school_id", "school", "today")]
     rows: dict[str, dict[str, str]] = {}
-    for number, record in enumerate(records, start=1):
-        last = str(record["years"][-1])
+    for label, record in zip(compared.labels, compared.records, strict=True):
         for site in record["sites"]:
+            code = str(site["id"])
             row = rows.setdefault(
-                site["id"],
-                {heads[0]: site["id"], heads[1]: site["name"], heads[2]: " ".join(site["today"])},
+                code,
+                dict(
+                    zip(
+                        heads,
+                        (code, plain(site["name"], longest=40), _bands(compared, site["today"])),
+                        strict=True,
+                    )
+                ),
             )
-            row[f"{number} {record['name']}"] = " ".join(site["open"][last])
-    table = pd.DataFrame(list(rows.values())).fillna("")
+            row[label] = _bands(compared, site["open"][str(compared.year)])
+    table = pd.DataFrame(list(rows.values()), columns=[*heads, *compared.labels]).fillna("—")
     differs = table.iloc[:, 2:].nunique(axis=1) > 1
-    return table[differs].replace("", "—").reset_index(drop=True)
+    return table[differs].reset_index(drop=True)
+
+
+def _bands(compared: Compared, bands: Sequence[str]) -> str:
+    return "＋".join(name_of("band", band, compared.lang) for band in bands) or "—"
+
+
+def villages_that_differ(compared: Compared) -> pd.DataFrame:
+    """Villages whose school differs between runs, or from today, in the last common year.
+
+    Parameters
+    ----------
+    compared : Compared
+        The runs.
+
+    Returns
+    -------
+    DataFrame
+        One row a village and band: ``village_id, village, township, band``, then for today and
+        every run the school and the one-way minutes, and ``spread``: the longest less the shortest
+        trip. The largest spread first.
+    """
+    say, year = compared.say, str(compared.year)
+    sites: dict[str, str] = {}
+    for record in compared.records:
+        sites |= {
+            str(s["id"]): plain(s["name"], longest=40) or str(s["id"]) for s in record["sites"]
+        }
+    names = panel_names(compared)
+    minutes = say("cmp.minutes")
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for k, (label, record) in enumerate(zip(compared.labels, compared.records, strict=True)):
+        for each in record["assignment"]:
+            key = (str(each["village"]), str(each["band"]))
+            if k == 0:
+                village, township = names.get(key[0], (key[0], ""))
+                rows[key] = {
+                    say("x.village_id"): key[0], say("village"): village,
+                    say("township"): township, say("x.band"): name_of("band", key[1], compared.lang),
+                }  # fmt: skip
+                now = each["today"]
+                rows[key][say("today")] = sites.get(str(now), "") if now else say("unserved")
+                rows[key][f"{say('today')} {minutes}"] = each.get("today_minutes", {}).get(year)
+            if key not in rows:
+                continue
+            site = each["site"][year]
+            rows[key][label] = sites.get(str(site), "") if site else say("unserved")
+            rows[key][f"{label} {minutes}"] = each.get("minutes", {}).get(year)
+    table = pd.DataFrame(list(rows.values()))
+    ways = [say("today"), *compared.labels]
+    times = table[[f"{way} {minutes}" for way in ways]].apply(pd.to_numeric, errors="coerce")
+    table[times.columns] = times
+    table[say("cmp.spread")] = (times.max(axis=1) - times.min(axis=1)).round(1)
+    table = table[table[ways].nunique(axis=1) > 1]
+    order = [say("cmp.spread"), say("x.village_id"), say("x.band")]
+    return table.sort_values(
+        order, ascending=[False, True, True], kind="stable", na_position="last"
+    ).reset_index(drop=True)
+
+
+def panel_names(compared: Compared) -> dict[str, tuple[str, str]]:
+    """Names and townships of the villages, from the first run's GeoPackage.
+
+    Parameters
+    ----------
+    compared : Compared
+        The runs.
+
+    Returns
+    -------
+    dict
+        By village id; empty where the file is missing.
+    """
+    import pyogrio
+
+    path = compared.folders[0] / "plan.gpkg"
+    if not path.is_file():
+        return {}
+    table = pyogrio.read_dataframe(
+        path, layer="villages", columns=["village_id", "village", "township"], read_geometry=False
+    )
+    return {
+        str(code): (plain(name, longest=40), plain(town, longest=40))
+        for code, name, town in table.itertuples(index=False, name=None)
+    }
 
 
 def write_comparison(runs: Sequence[Path], folder: Path, lang: str = "zh") -> list[Path]:
-    """Write the comparison as CSV and as one page without scripts.
+    """Write the comparison as page, document, workbook and CSV.
 
     Parameters
     ----------
     runs : sequence of Path
-        Folders of runs.
+        Two to six folders of runs.
     folder : Path
         Folder to write to.
     lang : {"zh", "en"}
@@ -114,35 +375,253 @@ def write_comparison(runs: Sequence[Path], folder: Path, lang: str = "zh") -> li
     Returns
     -------
     list of Path
-        Files written.
+        ``compare.csv``, ``schools.csv``, ``villages.csv``, ``compare.xlsx``, ``compare.docx`` and
+        ``compare.html``: each whole or not at all, the same bytes for the same runs.
     """
-    figures, schools = compare_table(runs, lang), schools_that_differ(runs, lang)
-    title = "方案比较" if lang == "zh" else "Comparison of plans"
-    second = "办学学段不同的学校（末年）" if lang == "zh" else "Schools that differ (last year)"
-    page = (
-        f'<!doctype html><html lang="{"zh-CN" if lang == "zh" else "en"}"><head><meta charset="utf-8">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'\">"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>"
-        "body{font:16px/1.6 system-ui,'Microsoft YaHei','Noto Sans CJK SC',sans-serif;margin:2rem;"
-        "color:#1b2430}table{border-collapse:collapse;margin-bottom:2rem}th,td{border:1px solid #b9c2cc;"
-        "padding:.3rem .6rem;text-align:right}th{background:#eef2f6;position:sticky;top:0}"
-        "td:first-child,td:nth-child(2),th:first-child{text-align:left}@media print{th{position:static}}"
-        f"</style></head><body><h1>{escape(title)}</h1>{_rows(figures)}<h2>{escape(second)}</h2>"
-        f"{_rows(schools)}</body></html>"
-    )
+    compared = read_runs(runs, lang)
+    figures, schools = figures_of(compared), _schools(compared)
+    villages = villages_that_differ(compared)
+    document = comparison_document(compared, schools, villages)
+    sheets = {
+        "cmp.runs": _runs(compared), "cmp.figures": _named(compared, figures),
+        "cmp.schools": schools, "cmp.villages": villages,
+    }  # fmt: skip
     return [
-        write_bytes(folder / "compare.csv", frame_csv(figures).encode("utf-8")),
-        write_bytes(folder / "schools.csv", frame_csv(schools).encode("utf-8")),
-        write_bytes(folder / "compare.html", page.encode("utf-8")),
+        write_text(folder / "compare.csv", frame_csv(figures)),
+        write_text(folder / "schools.csv", frame_csv(schools)),
+        write_text(folder / "villages.csv", frame_csv(villages)),
+        write_bytes(folder / "compare.xlsx", book_bytes(sheets, lang, compared.year)),
+        write_bytes(folder / "compare.docx", docx_bytes(document)),
+        write_bytes(folder / "compare.html", html_bytes(document)),
     ]
 
 
-def _rows(table: pd.DataFrame) -> str:
-    head = "".join(f"<th>{escape(str(c))}</th>" for c in table.columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(v))}</td>" for v in row) + "</tr>"
-        for row in table.itertuples(index=False)
+def _named(compared: Compared, figures: pd.DataFrame) -> pd.DataFrame:
+    names = {c: (m.zh if compared.lang == "zh" else m.en) for c, m in registry().items()}
+    heads = ("col.indicator", "col.unit", "year")
+    table = figures.assign(
+        indicator=[names.get(code, plain(code)) for code in figures["indicator"]],
+        unit=[name_of("unit", unit, compared.lang) for unit in figures["unit"]],
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return table.rename(
+        columns=dict(zip(("indicator", "unit", "year"), map(compared.say, heads), strict=True))
+    )
+
+
+def _runs(compared: Compared) -> pd.DataFrame:
+    rows = []
+    for label, record in zip(compared.labels, compared.records, strict=True):
+        plan, facts = record["plan"], record["provenance"]
+        rows.append(
+            {
+                compared.say("plan"): label,
+                compared.say("cmp.method"): name_of("method", plan["method"], compared.lang),
+                compared.say("cmp.status"): name_of("status", plan["status"], compared.lang),
+                compared.say("cmp.years"): " ".join(str(year) for year in record["years"]),
+                compared.say("cmp.objective"): plan["objective_student_minutes"],
+                compared.say("cmp.bound"): plan["bound_student_minutes"],
+                compared.say("cmp.seed"): plan["seed"],
+                compared.say("col.digest"): plain(facts.get("digest"))[:16],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def comparison_document(
+    compared: Compared, schools: pd.DataFrame, villages: pd.DataFrame, *, pictures: bool = True
+) -> Document:
+    """Build the content of the comparison.
+
+    Parameters
+    ----------
+    compared : Compared
+        The runs.
+    schools, villages : DataFrame
+        What differs.
+    pictures : bool
+        Whether maps and the frontier are drawn.
+
+    Returns
+    -------
+    Document
+        What page and document show.
+    """
+    say = compared.say
+    first = compared.records[0]
+    county = plain(first["region"], longest=60)
+    blocks: list[Block] = [
+        Heading(say("cmp.title", county=county), level=0),
+        Paragraph(say("cmp.kicker", count=len(compared.records), year=compared.year), "kicker"),
+    ]
+    if first.get("note"):
+        blocks.append(
+            Paragraph(say("report.note", note=plain(first["note"], longest=300)), "warning")
+        )
+    if _data_differ(compared):
+        blocks.append(Paragraph(say("cmp.data_differ"), "warning"))
+    blocks += [
+        Heading(say("cmp.runs"), 1),
+        _table(_runs(compared), say("cmp.runs"), (2.6, 1.2, 0.8, 1.6, 1.2, 1.2, 0.6, 1.6)),
+        Heading(say("cmp.figures"), 1),
+        _main_figures(compared),
+    ]
+    if pictures:
+        panels = _panels(compared)
+        blocks += [
+            Picture(
+                frontier(_points(compared), compared.lang), say("cmp.frontier_alt"),
+                say("cmp.frontier", year=compared.year),
+            ),
+            Heading(say("cmp.maps"), 1, new_page=True),
+        ]  # fmt: skip
+        if panels:
+            blocks.append(
+                Picture(side_by_side(panels, compared.lang), say("cmp.maps_alt"),
+                        say("cmp.maps_caption", year=compared.year))
+            )  # fmt: skip
+        else:
+            blocks.append(Paragraph(say("cmp.no_maps"), "note"))
+    blocks += [
+        Heading(say("cmp.schools"), 1, new_page=True),
+        _table(schools, say("cmp.schools"), (1.3, 1.8, *(1.3 for _ in schools.columns[2:]))),
+        Heading(say("cmp.villages"), 1, new_page=True),
+        *_village_blocks(compared, villages),
+    ]
+    digests = " ".join(plain(r["provenance"].get("digest"))[:16] for r in compared.records)
+    return Document(
+        title=say("cmp.title", county=county),
+        lang=compared.lang,
+        blocks=tuple(blocks),
+        footer=(say("internal"), say("cmp.foot", digests=digests)),
+        page_words=(say("foot.page1"), say("foot.page2"), say("foot.page3")),
+        year=int(first["years"][0]),
+        author=say("report.author", county=county),
+    )
+
+
+def _data_differ(compared: Compared) -> bool:
+    found = [
+        sorted((str(s.get("layer")), str(s.get("sha256"))) for s in r["provenance"].get("sources", ()))
+        for r in compared.records
+    ]  # fmt: skip
+    return any(each != found[0] for each in found)
+
+
+def _main_figures(compared: Compared) -> Table:
+    rows, year, lang = [], compared.year, compared.lang
+    every = list(dict.fromkeys([*MAIN_FIGURES, *costs_of(compared)]))
+    for code in every:
+        values = [compared.value(0, code, year, "today")]
+        values += [compared.value(k, code, year) for k in range(len(compared.records))]
+        if all(value is None for value in values):
+            continue
+        known = registry().get(code)
+        name = code if known is None else known.zh if lang == "zh" else known.en
+        cells = [shown(code, value, lang) for value in values]
+        unit = cells[0][1]
+        if unit:
+            name = f"{name}（{unit}）" if lang == "zh" else f"{name} ({unit})"
+        rows.append((plain(name), *(cell for cell, _ in cells)))
+    columns = (
+        Column(compared.say("col.indicator"), 2.4),
+        Column(compared.say("today_kept"), 1.0, "right"),
+        *(Column(label, 1.2, "right") for label in compared.labels),
+    )
+    caption = compared.say("cmp.figures_caption", year=year)
+    return Table(columns, tuple(rows), caption, compared.say("sum.figures_empty"))
+
+
+def costs_of(compared: Compared) -> list[str]:
+    """Measures of cost that the runs have.
+
+    Parameters
+    ----------
+    compared : Compared
+        The runs.
+
+    Returns
+    -------
+    list of str
+        Codes of county measures in yuan.
+    """
+    table = pd.concat(compared.figures)
+    return list(dict.fromkeys(table[table["unit"].astype(str).str.startswith("yuan")]["indicator"]))
+
+
+def _points(compared: Compared) -> list[tuple[str, dict[str, float | None]]]:
+    """Mean trip, schools kept and, where the runs have it, cost, for today and every run."""
+    cost = next(iter(costs_of(compared)), "")
+    found = []
+    for k in range(-1, len(compared.records)):
+        plan, run = ("today", 0) if k < 0 else ("plan", k)
+        kept = [
+            compared.value(run, code, compared.year, plan)
+            for code in ("schools_open", "teaching_points")
+        ]
+        label = compared.say("cmp.today_short") if k < 0 else str(k + 1)
+        known = [value for value in kept if value is not None]
+        found.append(
+            (
+                label,
+                {
+                    "minutes": compared.value(run, "minutes_mean", compared.year, plan),
+                    "schools": sum(known) if known else None,
+                    "cost": compared.value(run, cost, compared.year, plan) if cost else None,
+                },
+            )
+        )
+    return found
+
+
+def _panels(compared: Compared) -> list[Panel]:
+    """Today kept, then every run; runs without ``plan.gpkg`` are left out."""
+    panels: list[Panel] = []
+    for k, (folder, record) in enumerate(zip(compared.folders, compared.records, strict=True)):
+        if not (folder / "plan.gpkg").is_file():
+            continue
+        if not panels:
+            title = compared.say("today_kept")
+            panels.append(panel(folder, record, title, compared.year, today=True))
+        panels.append(panel(folder, record, compared.labels[k], compared.year))
+    return panels
+
+
+def _village_blocks(compared: Compared, villages: pd.DataFrame) -> list[Block]:
+    """One cell a way: the school and its minutes; an equals sign where it is today's."""
+    say, minutes = compared.say, compared.say("cmp.minutes")
+    ways = [say("today"), *compared.labels]
+    heads = (
+        Column(say("village"), 1.6), Column(say("x.band"), 1.1),
+        *(Column(way, 1.5) for way in ways), Column(say("cmp.spread"), 0.8, "right"),
+    )  # fmt: skip
+    rows: list[tuple[str, ...]] = []
+    tones: list[Tone] = []
+    for row in villages.head(MOST_VILLAGES).to_dict("records"):
+        cells = []
+        for way in ways:
+            same = way != ways[0] and row[way] == row[ways[0]]
+            text = decimal(row[f"{way} {minutes}"])
+            cells.append(f"＝ {text}" if same else f"{row[way]} {text}")
+        town = f"（{row[say('township')]}）" if row[say("township")] else ""
+        spread = row[say("cmp.spread")]
+        rows.append((f"{row[say('village')]}{town}", row[say("x.band")], *cells, decimal(spread)))
+        tones.append("warn" if spread > 10 else "")
+    blocks: list[Block] = [
+        Paragraph(say("cmp.villages_note"), "note"),
+        Table(heads, tuple(rows), say("cmp.villages"), say("cmp.villages_empty"), tuple(tones)),
+    ]
+    if len(villages) > MOST_VILLAGES:
+        more = whole(len(villages) - MOST_VILLAGES)
+        blocks.append(Paragraph(say("cmp.more", count=more), "note"))
+    return blocks
+
+
+def _table(frame: pd.DataFrame, caption: str, widths: Sequence[float]) -> Table:
+    columns = tuple(
+        Column(str(name), width) for name, width in zip(frame.columns, widths, strict=True)
+    )
+    rows = tuple(
+        tuple(whole(v) if isinstance(v, float) else plain(v, longest=200) or "—" for v in row)
+        for row in frame.itertuples(index=False, name=None)
+    )
+    return Table(columns, rows, caption, "—")

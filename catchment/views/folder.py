@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from catchment.errors import InputError, NotFoundError
+from catchment.plan import Plan
 from catchment.run import Run, execute, names_of_sites
 from catchment.views.deck import write_deck
 from catchment.views.files import write_bytes, write_text
@@ -138,6 +139,8 @@ def record(run: Run) -> dict[str, Any]:
                     str(year): _site(sites, int(plan.site_of[i, t]))
                     for t, year in enumerate(problem.years)
                 },
+                "today_minutes": _minutes(run, run.today, i),
+                "minutes": _minutes(run, plan, i),
             }
             for i in range(len(problem.group_band))
         ],
@@ -230,9 +233,22 @@ def _site(sites: tuple[str, ...], position: int) -> str | None:
     return sites[position] if position >= 0 else None
 
 
+def _minutes(run: Run, plan: Plan, i: int) -> dict[str, float | None]:
+    """One-way minutes of a village and band by year, as all documents round them."""
+    problem = run.problem
+    found: dict[str, float | None] = {}
+    for t, year in enumerate(problem.years):
+        j = int(plan.site_of[i, t])
+        cost = float(problem.minutes[problem.network[t], i, j]) if j >= 0 else math.inf
+        found[str(year)] = round(cost, 1) if math.isfinite(cost) else None
+    return found
+
+
 def _number(value: float) -> float | None:
     return round(float(value), 3) if math.isfinite(value) else None
 
 
 def _json(facts: Any) -> bytes:
-    return (json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
+    # A lone surrogate has no UTF-8; its escape is good JSON and reads back as it was.
+    text = json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")

@@ -33,9 +33,12 @@ HOSTILE_TEXT = (
 )
 
 
-def document_run(*, villages: int = 120, hostile: bool = False) -> Run:
+def document_run(
+    *, villages: int = 120, hostile: bool = False, village_schools: int = 52, years: int = 4
+) -> Run:
     """Build a run with everything documents show."""
-    run = build_run(villages=villages, hostile=hostile)
+    run = build_run(villages=villages, hostile=hostile, village_schools=village_schools)
+    run = _longer(run, years)
     problem = run.problem
     towns = run.region.villages["township"].astype(str).tolist()
     figures = pd.concat(
@@ -68,6 +71,27 @@ def document_run(*, villages: int = 120, hostile: bool = False) -> Run:
         provenance={"digest": "0123456789abcdef" * 4, "seed": 1, "rule_books": ["national"],
                     "rules": 14, "catchment": "0.1.0"},
     )  # fmt: skip
+
+
+def _longer(run: Run, years: int) -> Run:
+    """Carry the last year of a run on, so that it covers more of them."""
+    problem, old = run.problem, len(run.problem.years)
+    if years <= old:
+        return run
+    at = np.minimum(np.arange(years), old - 1)
+    longer = {
+        name: getattr(problem, name)[..., at]
+        for name in ("students", "rooms", "beds", "dining_seats", "network", "estimated")
+    }
+    span = tuple(problem.years[0] + k for k in range(years))
+    plans = {
+        name: plan.replace(
+            open=plan.open[..., at], site_of=plan.site_of[:, at], classes=plan.classes[..., at],
+            mode_of=plan.mode_of[:, at],
+        )
+        for name, plan in (("today", run.today), ("plan", run.plan))
+    }  # fmt: skip
+    return _replace(run, problem=problem.replace(years=span, **longer), **plans)
 
 
 def hostile_run(*, villages: int = 60) -> Run:
