@@ -9,12 +9,16 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from catchment.errors import InputError
-from catchment.optimise import districting, flow, witness
+from catchment.optimise import adjust, districting, flow, witness
+from catchment.optimise.adjust import Transport
 from catchment.optimise.solution import Solution
 
 Bool = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
+
+
+__all__ = ["Transport", "checked", "districts", "nearest", "prepare", "transport"]
 
 
 def nearest(cost: Float64, usable: Bool | None = None) -> Int32:
@@ -117,6 +121,41 @@ def transport(
         seconds=time.perf_counter() - began,
         reason=witness.joined(outcome),
     )
+
+
+def prepare(
+    cost: Float64, demand: Float64, capacity: Float64, *, cutoff: float = np.inf
+) -> Transport:
+    """Solve the splittable assignment and keep it ready for what-ifs.
+
+    Closing, reopening and resizing a site and changing a unit's demand then take milliseconds
+    and give the same cost as :func:`transport` on the changed problem.
+
+    Parameters
+    ----------
+    cost : (n, m) float
+        Cost of one unit of demand of i at j, inf = not allowed.
+    demand : (n,) float
+        Demand of each unit, zero or more.
+    capacity : (m,) float
+        Places of each site, zero or more, inf = no limit.
+    cutoff : float
+        Pairs of a cost above this are not allowed.
+
+    Returns
+    -------
+    Transport
+        The optimum; demand without a place is refused, never an error.
+
+    Raises
+    ------
+    InputError
+        Where shapes do not fit or a number is impossible.
+    """
+    cost, demand, capacity = checked(cost, demand, capacity)
+    if np.isfinite(cutoff):
+        cost = np.where(cost <= cutoff, cost, np.inf)
+    return adjust.prepare(cost, demand, capacity)
 
 
 def districts(

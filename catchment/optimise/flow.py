@@ -443,33 +443,35 @@ def relieve(flow: Flow, source: int, tolerance: float, seen: Float64) -> int:
         parent[source] = -1
         settled = 0
         target = -1
-        while True:
-            j = -1
-            nearest = np.inf
-            for k in range(m):
-                if not done[k] and seen[k] < nearest:
-                    nearest = seen[k]
-                    j = k
-            if j < 0:
-                break
+        j = source
+        nearest = 0.0
+        while j >= 0:
             if flow.capacity[j] - flow.load[j] > tolerance:
                 target = j
                 break
             done[j] = True
             order[settled] = j
             settled += 1
-            for k in range(m):
+            following = -1
+            lowest = np.inf
+            for k in range(m):  # one pass: shorten the ways over j, find the nearest site left
                 if done[k]:
                     continue
-                step = flow.shift[j, k] + flow.price[k] - flow.price[j]
-                if nearest + max(step, 0.0) < seen[k]:
+                way = seen[k]
+                value = nearest + max(flow.shift[j, k] + flow.price[k] - flow.price[j], 0.0)
+                if value < way:
                     if flow.mover[j, k] == STALE:
                         _look_up(flow, j, k)
-                        step = flow.shift[j, k] + flow.price[k] - flow.price[j]
-                    value = nearest + max(step, 0.0)
-                    if value < seen[k]:
+                        value = nearest + max(flow.shift[j, k] + flow.price[k] - flow.price[j], 0.0)
+                    if value < way:
                         seen[k] = value
                         parent[k] = j
+                        way = value
+                if way < lowest:
+                    lowest = way
+                    following = k
+            j = following
+            nearest = lowest
         if target < 0:
             return STUCK
         reach = seen[target]
@@ -494,6 +496,113 @@ def relieve(flow: Flow, source: int, tolerance: float, seen: Float64) -> int:
             add(flow, i, k, part)
             k = j
     return DONE
+
+
+@njit(cache=True)
+def fill(flow: Flow, target: int, tolerance: float, cheap: float) -> int:
+    """Use free places of a site that has a price: shift demand there while that saves cost.
+
+    Parameters
+    ----------
+    flow : Flow
+        Prices prove it optimal but for the free places; changed in place.
+    target : int
+        The site.
+    tolerance : float
+        Free places up to this count as none.
+    cheap : float
+        Prices up to this count as none (zero for whole numbers).
+
+    Returns
+    -------
+    int
+        ``DONE``; ``FULL`` (make room for entries, call again).
+    """
+    m = flow.load.size
+    dust = 0.1 * tolerance
+    seen = np.empty(m)
+    onward = np.empty(m, dtype=np.int32)
+    done = np.zeros(m, dtype=np.bool_)
+    order = np.empty(m, dtype=np.int32)
+    while flow.capacity[target] - flow.load[target] > tolerance and flow.price[target] > cheap:
+        if flow.free[1] < m + 1:
+            return FULL
+        seen[:] = np.inf
+        done[:] = False
+        seen[target] = 0.0
+        settled = 0
+        source = target  # nobody comes, the price falls to nothing
+        reach = flow.price[target]
+        k = target
+        nearest = 0.0
+        while k >= 0 and nearest < reach:
+            done[k] = True
+            order[settled] = k
+            settled += 1
+            if nearest + flow.price[k] < reach:
+                reach = nearest + flow.price[k]
+                source = k
+            following = -1
+            lowest = np.inf
+            for j in range(m):
+                if done[j]:
+                    continue
+                way = seen[j]
+                limit = min(way, reach)
+                value = nearest + max(flow.shift[j, k] + flow.price[k] - flow.price[j], 0.0)
+                if value < limit:
+                    if flow.mover[j, k] == STALE:
+                        _look_up(flow, j, k)
+                        value = nearest + max(flow.shift[j, k] + flow.price[k] - flow.price[j], 0.0)
+                    if value < limit:
+                        seen[j] = value
+                        onward[j] = k
+                        way = value
+                if way < lowest:
+                    lowest = way
+                    following = j
+            k = following
+            nearest = lowest
+        for at in range(settled):
+            k = order[at]
+            flow.price[k] -= max(0.0, reach - seen[k])
+            if flow.price[k] < 0.0:
+                flow.price[k] = 0.0  # rounding
+        if source == target:
+            flow.price[target] = 0.0
+            break
+        amount = flow.capacity[target] - flow.load[target]
+        j = source
+        while j != target:
+            k = onward[j]
+            amount = min(amount, held(flow, flow.mover[j, k], j))
+            j = k
+        _pass_on(flow, source, target, onward, amount, dust)
+        flow.price[source] = 0.0
+    return DONE
+
+
+@njit(cache=True)
+def _pass_on(
+    flow: Flow, source: int, target: int, onward: Int32, amount: float, dust: float
+) -> None:
+    """Shift an amount along the way from source to target, the last step first."""
+    way = np.empty(onward.size + 1, dtype=np.int32)
+    count = 0
+    j = source
+    while j != target:
+        way[count] = j
+        count += 1
+        j = onward[j]
+    k = target
+    for at in range(count - 1, -1, -1):
+        j = way[at]
+        i = flow.mover[j, k]
+        here = held(flow, i, j)
+        part = here if here - amount <= dust else amount
+        take(flow, i, j, part)
+        add(flow, i, k, part)
+        k = j
 
 
 def solve(flow: Flow, demand: Float64, tolerance: float) -> tuple[Flow, list[Float64]]:

@@ -1,0 +1,284 @@
+"""What if: an optimal splittable assignment kept ready, and changed without solving again.
+
+Closing, reopening, resizing or adding a site and changing a village's demand each leave the old
+plan optimal but for one overloaded or underfilled site; cheapest paths mend that. The result is
+the optimum of the changed problem, as :func:`catchment.optimise.assignment.transport` finds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from catchment.errors import InputError, NotFoundError
+from catchment.optimise import flow
+from catchment.optimise.flow import Flow
+
+Int32 = npt.NDArray[np.int32]
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Transport:
+    """An optimal splittable assignment with room for what-ifs; every change returns a new one.
+
+    Demand that finds no place is refused at a cost above every other, so that as much as
+    possible is served, at least cost, whatever is closed.
+
+    Attributes
+    ----------
+    cost : (n, m) float64
+        Cost of one unit of demand, inf = not allowed.
+    demand : (n,) float64
+        Demand of each unit.
+    capacity : (m,) float64
+        Places of each site now.
+    built : (m,) float64
+        Places a site gets back when it is reopened.
+    """
+
+    cost: Float64
+    demand: Float64
+    capacity: Float64
+    built: Float64
+    _flow: Flow = field(repr=False)
+    _tolerance: float = field(repr=False)
+
+    @cached_property
+    def share(self) -> csr_matrix:
+        """(n, m) demand sent from unit to site."""
+        return flow.shares(self._flow)[:, : self.capacity.size]
+
+    @property
+    def price(self) -> Float64:
+        """(m,) what one more place at each site would save; the proof of optimality."""
+        return self._flow.price[: self.capacity.size].copy()
+
+    @property
+    def load(self) -> Float64:
+        """(m,) demand served by each site."""
+        return self._flow.load[: self.capacity.size].copy()
+
+    @property
+    def refused(self) -> float:
+        """Demand without a place."""
+        return float(self._flow.load[-1])
+
+    @cached_property
+    def objective(self) -> float:
+        """Sum of demand x cost of all that is served."""
+        used = (self._flow.unit >= 0) & (self._flow.site < self.capacity.size)
+        unit, site = self._flow.unit[used], self._flow.site[used]
+        return float((self._flow.amount[used] * self.cost[unit, site]).sum())
+
+    @cached_property
+    def bound(self) -> float:
+        """Lower bound on the cost of serving all, from cost, demand, capacity and prices alone.
+
+        It equals the objective where nothing is refused, and is nan where something is.
+        """
+        if self.refused > self._tolerance:
+            return float("nan")
+        return flow.dual_value(self.cost, self.demand, self.capacity, self.price)
+
+    def close(self, site: int) -> Transport:
+        """Take all places from a site.
+
+        Parameters
+        ----------
+        site : int
+            Position of the site.
+
+        Returns
+        -------
+        Transport
+            The optimum without the site.
+        """
+        return self.resize(site, 0.0)
+
+    def reopen(self, site: int) -> Transport:
+        """Give a site the places back that it was built with.
+
+        Parameters
+        ----------
+        site : int
+            Position of the site.
+
+        Returns
+        -------
+        Transport
+            The optimum with the site.
+        """
+        self._check_site(site)
+        return self.resize(site, float(self.built[site]))
+
+    def resize(self, site: int, capacity: float) -> Transport:
+        """Set the places of a site.
+
+        Parameters
+        ----------
+        site : int
+            Position of the site.
+        capacity : float
+            Places, zero or more.
+
+        Returns
+        -------
+        Transport
+            The optimum with so many places.
+
+        Raises
+        ------
+        NotFoundError
+            Where there is no such site.
+        InputError
+            Where the places are below zero or not a number.
+        """
+        self._check_site(site)
+        if not capacity >= 0:
+            raise InputError(
+                f"学位数应不小于 0，实为 {capacity} / places must be zero or more, not {capacity}"
+            )
+        state = _copied(self._flow)
+        state.capacity[site] = capacity
+        state = self._mended(state, [site])
+        places = self.capacity.copy()
+        places[site] = capacity
+        return self._with(state, capacity=places)
+
+    def set_demand(self, unit: int, demand: float) -> Transport:
+        """Set the demand of a unit.
+
+        Parameters
+        ----------
+        unit : int
+            Position of the unit.
+        demand : float
+            Zero or more.
+
+        Returns
+        -------
+        Transport
+            The optimum with that demand.
+
+        Raises
+        ------
+        NotFoundError
+            Where there is no such unit.
+        InputError
+            Where the demand is below zero or not finite.
+        """
+        if not 0 <= unit < self.demand.size:
+            raise NotFoundError(f"没有第 {unit} 个单元 / there is no unit at position {unit}")
+        if not (np.isfinite(demand) and demand >= 0):
+            raise InputError(
+                f"人数应不小于 0，实为 {demand} / demand must be zero or more, not {demand}"
+            )
+        state = _copied(self._flow)
+        touched = []
+        more = demand - float(self.demand[unit])
+        if more > 0:
+            total = state.cost[unit] + state.price
+            touched.append(int(total.argmin()))
+            flow.add(state, unit, touched[0], more)
+        row = flow.shares(state)[unit]
+        for site, amount in zip(row.indices, row.data, strict=True):
+            if more >= 0:
+                break
+            part = min(float(amount), -more)
+            flow.take(state, unit, int(site), part)
+            touched.append(int(site))
+            more += part
+        state = self._mended(state, touched)
+        changed = self.demand.copy()
+        changed[unit] = demand
+        return self._with(state, demand=changed)
+
+    def add_site(self, cost: Float64, capacity: float) -> Transport:
+        """Open a new site after the last one.
+
+        Parameters
+        ----------
+        cost : (n,) float
+            Cost of one unit of demand of each unit there, inf = not allowed.
+        capacity : float
+            Places.
+
+        Returns
+        -------
+        Transport
+            The optimum with the new site, solved afresh.
+        """
+        column = np.asarray(cost, dtype=np.float64)
+        if column.shape != self.demand.shape or not (column > -np.inf).all():
+            raise InputError(
+                f"新校点的费用应为 {self.demand.size} 个数或 inf / "
+                f"a new site needs {self.demand.size} costs, numbers or inf"
+            )
+        wider = np.ascontiguousarray(np.column_stack([self.cost, column]))
+        made = prepare(wider, self.demand, np.append(self.capacity, capacity))
+        built = np.append(self.built, capacity)
+        return Transport(wider, made.demand, made.capacity, built, made._flow, made._tolerance)
+
+    def _check_site(self, site: int) -> None:
+        if not 0 <= site < self.capacity.size:
+            raise NotFoundError(f"没有第 {site} 个校点 / there is no site at position {site}")
+
+    def _mended(self, state: Flow, sites: list[int]) -> Flow:
+        """Relieve and fill sites until the plan is optimal again."""
+        seen = np.empty(state.load.size)
+        cheap = self._tolerance and 1e-12 * float(np.abs(state.price).max(initial=1.0))
+        for site in sites:
+            while flow.relieve(state, site, self._tolerance, seen) == flow.FULL:
+                state = flow.grown(state)
+            while flow.fill(state, site, self._tolerance, cheap) == flow.FULL:
+                state = flow.grown(state)
+        return state
+
+    def _with(
+        self, state: Flow, *, demand: Float64 | None = None, capacity: Float64 | None = None
+    ) -> Transport:
+        return Transport(
+            self.cost,
+            self.demand if demand is None else demand,
+            self.capacity if capacity is None else capacity,
+            self.built,
+            state,
+            self._tolerance,
+        )
+
+
+def prepare(cost: Float64, demand: Float64, capacity: Float64) -> Transport:
+    """Solve a splittable assignment and keep it ready for changes.
+
+    Parameters
+    ----------
+    cost, demand, capacity : float64
+        As checked by :func:`catchment.optimise.assignment.checked`.
+
+    Returns
+    -------
+    Transport
+        The optimum.
+    """
+    n = cost.shape[0]
+    wide = np.column_stack([cost, np.full(n, flow.price_of_refusal(cost))])
+    limited = capacity[np.isfinite(capacity)]
+    whole = bool(
+        (demand == np.rint(demand)).all()
+        and (limited == np.rint(limited)).all()
+        and (cost[np.isfinite(cost)] == np.rint(cost[np.isfinite(cost)])).all()
+    )
+    tolerance = 0.0 if whole else 1e-12 * float(demand.sum() + limited.sum())
+    state, _ = flow.solve(flow.new_flow(wide, np.append(capacity, np.inf)), demand, tolerance)
+    return Transport(cost, demand.copy(), capacity.copy(), capacity.copy(), state, tolerance)
+
+
+def _copied(state: Flow) -> Flow:
+    """Copy all that changes; the costs are shared."""
+    changing = {name: getattr(state, name).copy() for name in Flow._fields if name != "cost"}
+    return state._replace(**changing)

@@ -1,0 +1,116 @@
+"""What-ifs on a ready assignment: the same as solving the changed problem from the start."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from catchment.errors import InputError, NotFoundError
+from catchment.optimise import assignment
+
+COST = np.array([[1.0, 4.0, 9.0], [2.0, 2.0, 9.0], [8.0, 1.0, np.inf]])
+
+
+def small():
+    return assignment.prepare(COST, np.array([5.0, 3.0, 4.0]), np.array([6.0, 6.0, 10.0]))
+
+
+def test_closing_and_reopening_by_hand():
+    today = small()
+    # site 0: all 5 of unit 0 and 1 of unit 1; site 1: 2 of unit 1 and 4 of unit 2
+    assert today.objective == today.bound == 5 + 2 + 4 + 4
+    assert today.refused == 0
+    closed = today.close(1)
+    # unit 2 can only go to site 0 (8 each); two of unit 0 stay, everyone else is sent to site 2
+    assert closed.objective == 4 * 8 + 2 * 1 + 3 * 9 + 3 * 9
+    assert closed.load.tolist() == [6.0, 0.0, 6.0]
+    assert closed.bound == closed.objective
+    assert today.objective == 15  # the old state is untouched
+    assert closed.reopen(1).objective == 15
+    assert closed.reopen(1).bound == 15
+
+
+def test_what_finds_no_place_is_refused_and_comes_back():
+    narrow = small().resize(0, 0).resize(2, 0)
+    assert narrow.refused == 6
+    assert np.isnan(narrow.bound)
+    assert narrow.objective == 4 * 1 + 2 * 2
+    assert narrow.reopen(0).reopen(2).objective == 15
+
+
+def test_places_demand_and_a_new_site():
+    today = small()
+    assert today.resize(0, 8).objective == 5 + 6 + 4
+    # site 1 is full of unit 2, so two of unit 1 have to go to site 2
+    assert today.set_demand(2, 6).objective == 5 + 2 + 2 * 9 + 6
+    assert today.set_demand(0, 0).objective == 3 * 2 + 4
+    wider = today.add_site(np.array([0.0, np.inf, 0.0]), 4.0)
+    assert (
+        wider.objective
+        == assignment.transport(
+            np.column_stack([COST, [0.0, np.inf, 0.0]]), wider.demand, wider.capacity
+        ).objective
+    )
+    assert wider.capacity.size == 4
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_long_chains_of_changes_equal_solving_again(whole):
+    rng = np.random.default_rng(21)
+    for _ in range(60):
+        n, m = int(rng.integers(2, 25)), int(rng.integers(2, 8))
+        cost = rng.integers(0, 50, (n, m)).astype(float)
+        if not whole:
+            cost *= rng.uniform(0.5, 2.0, (n, m))
+        cost[rng.random((n, m)) < 0.25] = np.inf
+        demand = rng.integers(0, 10, n).astype(float)
+        capacity = rng.integers(0, int(2.4 * demand.sum() / m) + 2, m).astype(float)
+        state = assignment.prepare(cost, demand, capacity)
+        for _ in range(10):
+            site = int(rng.integers(m))
+            kind = rng.integers(4)
+            if kind == 0:
+                state = state.close(site)
+            elif kind == 1:
+                state = state.reopen(site)
+            elif kind == 2:
+                state = state.resize(site, float(rng.integers(0, 30)))
+            else:
+                state = state.set_demand(int(rng.integers(n)), float(rng.integers(0, 15)))
+            cold = assignment.transport(cost, state.demand, state.capacity)
+            assert state.refused == pytest.approx(state.demand.sum() - cold.share.sum())
+            assert state.objective == pytest.approx(cold.objective, rel=1e-11, abs=1e-9)
+            share = state.share.toarray()
+            assert (share.sum(axis=0) <= state.capacity + 1e-9).all()
+            assert (share.sum(axis=1) <= state.demand + 1e-9).all()
+            assert share.sum(axis=0) == pytest.approx(state.load)
+            if cold.status == "optimal":
+                assert state.bound == pytest.approx(state.objective, rel=1e-11, abs=1e-9)
+
+
+def test_closing_every_site_of_a_larger_problem_in_turn():
+    rng = np.random.default_rng(22)
+    where, sites = rng.random((600, 2)), rng.random((25, 2))
+    cost = np.rint(1000 * np.hypot(*(where[:, None] - sites[None]).transpose(2, 0, 1)))
+    demand = rng.integers(1, 31, 600).astype(float)
+    capacity = np.full(25, np.ceil(1.15 * demand.sum() / 25))
+    today = assignment.prepare(cost, demand, capacity)
+    for site in range(25):
+        without = today.close(site)
+        cold = assignment.transport(cost, demand, without.capacity)
+        assert without.objective == cold.objective == without.bound
+        again = without.reopen(site)
+        assert again.objective == again.bound == today.objective
+
+
+def test_positions_and_numbers_that_cannot_be_are_refused():
+    for change in (lambda: small().close(3), lambda: small().set_demand(-1, 2.0)):
+        with pytest.raises(NotFoundError):
+            change()
+    for change in (
+        lambda: small().resize(0, -1),
+        lambda: small().set_demand(0, np.nan),
+        lambda: small().add_site(np.ones(2), 3.0),
+    ):
+        with pytest.raises(InputError):
+            change()
