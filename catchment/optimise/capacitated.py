@@ -13,7 +13,7 @@ from catchment.optimise import capacitated_model as model
 from catchment.optimise import flow, witness
 from catchment.optimise.capacitated_bound import Places
 from catchment.optimise.capacitated_tree import Tree, limits
-from catchment.optimise.capacitated_whole import Whole
+from catchment.optimise.capacitated_whole import FEW, Whole
 from catchment.optimise.location import CLOSED, OPEN
 from catchment.optimise.seating import Question, seated, slack
 
@@ -119,7 +119,7 @@ def impossible(question: Question) -> list[witness.Said]:
     return said
 
 
-def solve(question: Question, *, until: float, seed: int = 0) -> Answer:
+def solve(question: Question, *, until: float, seed: int = 0, few: int = FEW) -> Answer:
     """Find a choice of sites and a seating of least cost, with a bound.
 
     Parameters
@@ -130,6 +130,8 @@ def solve(question: Question, *, until: float, seed: int = 0) -> Answer:
         When to stop, in ``time.perf_counter`` seconds.
     seed : int
         Seed.
+    few : int
+        Pairs up to which the solver gets a question of whole units or least loads at once.
 
     Returns
     -------
@@ -141,7 +143,7 @@ def solve(question: Question, *, until: float, seed: int = 0) -> Answer:
         return _nothing(question, np.nan, said)
     places = _places(question)
     if question.whole or question.floor.any():
-        found, bound = Whole(question, places, seed).solve(until)
+        found, bound = Whole(question, places, seed, few).solve(until)
     else:
         outcome = Tree(places, question.state, slack(question), seed).solve(until)
         bound = outcome.bound

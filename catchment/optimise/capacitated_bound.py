@@ -655,4 +655,4 @@ def _whole_rises(
             if held >= need and behind[held - need] + worth[k] < fresh[held]:
                 fresh[held] = behind[held - need] + worth[k]
         behind[:] = fresh
-    return value
+    return float(value)

@@ -138,7 +138,7 @@ def optimise(
     seed: int = 0,
     pairs: Bool | None = None,
     start: tuple[Bool, Seating] | None = None,
-    rough: bool = False,
+    gap: float = 0.0,
     ceiling: float = np.inf,
 ) -> tuple[float, tuple[Bool, Int32] | None]:
     """Give the model to the solver.
@@ -157,8 +157,8 @@ def optimise(
         A plan of whole units to start from, within the pairs.
     ceiling : float
         Plans of this value or more are of no interest; the bound proves no more than this.
-    rough : bool
-        Whether a plan within 1 % will do.
+    gap : float
+        Relative gap that will do; above zero plans matter more than bounds.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def optimise(
     """
     pairs = allowed_pairs(question) if pairs is None else pairs
     built = build(question, pairs)
-    options = {"mip_heuristic_effort": 0.3, "mip_rel_gap": 0.01} if rough else {}
+    options = {"mip_heuristic_effort": 0.3} if gap > 0 else {}
     first = None
     if start is not None and question.whole:
         first = np.concatenate([start[0], start[1].site_of[built.unit] == built.site]).astype(
@@ -180,7 +180,7 @@ def optimise(
     answer = solve_milp(
         built.cost, built.matrix, built.row_lower, built.row_upper,
         lower=built.lower, upper=built.upper, integer=built.integer, start=first,
-        time_limit=until - time.perf_counter(), seed=seed, options=dict(options),
+        time_limit=until - time.perf_counter(), seed=seed, gap=gap, options=dict(options),
     )  # fmt: skip
     if answer.x is None:
         return (answer.bound if answer.status != "failed" else -np.inf), None

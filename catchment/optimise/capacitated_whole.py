@@ -24,21 +24,24 @@ Int64 = npt.NDArray[np.int64]
 FEW = 600  # pairs up to which the solver gets the whole model at once
 LIKELY = 8  # pairs a unit in the first, smaller model
 SMALL = 3  # pairs a unit up to which a node goes to the solver
+TRIES = 2  # rough models at the root
 
 
 class Whole:
     """Search for one instance with the best plan so far."""
 
-    def __init__(self, question: Question, places: Places, seed: int) -> None:
+    def __init__(self, question: Question, places: Places, seed: int, few: int = FEW) -> None:
         self.question = question
         self.places = places
         self.seed = seed
+        self.few = few
         self.pairs = model.allowed_pairs(question)
         self.rows = np.flatnonzero(question.demand > 0)
         self.best: tuple[Bool, Seating] | None = None
         self.heap: list[tuple[float, int, Int8, Float32, Float64]] = []
         self.pruned = np.inf
         self.nodes = 0
+        self.polish_at = 200
 
     def solve(self, until: float) -> tuple[tuple[Bool, Seating] | None, float]:
         """Find the best plan and a bound.
@@ -55,7 +58,7 @@ class Whole:
         bound : float
             A lower bound on every plan; inf where the solver finds none possible.
         """
-        if int(self.pairs.sum()) <= FEW:
+        if int(self.pairs.sum()) <= self.few:
             low, plan = model.optimise(self.question, until=until, seed=self.seed)
             if plan is not None:
                 self.best = seated(self.question, *plan)
@@ -128,16 +131,23 @@ class Whole:
                 self.hand_over(state, left, low, until)
                 return low, None
             now = time.perf_counter()
-            if tries >= 3 or now >= until:
+            if tries >= TRIES or now >= until:
                 return low, (state, price.astype(np.float32), usual)
-            near = _likely(left, rise, self.rows, usual, self.best)
-            if self.best is not None:
-                near[self.rows, self.best[1].site_of[self.rows]] = True
-            _, plan = model.optimise(
-                self.question, until=now + (until - now) * (0.5 if self.best is None else 0.05),
-                seed=self.seed + tries, pairs=near, start=self.best, rough=True,
-            )  # fmt: skip
-            tries = tries + 1 if self.take(plan) else 3
+            better = self.polish(left, rise, usual, until)
+            tries = tries + 1 if better else TRIES
+
+    def polish(self, left: Bool, rise: Float64, usual: Float64, until: float) -> bool:
+        """Look for a better plan among the pairs that the prices favour; tell whether one is."""
+        near = _likely(left, rise, self.rows, usual, self.best)
+        if self.best is not None:
+            near[self.rows, self.best[1].site_of[self.rows]] = True
+        now = time.perf_counter()
+        stop = now + (until - now) * (0.5 if self.best is None else 0.05)
+        _, plan = model.optimise(
+            self.question, until=stop, seed=self.seed + self.nodes, pairs=near, start=self.best,
+            gap=0.05 if self.nodes == 0 else 0.005,
+        )  # fmt: skip
+        return self.take(plan)
 
     def ascend(self, state: Int8, price: Float64, usual: Float64, rounds: int) -> float:
         """Raise the bound at a node; decides sites and moves prices in place."""
@@ -178,10 +188,13 @@ class Whole:
         if low >= self.cut():
             self.pruned = min(self.pruned, low)
             return
-        left, _ = self.left(state, price)
+        left, rise = self.left(state, price)
         if int(left.sum()) <= SMALL * self.rows.size or not (state == FREE).any():
             self.hand_over(state, left, low, until)
             return
+        if self.nodes >= self.polish_at:
+            self.polish_at *= 2
+            self.polish(left, rise, usual, until)
         heapq.heappush(self.heap, (low, self.nodes, state, price.astype(np.float32), usual))
 
 

@@ -269,6 +269,31 @@ def _settled(problem: Location, state: Int8) -> bool:
     return free == 0
 
 
+@njit(cache=True)
+def _shortened(problem: Location, price: Float64) -> Location:
+    """Cut off rows far above the prices: what lies beyond costs at least the first cut off."""
+    n = price.size
+    ptr = np.zeros(n + 1, dtype=np.int32)
+    site = np.empty_like(problem.site)
+    far = np.empty_like(problem.far)
+    cap = problem.cap.copy()
+    count = 0
+    for i in range(n):
+        begin = problem.ptr[i]
+        for e in range(begin, problem.ptr[i + 1]):
+            if e > begin + 3 and problem.far[e] > 2.0 * price[i]:
+                cap[i] = problem.far[e]
+                break
+            site[count] = problem.site[e]
+            far[count] = problem.far[e]
+            count += 1
+        ptr[i + 1] = count
+    return Location(
+        ptr, site[:count].copy(), far[:count].copy(), cap, problem.rent,
+        problem.state, problem.least, problem.most, problem.step,
+    )  # fmt: skip
+
+
 def certify(
     problem: Location,
     chosen: Bool,
@@ -317,6 +342,7 @@ class _Tree:
 
     def __init__(self, problem: Location, chosen: Bool, value: float, seed: int) -> None:
         self.problem = problem
+        self.short = problem
         self.chosen = chosen
         self.value = value
         self.seed = seed
@@ -360,6 +386,7 @@ class _Tree:
                 return
             late = time.perf_counter() >= until or self.value <= target
             if late or not self.polish(state, usual, pick, until):
+                self.short = _shortened(_narrowed(problem, state), offer)
                 heapq.heappush(self.heap, (low, self.nodes, state, offer.astype(np.float32), usual))
                 return
 
@@ -392,7 +419,7 @@ class _Tree:
         usual, pick = np.zeros(m), np.zeros(m, dtype=bool)
         if not _settled(problem, state):
             cut = goal(problem, self.value)
-            here = ascend(problem, state, offer, self.value, cut, 60, 0.35, 6, usual, pick)
+            here = ascend(self.short, state, offer, self.value, cut, 60, 0.35, 6, usual, pick)
             low = max(low, float(here))
         if low >= goal(problem, self.value):
             self.pruned = min(self.pruned, low)

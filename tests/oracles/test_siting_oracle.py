@@ -264,7 +264,7 @@ def recheck(answer, cost, demand, capacity, rent, floor, whole):
 @pytest.mark.parametrize("least_loads", [False, True])
 def test_capacitated_equals_brute_force_when_prices_choose_the_pairs(monkeypatch, least_loads):
     """The same without the shortcut for small questions: prices, left-over pairs, branching."""
-    monkeypatch.setattr(capacitated_whole, "FEW", 0)
+    monkeypatch.setattr(capacitated.solve, "__kwdefaults__", {"seed": 0, "few": 0})
     monkeypatch.setattr(capacitated_whole, "SMALL", 1)
     rng = np.random.default_rng(50 + least_loads)
     for _ in range(150):
