@@ -413,9 +413,9 @@ def test_nothing_is_left_behind_when_saving_fails(small: PreparedNetwork, tmp_pa
 
 def test_importing_compiles_nothing() -> None:
     code = (
-        "from catchment.network import shortest, hierarchy, sweep, dijkstra, arcs\n"
+        "from catchment.network import shortest, contraction, hierarchy, sweep, dijkstra, arcs\n"
         "from numba.core.dispatcher import Dispatcher\n"
-        "for module in (hierarchy, sweep, dijkstra, arcs):\n"
+        "for module in (contraction, hierarchy, sweep, dijkstra, arcs):\n"
         "    for thing in vars(module).values():\n"
         "        assert not isinstance(thing, Dispatcher) or not thing.signatures, thing\n"
     )
