@@ -1,0 +1,45 @@
+"""A run with a cache folder writes the same bytes as one without."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from catchment.network.kept import Kept
+from catchment.run import execute
+from catchment.views.folder import write_run
+from tests.tiny_files import write_tiny
+
+
+def _written(folder: Path, out: Path, kept: Kept | None) -> dict[str, bytes]:
+    recipe = folder / "scenario.toml"
+    write_run(execute(recipe, kept=kept), out, recipe=recipe)
+    # Seconds taken are no result.
+    return {p.name: p.read_bytes() for p in sorted(out.iterdir()) if p.name != "timing.json"}
+
+
+def test_the_same_bytes_with_and_without(tmp_path: Path) -> None:
+    county = write_tiny(tmp_path / "county")
+    (county / "scenario.toml").write_text(
+        'name = "试"\nregion = "."\nyears = [2026, 2028]\n\n[method]\nassignment = "today"\n\n'
+        '[[action]]\ndo = "merge"\nschool = "T1"\ninto = "S2"\nyear = 2028\n',
+        encoding="utf-8",
+    )
+    cache = tmp_path / "cache"
+    plain = _written(county, tmp_path / "plain", None)
+    first, again = Kept(cache), Kept(cache)
+    assert _written(county, tmp_path / "first", first) == plain
+    assert _written(county, tmp_path / "again", again) == plain
+    assert first.searched > 0
+    assert (again.searched, again.notes) == (0, [])
+    assert json.loads(plain["run.json"])["name"] == "试"
+    # No student's point and no village's name is in the cache.
+    assert {p.name.split("-")[0] for p in cache.iterdir()} == {"network", "trips"}
+
+
+def test_nothing_is_kept_unless_asked(tmp_path: Path) -> None:
+    county = write_tiny(tmp_path / "county")
+    before = sorted(p.name for p in county.iterdir())
+    _written(county, tmp_path / "plain", None)
+    assert sorted(p.name for p in county.iterdir()) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["county", "plain"]
