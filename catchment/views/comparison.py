@@ -411,13 +411,13 @@ def _named(compared: Compared, figures: pd.DataFrame) -> pd.DataFrame:
 def _runs(compared: Compared) -> pd.DataFrame:
     rows = []
     for label, record in zip(compared.labels, compared.records, strict=True):
-        plan, facts = record["plan"], record["provenance"]
+        plan, facts, years = record["plan"], record["provenance"], record["years"]
         rows.append(
             {
                 compared.say("plan"): label,
                 compared.say("cmp.method"): name_of("method", plan["method"], compared.lang),
                 compared.say("cmp.status"): name_of("status", plan["status"], compared.lang),
-                compared.say("cmp.years"): " ".join(str(year) for year in record["years"]),
+                compared.say("cmp.years"): f"{years[0]}—{years[-1]}",
                 compared.say("cmp.objective"): plan["objective_student_minutes"],
                 compared.say("cmp.bound"): plan["bound_student_minutes"],
                 compared.say("cmp.seed"): plan["seed"],

@@ -539,7 +539,7 @@ def _actions(story: Story) -> Sheet:
         Field("township", 9), Field("action", 11), Field("bands_before", 15),
         Field("bands_after", 15), Field("rooms_before", 7, "int"), Field("rooms_after", 7, "int"),
         Field("beds_added", 7, "int"), Field("seats_added", 7, "int"), Field("students", 7, "int"),
-        Field("receivers", 24), Field("reason", 24),
+        Field("receivers", 24), Field("receiver_ids", 14), Field("reason", 24),
         Field("responsible", 12, edit=True), Field("target_date", 11, "date", edit=True),
         Field("decision", 10, choice="decision", edit=True),
     )  # fmt: skip
@@ -549,7 +549,7 @@ def _actions(story: Story) -> Sheet:
             story.name("change", row["kind"]), actions.bands_text(story, row["bands_before"]),
             actions.bands_text(story, row["bands_after"]), row["rooms_before"],
             row["rooms_after"], row["beds_added"], row["seats_added"], row["students"],
-            row["receivers"], row["note"], "", "", "",
+            row["receivers"], row["receiver_ids"], row["note"], "", "", "",
         )
         for k, row in enumerate(rows_of(actions.listed_changes(story)))
     ]  # fmt: skip
