@@ -61,13 +61,15 @@ def assemble(
     students: StudentsByVillage,
     neighbours: csr_matrix,
     bands: Sequence[Band],
+    *,
+    county: Region | None = None,
 ) -> Problem:
     """Bring the county of every year, its travel times and its students into one problem.
 
     Parameters
     ----------
     regions : sequence of Region
-        The county of each year (see :func:`catchment.scenario.apply`); the first is today.
+        The county of each year (see :func:`catchment.scenario.apply`).
     years : sequence of int
         (t) school years.
     times : sequence of TravelTimes
@@ -81,6 +83,9 @@ def assemble(
         (v, v) villages whose cells touch.
     bands : sequence of Band
         Bands in use.
+    county : Region, optional
+        The county of today, before any action: sites, what is open today and where every village
+        goes today are read from it; the first of ``regions`` when left out.
 
     Returns
     -------
@@ -92,7 +97,7 @@ def assemble(
     InputError
         When a school teaches only a part of a band: the table of bands must match the county.
     """
-    first = regions[0]
+    first = regions[0] if county is None else county
     universe = _universe(first)
     villages = tuple(first.villages["village_id"].astype(str))
     n_bands = len(bands)
@@ -102,6 +107,7 @@ def assemble(
     grade_band = np.array([k for k, b in enumerate(bands) for _ in b.grades], dtype=np.int8)
     by_group = _students_of_groups(students, villages, years, grades, grade_band, n_bands)
     state = [_state(region, universe, bands) for region in regions]
+    present = _state(first, universe, bands)
     open_now = np.stack([s.open for s in state], axis=2)
     parents = {name for t in times for name in t.modes}
     modes = (*MODES, *(name for name in _PARENTS if name in parents))
@@ -110,6 +116,7 @@ def assemble(
     metres = np.stack([t[1] for t in trips])
     mode = np.stack([t[2] for t in trips])
     beds = np.stack([s.beds for s in state], axis=1)
+    daily = mode
     mode = _boarding(mode, minutes, beds, group_band, bands)
     today = _designated(first, villages, universe.ids, bands)
     fixed = _fixed(regions, today, villages, universe.ids, bands)
@@ -146,14 +153,15 @@ def assemble(
         ),
         neighbours=neighbours,
         home=home.astype(np.int32),
-        existing=np.asarray(state[0].open.any(axis=1)),
-        today_open=state[0].open,
-        can_host=can_host | open_now.any(axis=2),
+        existing=np.asarray(present.open.any(axis=1)),
+        today_open=present.open,
+        can_host=can_host | open_now.any(axis=2) | present.open,
         must_open=open_now,
         must_close=~open_now,
         today=today,
         fixed_site=fixed,
         trip_limit=np.array([b.trip_limit_min for b in bands], dtype=np.float32),
+        daily_mode=daily,
     )
 
 

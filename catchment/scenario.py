@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -109,7 +109,7 @@ class Method(_Strict):
     """
 
     assignment: Literal["today", "nearest", "capacity"] = "today"
-    stay_minutes: float = Field(default=0.0, ge=0, le=600)
+    stay_minutes: float = Field(default=10.0, ge=0, le=600)
     connected: bool = True
     start: int | None = None
     stages: tuple[Literal["primary", "junior"], ...] = ("primary", "junior")
@@ -315,6 +315,7 @@ def resolve(scenario: Scenario, region: Region) -> Scenario:
         contradictory actions, downgrading a school without higher grades and so on.
     """
     resolved: list[Any] = []
+    built = {a.site for a in scenario.actions if isinstance(a, Build)}
     for number, action in enumerate(scenario.actions, start=1):
         year = scenario.years[0] if action.year is None else action.year
         changes: dict[str, Any] = {"year": year}
@@ -322,9 +323,7 @@ def resolve(scenario: Scenario, region: Region) -> Scenario:
         if isinstance(action, Build):
             changes["site"] = _find(action.site, region.sites, "site_id", where, "备选校址", "site")
         elif not isinstance(action, Road):
-            changes["school"] = _find(
-                action.school, region.schools, "school_id", where, "学校", "school"
-            )
+            changes["school"] = _find_school(action.school, region, built, where)
         if isinstance(action, Merge | Downgrade) and action.into is not None:
             changes["into"] = _find_target(action.into, region, where)
         resolved.append(action.model_copy(update=changes))
@@ -354,6 +353,18 @@ def _find(wanted: str, table: pd.DataFrame, key: str, where: str, zh: str, en: s
     raise NotFoundError(f"{where}: 没有{zh}“{wanted}” / no such {en}{hint}")
 
 
+def _find_school(wanted: str, region: Region, built: set[str], where: str) -> str:
+    """Find a school, or a site that the recipe itself builds."""
+    try:
+        return _find(wanted, region.schools, "school_id", where, "学校", "school")
+    except NotFoundError:
+        sites = region.sites
+        mine = sites[sites["site_id"].isin(built) | sites["name"].isin(built)]
+        if not len(mine):
+            raise
+        return _find(wanted, mine, "site_id", where, "学校或拟建校址", "school or site to be built")
+
+
 def _find_target(wanted: str, region: Region, where: str) -> str:
     try:
         return _find(wanted, region.schools, "school_id", where, "学校", "school")
@@ -363,8 +374,13 @@ def _find_target(wanted: str, region: Region, where: str) -> str:
         return _find(wanted, region.sites, "site_id", where, "学校或备选校址", "school or site")
 
 
-def _refuse_rings(actions: Iterable[Any]) -> None:
-    into = {a.school: a.into for a in actions if isinstance(a, Merge) and a.into is not None}
+def _refuse_rings(actions: Sequence[Any]) -> None:
+    reopened = {a.school for a in actions if isinstance(a, Reopen)}
+    into = {
+        a.school: a.into
+        for a in actions
+        if isinstance(a, Merge) and a.into is not None and a.school not in reopened
+    }
     for start in into:
         seen = [start]
         while seen[-1] in into:
@@ -423,6 +439,9 @@ def apply(scenario: Scenario, region: Region, year: int) -> Region:
         opening = (Build, Reopen)
         for action in sorted(actions, key=lambda a: not isinstance(a, opening)):
             schools = _carry_out(schools, region, action)
+        for action in actions:
+            if isinstance(action, Reopen):
+                villages = _return(villages, region, action.school)
         for action in actions:
             if isinstance(action, Merge | Downgrade):
                 villages = _redirect(villages, schools, action, region.bands, region.schools)
@@ -598,6 +617,17 @@ def _downgrade(
     return schools
 
 
+def _return(villages: gpd.GeoDataFrame, region: Region, school: str) -> gpd.GeoDataFrame:
+    """Villages that a merger has sent away come back when their school reopens."""
+    villages = villages.copy()
+    for band in region.bands:
+        column = f"school_{band.band}"
+        if column in villages.columns:
+            own = (region.villages[column].astype("object") == school).to_numpy()
+            villages.loc[own, column] = school
+    return villages
+
+
 def _redirect(
     villages: gpd.GeoDataFrame,
     schools: gpd.GeoDataFrame,
@@ -636,7 +666,9 @@ def _check_target(
             f"closed in {year}; choose another receiver or open it first"
         )
     own = before.set_index("school_id")
-    first, last = int(own.loc[action.school, "grade_from"]), int(own.loc[action.school, "grade_to"])
+    taught_by = own if action.school in own.index else schools
+    first = int(taught_by.loc[action.school, "grade_from"])
+    last = int(taught_by.loc[action.school, "grade_to"])
     moved = set(_grades_of(given_up, first, last))
     row = schools.loc[target]
     taught = set(_grades_of(given_up, int(row["grade_from"]), int(row["grade_to"])))

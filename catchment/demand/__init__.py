@@ -15,6 +15,7 @@ from catchment.demand.table import (
     SOURCES,
     StudentsByVillage,
     largest_remainder,
+    rejected_students,
     students_by_village,
 )
 
@@ -30,6 +31,7 @@ __all__ = [
     "part_of",
     "progression_rates",
     "project",
+    "rejected_students",
     "students_by_village",
     "variants",
 ]

@@ -157,6 +157,7 @@ def students_by_village(region: Region, years: Sequence[int]) -> StudentsByVilla
     rows = _rows(region, grades, wanted[0], notes)
     span = tuple(range(min(wanted[0], int(rows["year"].min())), wanted[-1] + 1))
     counts, known, guessed = _cells(rows, villages, grades, span, notes)
+    _leave_out(known, region.rejected, villages, grades, span, wanted[0])
     estimated = _fill(counts, known, guessed, grades, span, notes)
     population = pd.to_numeric(region.villages.get("population"), errors="coerce")
     people = (
@@ -272,6 +273,72 @@ def _cells(
     present = _any(known, 1)
     known |= present[:, None, :] & tabled[None, :, :]
     return counts, known, guessed
+
+
+def rejected_students(
+    region: Region, years: Sequence[int], grades: Sequence[int]
+) -> tuple[int, ...]:
+    """Students set aside while reading, by year.
+
+    A year that the table of children does not hold has as many as the nearest earlier year that it
+    does hold (the first, where there is none), so that nobody is lost between the years. Rows
+    without a year count for the first year asked for.
+
+    Parameters
+    ----------
+    region : Region
+        The county; ``rejected`` and ``children`` are read.
+    years : sequence of int
+        School years.
+    grades : sequence of int
+        Grades asked for; rows without a grade count too.
+
+    Returns
+    -------
+    tuple of int
+        One number a year.
+    """
+    rejected = region.rejected
+    if not len(rejected):
+        return (0,) * len(years)
+    count = pd.to_numeric(rejected["students"], errors="coerce").fillna(0)
+    year = pd.to_numeric(rejected["year"], errors="coerce").fillna(years[0]).astype(int)
+    grade = pd.to_numeric(rejected["grade"], errors="coerce")
+    inside = (grade.isin(list(grades)) | grade.isna()) & (count > 0)
+    by_year = count[inside].groupby(year[inside]).sum()
+    told = sorted({int(y) for y in by_year.index} | {int(y) for y in region.children["year"]})
+    out = []
+    for wanted in years:
+        earlier = [y for y in told if y <= wanted]
+        source = earlier[-1] if earlier else told[0]
+        out.append(int(by_year.get(source, 0)))
+    return tuple(out)
+
+
+def _leave_out(
+    known: Bool,
+    rejected: pd.DataFrame,
+    villages: tuple[str, ...],
+    grades: tuple[int, ...],
+    span: tuple[int, ...],
+    base: int,
+) -> None:
+    """Cells whose rows were set aside stay empty, lest they be estimated again; in place."""
+    if not len(rejected):
+        return
+    position = {v: k for k, v in enumerate(villages)}
+    rows = rejected[rejected["layer"] == "children"]
+    year = pd.to_numeric(rows["year"], errors="coerce").fillna(base)
+    grade = pd.to_numeric(rows["grade"], errors="coerce")
+    for village, y, g in zip(rows["village_id"], year, grade, strict=True):
+        v = position.get(str(village))
+        if v is None or int(y) not in span:
+            continue
+        t = span.index(int(y))
+        if g != g:
+            known[v, :, t] = True
+        elif int(g) in grades:
+            known[v, grades.index(int(g)), t] = True
 
 
 def _fill(

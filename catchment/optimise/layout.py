@@ -20,12 +20,13 @@ Cost = npt.NDArray[np.float64]
 def today_plan(problem: Problem) -> Plan:
     """Today's arrangement carried through all years: the same schools, the same catchments.
 
-    Groups without a designated school go to the nearest school that is open today.
+    Groups without a designated school go to the nearest school that is open today; where a band
+    has none designated, catchments are made connected.
 
     Parameters
     ----------
     problem : Problem
-        The question.
+        The question of today: its rooms and roads are today's in every year.
 
     Returns
     -------
@@ -35,18 +36,18 @@ def today_plan(problem: Problem) -> Plan:
     started = time.perf_counter()
     years = len(problem.years)
     opened = np.repeat(problem.today_open[:, :, None], years, axis=2)
-    base = problem.replace(
-        rooms=np.repeat(problem.rooms[:, :1], years, axis=1),
-        network=np.zeros(years, dtype=np.int32),
-    )
     site_of = np.full((len(problem.group_band), years), -1, dtype=np.int32)
     for band in range(len(problem.bands)):
         members = _members(problem, band)
-        cost = _cost(base, members, band, 0, opened[:, band, 0])
-        kept = _usable(problem.today[members], opened[:, band, 0])
-        site = np.where(kept >= 0, kept, assignment.nearest(cost))
+        usable = opened[:, band, 0]
+        cost = _preferring_walks(problem, members, 0, _cost(problem, members, band, 0, usable))
+        kept = _usable(problem.today[members], usable)
+        site = np.where(kept >= 0, kept, assignment.nearest(cost)).astype(np.int32)
+        if not (kept >= 0).any():
+            # A county that names no school at all: whole catchments are the fairer assumption.
+            site, _ = _connect(problem, site, members, cost, kept, band, 0)
         site_of[members] = site[:, None]
-    return _finish(base, opened, site_of, "today", started, 0, "feasible", np.nan, ())
+    return _finish(problem, opened, site_of, "today", started, 0, "feasible", np.nan, ())
 
 
 def scenario_plan(
@@ -102,11 +103,13 @@ def scenario_plan(
                 progress(f"{problem.years[t]} · {problem.bands[band]}")
             members = _members(problem, band)
             usable = problem.must_open[:, band, t]
-            cost = _cost(problem, members, band, t, usable)
             fixed = _usable(problem.fixed_site[members, t], usable)
+            cost = _cost(problem, members, band, t, usable)
+            cost = _preferring_walks(problem, members, t, cost)
+            before = site_of[members, t - 1] if t else problem.today[members]
             if stay_minutes:
-                before = site_of[members, t - 1] if t else problem.today[members]
                 cost = _sticky(cost, before, stay_minutes)
+            cost = _forward_only(cost, problem.today[members], site_of[members, :t], before)
             way = method if t >= start else "today"
             if way == "capacity":
                 site, low, more = _capacity(problem, members, band, t, cost, fixed, share, seed)
@@ -115,13 +118,14 @@ def scenario_plan(
                 if way == "today":
                     kept = _usable(problem.today[members], usable)
                     wanted = np.where(kept >= 0, kept, wanted)
-                site = np.where(fixed >= 0, fixed, wanted).astype(np.int32)
-                low, more = _least(problem, members, band, t), ()
+                site, more = np.where(fixed >= 0, fixed, wanted).astype(np.int32), ()
                 if connected and way == "nearest":
                     site, more = _connect(problem, site, members, cost, fixed, band, t)
+                low = _least(problem, members, band, t, site)
             site_of[members, t] = site
             bound += low
             notes.extend(more)
+            notes.extend(_unused(problem, site, members, band, t))
     return _finish(
         problem,
         problem.must_open,
@@ -224,12 +228,48 @@ def _cost(problem: Problem, members: Int32, band: int, t: int, usable: Bool) -> 
     return cost
 
 
-def _least(problem: Problem, members: Int32, band: int, t: int) -> float:
-    """Student-minutes if everyone went to the nearest open school: no assignment has fewer."""
-    least = _cost(problem, members, band, t, problem.must_open[:, band, t]).min(axis=1)
+RIDE_MINUTES = 30.0
+"""How many minutes longer a ride counts when schools are compared: walking before the bus."""
+
+RETURN_MINUTES = 60.0
+"""How many minutes longer a school counts that the village has left in an earlier year."""
+
+
+def _least(problem: Problem, members: Int32, band: int, t: int, site: Int32) -> float:
+    """Student-minutes if all who are served went to the nearest open school: none has fewer."""
+    minutes = _cost(problem, members, band, t, problem.must_open[:, band, t])
     demand = problem.demand()[members, t]
-    reached = np.isfinite(least)
-    return float((demand[reached] * least[reached]).sum())
+    rows = np.flatnonzero((site >= 0) & np.isfinite(minutes[np.arange(len(site)), site]))
+    return float((demand[rows] * minutes[rows].min(axis=1)).sum())
+
+
+def _preferring_walks(problem: Problem, members: Int32, t: int, cost: Cost) -> Cost:
+    """Make rides dearer than walks, so that a bus never beats a school within walking distance."""
+    walks = problem.mode[problem.network[t], members] == problem.modes.index("walk")
+    dearer: Cost = cost + np.where(walks, 0.0, RIDE_MINUTES)
+    return dearer
+
+
+def _forward_only(cost: Cost, today: Int32, past: Int32, before: Int32) -> Cost:
+    """Make schools dear that a village has left and that are still open: no going back and forth."""
+    left = np.zeros(cost.shape, dtype=bool)
+    for earlier in (today, *past.T):
+        rows = np.flatnonzero((earlier >= 0) & (earlier != before))
+        left[rows, earlier[rows]] = True
+    dearer: Cost = cost + np.where(left, RETURN_MINUTES, 0.0)
+    return dearer
+
+
+def _unused(problem: Problem, site: Int32, members: Int32, band: int, t: int) -> tuple[Note, ...]:
+    """Tell of a school that is new or reopened and that nobody goes to."""
+    usable = problem.must_open[:, band, t] & ~problem.today_open[:, band]
+    demand = problem.demand()[members, t]
+    load = np.bincount(np.maximum(site, 0), np.where(site >= 0, demand, 0), len(usable))
+    empty = [problem.site_ids[j] for j in np.flatnonzero(usable & (load == 0))]
+    if not empty:
+        return ()
+    what = "新开办而无人就读的学校 / new schools that no village goes to"
+    return (Note(band, what, f"{problem.years[t]}: {'、'.join(empty)}"),)
 
 
 def _sticky(cost: Cost, today: Int32, stay_minutes: float) -> Cost:
@@ -242,15 +282,23 @@ def _sticky(cost: Cost, today: Int32, stay_minutes: float) -> Cost:
     return dearer
 
 
-def _homes(problem: Problem, usable: Bool, minutes: Cost, position: Int32) -> Int32:
+def _homes(problem: Problem, usable: Bool, minutes: Cost, position: Int32, fixed: Int32) -> Int32:
     """Row of each open site's own village, -1 for the second site of a village or one cut off.
 
-    ``position`` turns a village into a row of ``minutes``, -1 where it has none.
+    ``position`` turns a village into a row of ``minutes``, -1 where it has none. Where the own
+    village must go elsewhere (``fixed``, by village), the nearest village that need not stands in
+    for it, so that the catchment does not begin behind another one.
     """
+    free = np.array([j < 0 for j in fixed])
     home = np.full(len(problem.home), -1, dtype=np.int32)
     best: dict[int, int] = {}
     for j in np.flatnonzero(usable):
-        row = int(position[problem.home[j]])
+        own = int(problem.home[j])
+        row = int(position[own])
+        if fixed[own] >= 0 and fixed[own] != j:
+            rows = position[free & (position >= 0)]
+            near = rows[np.isfinite(minutes[rows, j])]
+            row = int(near[minutes[near, j].argmin()]) if len(near) else -1
         if row < 0 or not np.isfinite(minutes[row, j]):
             continue
         if row not in best or minutes[row, j] < minutes[row, best[row]]:
@@ -271,7 +319,7 @@ def _connect(
 ) -> tuple[Int32, tuple[Note, ...]]:
     usable = problem.must_open[:, band, t]
     everyone = np.arange(len(members), dtype=np.int32)
-    home = _homes(problem, usable, cost, everyone)
+    home = _homes(problem, usable, cost, everyone, fixed)
     whole = contiguity.connect(site, cost, problem.neighbours, home, usable)
     whole = np.where(fixed >= 0, fixed, whole).astype(np.int32)
     moved = np.flatnonzero(whole != site)
@@ -344,7 +392,9 @@ def _capacity(
     pinned = np.flatnonzero(fixed >= 0)
     wanted[pinned] = np.inf
     wanted[pinned, fixed[pinned]] = cost[pinned, fixed[pinned]]
-    served = np.flatnonzero(np.isfinite(wanted).any(axis=1))
+    served = np.flatnonzero(np.isfinite(wanted).any(axis=1)).astype(np.int32)
+    if not len(served):
+        return np.full(len(members), -1, dtype=np.int32), 0.0, ()
     wanted, demand, minutes = wanted[served], demand[served], minutes[served]
     places = band_places(problem, band, t).astype(np.int64)
     short, seated = _overflow(demand, places, wanted)
@@ -353,7 +403,7 @@ def _capacity(
         notes.append(_excess(problem, band, t, "学位缺口，超出标准容量接收 / places short", short))
     position = np.full(len(members), -1, dtype=np.int32)
     position[served] = np.arange(len(served), dtype=np.int32)
-    home = _homes(problem, usable, minutes, position)
+    home = _homes(problem, usable, minutes, position, fixed)
     capacity = places + short
     own = np.where(home >= 0, demand[np.maximum(home, 0)], 0)
     neighbours = problem.neighbours[served][:, served]
@@ -430,7 +480,12 @@ def _finish(
         minutes = problem.minutes[net, rows, site].astype(np.float64)
         site_of[(site_of[:, t] >= 0) & ~np.isfinite(minutes), t] = -1
         served = site_of[:, t] >= 0
-        mode_of[:, t] = np.where(served, problem.mode[net, rows, site], -1)
+        mode = problem.mode[net, rows, site]
+        if problem.daily_mode is not None:
+            # Boarding needs a bed in the year itself; without one the child travels every day.
+            bed = problem.beds[site, t] > 0
+            mode = np.where(bed, mode, problem.daily_mode[net, rows, site])
+        mode_of[:, t] = np.where(served, mode, -1)
         objective += float((demand[served, t] * minutes[served]).sum())
     at_site = students_at_sites(problem, site_of)
     taught = np.asarray(opened.any(axis=2))

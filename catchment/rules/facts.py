@@ -201,6 +201,7 @@ def case_of(
     rules: Sequence[Rule],
     limits: ClassLimits,
     indicators: pd.DataFrame,
+    base: Problem | None = None,
 ) -> Case:
     """Put together what a check reads.
 
@@ -218,6 +219,8 @@ def case_of(
         Limits of class and school size.
     indicators : DataFrame
         Table of indicators.
+    base : Problem, optional
+        The question of today's arrangement; ``problem`` when left out.
 
     Returns
     -------
@@ -231,7 +234,7 @@ def case_of(
         facts=facts,
         rules=tuple(rules),
         limits=limits,
-        rolls=(roll(problem, plan), roll(problem, today)),
+        rolls=(roll(problem, plan), roll(problem if base is None else base, today)),
         indicators=indicators,
     )
 

@@ -34,6 +34,7 @@ def check(
     evidence: pd.DataFrame | None = None,
     public_transport: bool | None = None,
     resources: pd.DataFrame | None = None,
+    base: Problem | None = None,
 ) -> pd.DataFrame:
     """Check a plan against every clause.
 
@@ -55,6 +56,8 @@ def check(
         Whether public transport serves long trips; unknown when left out.
     resources : DataFrame, optional
         Resources of the schools, see :mod:`catchment.indicators.balance`.
+    base : Problem, optional
+        The question of today's arrangement; ``problem`` when left out.
 
     Returns
     -------
@@ -70,7 +73,7 @@ def check(
         regions = [region_facts] if isinstance(region_facts, Region) else list(region_facts)
         facts = facts_of(regions, problem, evidence, public_transport, resources)
     table = pd.DataFrame() if indicators is None else indicators
-    case = case_of(problem, plan, today, facts, rules, class_limits(rules), table)
+    case = case_of(problem, plan, today, facts, rules, class_limits(rules), table, base)
     out = Findings()
     balance = [r for r in case.rules if r.code.startswith("R-YZ-") and r.evaluate == "computed"]
     for rule in case.rules:

@@ -51,6 +51,11 @@ class Run:
         One row a village-band whose school changes: before, after, minutes, reason.
     provenance : dict
         Digest of every input, versions, seed.
+    base : Problem or None
+        The question of today's arrangement: the same sites and students, today's rooms, beds and
+        roads in every year.
+    notes : tuple of str
+        What reading, counting and routing had to assume, for people.
     """
 
     name: str
@@ -68,6 +73,23 @@ class Run:
     conservation: pd.DataFrame
     explanations: pd.DataFrame
     provenance: dict[str, Any] = field(default_factory=dict)
+    base: Problem | None = None
+    notes: tuple[str, ...] = ()
+
+    def problem_of(self, which: str) -> Problem:
+        """Return the question that a plan answers.
+
+        Parameters
+        ----------
+        which : {"today", "plan"}
+            Today's arrangement or the proposal.
+
+        Returns
+        -------
+        Problem
+            Today's rooms and roads for ``today``, those of the scenario for ``plan``.
+        """
+        return self.base if which == "today" and self.base is not None else self.problem
 
 
 def names_of_sites(region: Region) -> dict[str, str]:

@@ -31,6 +31,7 @@ from catchment.region.model import Region
 from catchment.region.read import read_region
 from catchment.rules import books, rule
 from catchment.run.account import conserve
+from catchment.run.designate import settle_designations
 from catchment.run.draw import catchments_of
 from catchment.run.explain import explain
 from catchment.run.model import Run
@@ -139,9 +140,13 @@ def run_scenario(
         _tell(progress, note)
     _tell(progress, "邻接关系 / neighbours")
     cells = village_cells(region)
-    regions = [apply(scenario, region, year) for year in years]
-    problem = assemble(regions, years, times, which, students, neighbours(cells), bands)
-    today = today_plan(problem)
+    touching = neighbours(cells)
+    still = [region] * len(years)
+    base = assemble(still, years, times[:1], [0] * len(years), students, touching, bands)
+    today = today_plan(base)
+    county, assumed = settle_designations(region, base, today)
+    regions = [apply(scenario, county, year) for year in years]
+    problem = assemble(regions, years, times, which, students, touching, bands, county=county)
     if scenario.class_size is not None:
         problem = problem.replace(
             class_size=smaller_classes(problem.class_size, scenario.class_size)
@@ -161,21 +166,21 @@ def run_scenario(
     else:
         plan = _recorded(problem, recorded)
     _tell(progress, "核查 / checks")
-    conservation = conserve(problem, plan, region)
+    conservation = conserve(problem, plan, region, students)
     book = books.read_books(scenario.rules.books, county_folder=region.folder)
     limits = books.class_limits(book)
     measures = pd.concat(
         [
             indicators.compute(
-                problem,
+                question,
                 answer,
-                which=which,
+                which=label,
                 townships=region.villages["township"].astype(str).tolist(),
                 bands=bands,
                 limits=limits,
                 actual=region.classes,
             )
-            for which, answer in (("today", today), ("plan", plan))
+            for label, question, answer in (("today", base, today), ("plan", problem, plan))
         ],
         ignore_index=True,
     )
@@ -196,10 +201,13 @@ def run_scenario(
             regions,
             book,
             measures,
+            base=base,
             evidence=None if region.folder is None else books.read_evidence(region.folder),
             resources=None if region.folder is None else books.read_resources(region.folder),
         ),
         ledger=indicators.class_ledger(problem, plan, region, limits),
+        base=base,
+        notes=(*students.notes, *times[0].notes, *assumed),
         catchments=catchments_of(problem, today, plan, cells),
         conservation=conservation,
         explanations=explain(problem, today, plan, region, scenario),
