@@ -91,11 +91,11 @@ def component_report(region: Region, network: RoadNetwork, times: TravelTimes) -
     }
     none = pd.Series(dtype=object)
 
-    def ids(kind: str) -> pd.Series:
+    def _ids(kind: str) -> pd.Series:
         found = of.get(kind, none)
         return pd.Series([tuple(found.get(c, ())) for c in table["component"]], dtype=object)
 
-    villages, schools, sites = ids("village"), ids("school"), ids("site")
+    villages, schools, sites = _ids("village"), _ids("school"), _ids("site")
     return table.assign(
         villages=[len(k) for k in villages],
         schools=[len(k) for k in schools],

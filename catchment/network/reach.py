@@ -209,10 +209,12 @@ def paths(
 
     Parameters
     ----------
-    region, network, site, mode, direction
+    region, network, site, mode
         As of ``path``.
     villages : sequence of str, optional
         Ids of villages; all when left out.
+    direction : {"there", "back"}, default "there"
+        From home to school, or back.
 
     Returns
     -------
