@@ -53,10 +53,10 @@ def commit(paths: tuple[str, ...]) -> str:
     return name + ("+" if changes.strip() else "")
 
 
-def write(theme: str, text: str, paths: tuple[str, ...]) -> None:
+def write(theme: str, text: str, measured_at: str) -> None:
     """Put a theme's tables into the document, replacing its former ones."""
     begin, end = f"<!-- benchmark {theme} -->", f"<!-- end {theme} -->"
-    head = f"Measured at commit `{commit(paths)}`, {os.cpu_count()} processors, "
+    head = f"Measured at commit `{measured_at}`, {os.cpu_count()} processors, "
     head += f"{platform.system()} {platform.machine()}, Python {platform.python_version()}."
     section = f"{begin}\n{head}\n\n{text.strip()}\n{end}"
     before = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else "# Benchmarks\n"
@@ -80,10 +80,11 @@ def main() -> None:
         if hasattr(module, "add_arguments"):
             module.add_arguments(verb)
     options = parser.parse_args()
+    measured_at = commit(getattr(found[options.theme], "MEASURED", ("catchment",)))
     text = found[options.theme].run(options)
     sys.stdout.write(text + "\n")
     if options.write:
-        write(options.theme, text, getattr(found[options.theme], "MEASURED", ("catchment",)))
+        write(options.theme, text, measured_at)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,20 @@ _DENSE_EARLY = 28
 
 @native
 def breadth_first(start: _Ints, node: _Ints) -> _Ints:
-    """Renumber nodes so that neighbours are near each other in memory."""
+    """Renumber nodes so that neighbours are near each other in memory.
+
+    Parameters
+    ----------
+    start : (n + 1,) ndarray of int32
+        Where the arcs of each node begin.
+    node : (a,) ndarray of int32
+        Other end of each arc.
+
+    Returns
+    -------
+    (n,) ndarray of int32
+        New number of each node.
+    """
     n = start.size - 1
     number = np.full(n, -1, np.int32)
     queue = np.empty(n, np.int32)
@@ -62,7 +75,23 @@ def breadth_first(start: _Ints, node: _Ints) -> _Ints:
 
 @native
 def both_ways(start: _Ints, head: _Ints, cost: _Floats) -> tuple[_Ints, _Ints, _Floats]:
-    """Neighbours of each node once, with the cheapest cost to and from it; loops dropped."""
+    """Neighbours of each node once, with the cheapest cost to and from it; loops dropped.
+
+    Parameters
+    ----------
+    start : (n + 1,) ndarray of int32
+        Where the arcs of each node begin.
+    head : (a,) ndarray of int32
+        Head of each arc.
+    cost : (a,) ndarray of float64
+        Cost of each arc.
+
+    Returns
+    -------
+    tuple of ndarray
+        Where the neighbours of each node begin, the neighbours in rising order, and costs to and
+        from them (inf where there is no such arc).
+    """
     n = start.size - 1
     # Sorting by neighbour first and by node second leaves each list sorted.
     count = np.zeros(n + 1, np.int32)
@@ -123,7 +152,24 @@ def both_ways(start: _Ints, head: _Ints, cost: _Floats) -> tuple[_Ints, _Ints, _
 def renumber(
     start: _Ints, node: _Ints, pair: _Floats, number: _Ints
 ) -> tuple[_Ints, _Ints, _Floats]:
-    """Apply new node numbers to adjacency lists."""
+    """Apply new node numbers to adjacency lists.
+
+    Parameters
+    ----------
+    start : (n + 1,) ndarray of int32
+        Where the arcs of each node begin.
+    node : (a,) ndarray of int32
+        Other end of each arc.
+    pair : (a, 2) ndarray of float64
+        Costs to and from the neighbour; inf where there is no such arc.
+    number : (n,) ndarray of int32
+        New number of each node.
+
+    Returns
+    -------
+    tuple of ndarray
+        The same lists by new numbers.
+    """
     n = start.size - 1
     new_start = np.zeros(n + 1, np.int32)
     for v in range(n):
@@ -355,8 +401,22 @@ def contract(
 ) -> tuple[bool, _Ints, _Longs, _Ints, _Floats]:
     """Remove nodes in rounds, least important first, keeping all distances by shortcuts.
 
-    Returns whether it ended within the budget, rank of each node, and by rank the arcs to nodes
-    of higher rank: where they begin, the other end, costs to and from it.
+    Parameters
+    ----------
+    start : (n + 1,) ndarray of int32
+        Where the arcs of each node begin.
+    arc_node : (a,) ndarray of int32
+        Neighbours.
+    arc_pair : (a, 2) ndarray of float64
+        Costs to and from the neighbour; inf where there is no such arc.
+    budget : int
+        Arcs that may be looked at before the graph counts as one that does not contract.
+
+    Returns
+    -------
+    tuple of (bool, ndarray, ndarray, ndarray, ndarray)
+        Whether it ended within the budget, rank of each node, and by rank the arcs to nodes of
+        higher rank: where they begin, the other end, costs to and from it.
     """
     n = start.size - 1
     lists, filled = _pool(start, arc_node, arc_pair)

@@ -15,7 +15,26 @@ _Bools = npt.NDArray[np.bool_]
 
 @native
 def push(key: _Floats, item: _Ints, size: int, k: float, x: int) -> int:
-    """Insert into a binary heap and return its new size."""
+    """Insert into a binary heap and return its new size.
+
+    Parameters
+    ----------
+    key : ndarray of float64
+        Keys of the heap.
+    item : ndarray of int32
+        What they belong to.
+    size : int
+        Entries so far.
+    k : float
+        New key.
+    x : int
+        What it belongs to.
+
+    Returns
+    -------
+    int
+        Entries now.
+    """
     at = size
     while at > 0:
         above = (at - 1) >> 1
@@ -31,7 +50,22 @@ def push(key: _Floats, item: _Ints, size: int, k: float, x: int) -> int:
 
 @native
 def pop(key: _Floats, item: _Ints, size: int) -> int:
-    """Remove the first entry of a binary heap and return its new size."""
+    """Remove the first entry of a binary heap and return its new size.
+
+    Parameters
+    ----------
+    key : ndarray of float64
+        Keys of the heap.
+    item : ndarray of int32
+        What they belong to.
+    size : int
+        Entries so far, at least 1.
+
+    Returns
+    -------
+    int
+        Entries now.
+    """
     size -= 1
     k = key[size]
     x = item[size]
@@ -188,10 +222,35 @@ def dijkstra_rows(
     out: _Singles,
     out_row: npt.NDArray[np.int64],
 ) -> int:
-    """Write costs to ``out``; ``buckets`` is a power of two, or 0 for a heap.
+    """Write costs of rows, found by Dijkstra's algorithm.
 
-    Returns how many nodes were reached, or -1 where a source reached more than ``most`` and
-    the work was given up.
+    Parameters
+    ----------
+    sources, targets : ndarray of int32
+        Nodes.
+    start : (n + 1,) ndarray of int32
+        Where the arcs of each node begin.
+    head : (a,) ndarray of int32
+        Head of each arc.
+    cost : (a,) ndarray of float64
+        Cost of each arc.
+    cutoff : float
+        Costs above it are written as inf.
+    per_bucket : float
+        Buckets in a unit of cost.
+    buckets : int
+        A power of two that covers the dearest arc; 0 for a heap.
+    most : int
+        Give up when a source reaches more nodes.
+    out : (rows, targets) ndarray of float32
+        Written.
+    out_row : ndarray of int64
+        Row of each source.
+
+    Returns
+    -------
+    int
+        How many nodes were reached, or -1 where the work was given up.
     """
     n = start.size - 1
     dist = np.full(n, np.inf, np.float64)
@@ -229,7 +288,24 @@ def dijkstra_rows(
 
 @native
 def search_one(source: int, start: _Ints, head: _Ints, cost: _Floats) -> _Floats:
-    """Costs in float64 from one source to every node."""
+    """Costs in float64 from one source to every node.
+
+    Parameters
+    ----------
+    source : int
+        Node.
+    start : (n + 1,) ndarray of int32
+        Where the arcs of each node begin.
+    head : (a,) ndarray of int32
+        Head of each arc.
+    cost : (a,) ndarray of float64
+        Cost of each arc.
+
+    Returns
+    -------
+    (n,) ndarray of float64
+        Costs; inf where unreachable.
+    """
     n = start.size - 1
     dist = np.full(n, np.inf, np.float64)
     _by_heap(
@@ -258,11 +334,35 @@ def along_shortest(
     item: _Ints,
     touched: _Ints,
 ) -> float:
-    """Cost of the best trip, summed arc by arc from the source as Dijkstra's algorithm would.
+    """Sum the best trip arc by arc from the source, as Dijkstra's algorithm would.
 
-    ``near`` holds costs from the source that are right but for rounding; only nodes on trips
-    within ``slack`` of the best are looked at. ``before`` receives the node before each one on
-    the way. ``dist`` (inf) and ``chosen`` (False) are left as they were found.
+    Parameters
+    ----------
+    source, target : int
+        Nodes.
+    near : (n,) ndarray of float64
+        Costs from the source, right but for rounding.
+    slack : float
+        Only trips this much longer than the best are looked at.
+    start, head, cost : ndarray
+        The graph.
+    back_start, back_head, back_cost : ndarray
+        Its transpose.
+    dist : (n,) ndarray of float64
+        Room; inf before and after.
+    before : (n,) ndarray of int32
+        Written: the node before each one on the way.
+    chosen : (n,) ndarray of bool
+        Room; False before and after.
+    key, item : (a + 2,) ndarray
+        Room.
+    touched : (n,) ndarray of int32
+        Room.
+
+    Returns
+    -------
+    float
+        The cost.
     """
     count = 1
     touched[0] = target

@@ -163,11 +163,11 @@ def search_rows(
     used = min(workers, rows.size)
     reached = np.zeros(used, np.int64)
 
-    def run(worker: int) -> None:
+    def _search(worker: int) -> None:
         mine = np.arange(worker, rows.size, used)
         reached[worker] = dijkstra_rows(
             rows[mine], columns, *arcs, cutoff, per_bucket, buckets, bound, matrix, mine
         )
 
-    in_parallel(run, used, workers)
+    in_parallel(_search, used, workers)
     return -1 if (reached < 0).any() else int(reached.sum())

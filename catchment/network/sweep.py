@@ -105,7 +105,25 @@ def _relax_row(
 def select_rows(
     places: _Ints, start: _Ints, node: _Ints, cost: _Floats
 ) -> tuple[_Ints, _Ints, _Ints, _Floats]:
-    """Keep what can matter for the targets: row of each position (-1: none) and the arcs kept."""
+    """Keep what can matter for the targets: row of each position (-1: none) and the arcs kept.
+
+    Parameters
+    ----------
+    places : ndarray of int32
+        Positions of the targets.
+    start : (n + 1,) ndarray of int32
+        Where the arcs of each position begin.
+    node : (a,) ndarray of int32
+        Other end of each arc.
+    cost : (a,) ndarray of float64
+        Cost of each arc.
+
+    Returns
+    -------
+    tuple of ndarray
+        Row of each position (-1: none), then the arcs kept: where those of each row begin, the row
+        they come from, and costs.
+    """
     n = start.size - 1
     row_of = np.full(n, -1, np.int32)
     for i in range(places.size):
@@ -211,7 +229,35 @@ def sweep_block(
     queue: _Ints,
     settled: _Ints,
 ) -> None:
-    """Fill ``rows`` (row, lane) with costs from up to ``len(lanes)`` sources."""
+    """Fill ``rows`` (row, lane) with costs from up to ``len(lanes)`` sources.
+
+    Parameters
+    ----------
+    sources : ndarray of int32
+        Positions, at most ``len(lanes)``.
+    lanes : tuple of int
+        As long as a row; its values do not matter.
+    up_start, up_node, up_cost : ndarray
+        Upward arcs by position.
+    row_of : (n,) ndarray of int32
+        Row of each position; -1 for none.
+    start, node, cost : ndarray
+        Downward arcs by row.
+    single_cost : ndarray of float32
+        The same costs.
+    double : int
+        Rows below it are summed in float64.
+    rows : (rows * lanes,) ndarray of float32
+        Written: costs by row and lane.
+    double_rows : (double * lanes,) ndarray of float64
+        Room.
+    reached : (rows,) ndarray of uint8
+        Room; 0 before and after.
+    dist : (n,) ndarray of float64
+        Room; inf before and after.
+    queue, settled : (n,) ndarray of int32
+        Room.
+    """
     width = len(lanes)
     count = start.size - 1
     for lane in range(sources.size):
@@ -364,11 +410,29 @@ def write_block(
     low: np.float32,
     high: np.float32,
 ) -> bool:
-    """Turn (row, lane) into (source, target); return whether a cost is too near the cutoff.
+    """Turn (row, lane) into (source, target); tell whether a cost is too near the cutoff.
 
-    Costs up to ``low`` are within the cutoff and costs above ``high`` beyond it for certain.
-    ``offset`` holds where the row of each target begins in ``rows`` and 32 zeros more;
-    ``out_offset`` where each source begins in ``out``.
+    Parameters
+    ----------
+    rows : ndarray of float32
+        Costs by row and lane.
+    lanes : tuple of int
+        As long as a row.
+    offset : (targets + 32,) ndarray of int64
+        Where the row of each target begins in ``rows``; zeros at the end.
+    targets : int
+        How many.
+    out : ndarray of float32
+        Written: the matrix, flat.
+    out_offset : ndarray of int64
+        Where the row of each source begins in ``out``.
+    low, high : float32
+        Costs up to ``low`` are within the cutoff and costs above ``high`` beyond it for certain.
+
+    Returns
+    -------
+    bool
+        Whether a cost lies between.
     """
     sources = out_offset.size
     full_targets = targets - targets % _TILE
@@ -404,7 +468,22 @@ def sweep_one(
     node: _Ints,
     cost: _Floats,
 ) -> _Floats:
-    """Costs in float64 from one source to every position."""
+    """Costs in float64 from one source to every position.
+
+    Parameters
+    ----------
+    source : int
+        Position.
+    up_start, up_node, up_cost : ndarray
+        Upward arcs by position.
+    start, node, cost : ndarray
+        Downward arcs by position.
+
+    Returns
+    -------
+    (n,) ndarray of float64
+        Costs by position; inf where unreachable.
+    """
     n = start.size - 1
     dist = np.full(n, np.inf, np.float64)
     _climb(source, up_start, up_node, up_cost, dist, np.empty(n, np.int32), np.empty(n, np.int32))
@@ -424,7 +503,28 @@ def sweep_one(
 def pick_row(
     costs: _Floats, position: _Ints, targets: _Ints, cutoff: float, slack: float, out: _Singles
 ) -> int:
-    """Write costs by position to a row of targets; return how many are too near the cutoff."""
+    """Write costs by position to a row of targets; return how many are too near the cutoff.
+
+    Parameters
+    ----------
+    costs : (n,) ndarray of float64
+        Costs by position.
+    position : (n,) ndarray of int32
+        Position of each node.
+    targets : ndarray of int32
+        Nodes.
+    cutoff : float
+        Costs above it are written as inf.
+    slack : float
+        Costs no farther than this from the cutoff are too near.
+    out : ndarray of float32
+        Written: costs of the targets.
+
+    Returns
+    -------
+    int
+        How many are too near.
+    """
     infinite = np.float32(np.inf)
     unsure = 0
     for j in range(targets.size):

@@ -23,7 +23,17 @@ from catchment.network.shortest import PreparedNetwork, prepare
 
 MEASURED = tuple(
     f"catchment/network/{name}.py"
-    for name in ("shortest", "prepared", "rows", "sweep", "hierarchy", "dijkstra", "arcs", "native")
+    for name in (
+        "shortest",
+        "prepared",
+        "rows",
+        "sweep",
+        "hierarchy",
+        "contraction",
+        "dijkstra",
+        "arcs",
+        "native",
+    )
 )
 _OWN = "catchment"
 _PREFACE = """## The travel kernel
