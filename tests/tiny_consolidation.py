@@ -103,6 +103,7 @@ def tiny_question(seed: int) -> Question:
         min_size_from=int(rng.integers(1, 3)),
         max_size=int(rng.choice([2000, 40, 60])),
         closures_per_year=None if rng.random() < 0.5 else int(rng.integers(0, 2)),
+        closures_total=None if rng.random() < 0.7 else int(rng.integers(0, 2)),
         moved_per_year=None if rng.random() < 0.5 else int(rng.integers(0, 30)),
         boarding_minutes=40.0,
     )
@@ -209,6 +210,7 @@ def brute_force(question: Question, most: int = 200_000) -> float | None:
         year_cost, count, path_state, path_cost, exempt, lim.min_size,
         max(lim.min_size_from, 1),
         10**6 if lim.closures_per_year is None else lim.closures_per_year,
+        10**6 if lim.closures_total is None else lim.closures_total,
         10**6 if lim.moved_per_year is None else lim.moved_per_year,
     )  # fmt: skip
     return float(best + first)
@@ -341,7 +343,7 @@ def _decisions(question, i, s, w, lacking):
 def _try_all(
     start, value, load, ride, board, moved, used, size,
     room_cap, bed_cap, seat_cap, size_cap, extra, year_cost,
-    count, path_state, path_cost, exempt, min_size, min_from, closures, most_moved,
+    count, path_state, path_cost, exempt, min_size, min_from, closures, in_all, most_moved,
 ):  # fmt: skip
     n = len(start) - 1
     m, grades, years = load.shape[1], load.shape[2], load.shape[3]
@@ -397,7 +399,7 @@ def _try_all(
                         there = here[j, :, t].sum()
                         if course[t] > 0 and t >= min_from and not exempt[j] and there < min_size:
                             good = False
-                if good and gone.max() <= closures and cost < best:
+                if good and gone.max() <= closures and gone.sum() <= in_all and cost < best:
                     best = cost
                 k = 0
                 while k < m:

@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from catchment.optimise.phases.account import cost_of
+from catchment.optimise.phases.choice import (
+    Choice,
+    Figures,
+    Price,
+    actions,
+    figures,
+    frontier,
+    keep_everything,
+    price_of_closing,
+    price_of_keeping,
+    smaller_classes,
+)
 from catchment.optimise.phases.costs import CostRow, Costs, cost_table, read_costs
 from catchment.optimise.phases.question import (
     Answer,
@@ -19,15 +31,25 @@ __all__ = [
     "Answer",
     "Breakdown",
     "Building",
+    "Choice",
     "CostRow",
     "Costs",
+    "Figures",
     "Limits",
+    "Price",
     "Question",
     "Violation",
+    "actions",
     "check",
     "consolidate",
     "cost_of",
     "cost_table",
+    "figures",
+    "frontier",
+    "keep_everything",
+    "price_of_closing",
+    "price_of_keeping",
     "question_of",
     "read_costs",
+    "smaller_classes",
 ]

@@ -66,7 +66,9 @@ def two_nodes() -> Draft:
     question = Question(
         problem=problem,
         costs=read_costs(),
-        limits=Limits(min_size=5, max_size=18, closures_per_year=1, moved_per_year=6),
+        limits=Limits(
+            min_size=5, max_size=18, closures_per_year=1, closures_total=1, moved_per_year=6
+        ),
         may_close=np.array([True, False]),
         may_downgrade=np.array([True, False]),
         may_open=np.zeros(2, dtype=bool),

@@ -61,8 +61,8 @@ class Table(NamedTuple):
         Class size.
     yuan : (7, t) float64
         One class, site, further band, new site, added room, bed, seat.
-    limits : (4,) int64
-        Least size, its first year, closures and moved students a year.
+    limits : (5,) int64
+        Least size, its first year, closures and moved students a year, closures in all.
     from_first, from_group : (m + 1,), (k,) int32
         Groups whose site today it is.
     to_first, to_option : (m + 1,), (o,) int32
@@ -230,7 +230,14 @@ def tabulate(model: Model) -> Table:
             )
         ),
         limits=np.array(
-            [model.min_size, model.min_from, model.closures, model.moved], dtype=np.int64
+            (
+                model.min_size,
+                model.min_from,
+                model.closures,
+                model.moved,
+                model.closures_total,
+            ),
+            dtype=np.int64,
         ),
         from_first=np.searchsorted(model.today[order], np.arange(m + 1)).astype(np.int32),
         from_group=order.astype(np.int32),
@@ -441,11 +448,13 @@ def _judge(  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _over(limits, pace):  # type: ignore[no-untyped-def]
     """How far closures and moves are above their yearly limits."""
-    out = 0.0
+    out, closed = 0.0, 0
     for t in range(1, pace.shape[1]):
+        if t < pace.shape[1] - 1:
+            closed += pace[0, t]
         out += 3.0 * max(0, pace[0, t] - limits[2]) * (t < pace.shape[1] - 1)
         out += max(0, pace[1, t] - limits[3]) / 10.0
-    return out
+    return out + 3.0 * max(0, closed - limits[4])
 
 
 @njit(cache=True)

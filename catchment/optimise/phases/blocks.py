@@ -488,10 +488,8 @@ def sizes(draft: Draft) -> Iterator[Row]:
 
 
 def closures(draft: Draft) -> Iterator[Row]:
-    """At most so many sites close in a year."""
+    """At most so many sites close in a year, and over all years."""
     model = draft.model
-    if model.closures >= UNLIMITED:
-        return
     working = [j for j in draft.sites if model.was[j] >= LOWEST]
     others = _held_closures(draft)
     for t in range(1, draft.years):
@@ -503,7 +501,12 @@ def closures(draft: Draft) -> Iterator[Row]:
             already = float(len(working))
         if terms:
             upper = model.closures - already - float(others[t])
-            yield Row(f"closures[{t}]", terms, -np.inf, upper)
+            if model.closures < UNLIMITED:
+                yield Row(f"closures[{t}]", terms, -np.inf, upper)
+    if model.closures_total < UNLIMITED and working:
+        terms = [(draft.low[j, draft.years - 1], -1.0) for j in working]
+        upper = float(model.closures_total - len(working) - others.sum())
+        yield Row("closures[all]", terms, -np.inf, upper)
 
 
 def _held_closures(draft: Draft) -> npt.NDArray[np.int64]:

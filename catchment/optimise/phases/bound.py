@@ -159,6 +159,8 @@ def split(
     pace = np.full((2, years), np.inf)
     if model.closures < UNLIMITED:
         pace[0] = ahead * model.closures
+    if model.closures_total < UNLIMITED:
+        pace[0] = np.minimum(pace[0], float(model.closures_total))
     if model.moved < UNLIMITED:
         pace[1] = ahead * model.moved
     room = model.cap_rooms

@@ -66,6 +66,10 @@ class Model:
         Whether the site may teach its lowest band only.
     exempt : (m,) bool
         Whether the smallest size does not bind.
+    weight : (t,) float64
+        Weight of each year's costs.
+    min_size, min_from, closures, closures_total, moved : int
+        Limits, :data:`UNLIMITED` for none.
     fixed_cost : float
         Yuan of the first year, and of what no decision changes.
     impossible : tuple of int
@@ -110,6 +114,7 @@ class Model:
     min_size: int
     min_from: int
     closures: int
+    closures_total: int
     moved: int
     fixed_cost: float
     impossible: tuple[int, ...]
@@ -312,6 +317,7 @@ def compile_model(question: Question) -> Model:
         min_size=limit.min_size,
         min_from=max(limit.min_size_from, 1),
         closures=UNLIMITED if limit.closures_per_year is None else limit.closures_per_year,
+        closures_total=UNLIMITED if limit.closures_total is None else limit.closures_total,
         moved=UNLIMITED if limit.moved_per_year is None else limit.moved_per_year,
         fixed_cost=_first_year(question, today, was, stay, students),
         impossible=tuple(impossible),

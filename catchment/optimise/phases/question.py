@@ -32,6 +32,8 @@ class Limits:
         Most students of a site; one that is larger by itself may stay so but not grow.
     closures_per_year : int or None
         Most sites closed in one year.
+    closures_total : int or None
+        Most sites closed over all years.
     moved_per_year : int or None
         Most students who change school in one year.
     boarding_minutes : float
@@ -42,6 +44,7 @@ class Limits:
     min_size_from: int = 1
     max_size: int = 2000
     closures_per_year: int | None = None
+    closures_total: int | None = None
     moved_per_year: int | None = None
     boarding_minutes: float = 120.0
 

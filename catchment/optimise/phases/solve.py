@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from catchment.optimise.dice import dice
 from catchment.optimise.phases import anneal as walk
@@ -29,6 +30,12 @@ EXACT_SECONDS = 20.0
 """Seconds the solver may take for those."""
 SLICE = 60_000
 """Proposals between two looks at the clock."""
+SHARES = np.array([0.5, 0.08, 0.42])
+"""Shares of the time of search, exact neighbourhoods and bound."""
+GROUPS, MOVES = 24, 700
+"""Village-bands, and moves by year, of an exact neighbourhood at most."""
+NEIGHBOURHOOD_SECONDS = 4.0
+"""Seconds the solver may take for one of them."""
 ROUND = 400_000
 """Proposals of one round of the search when steps are counted."""
 BOUND_STEPS = 60
@@ -131,7 +138,9 @@ def _work(
     if columns <= TINY_COLUMNS and _exact(state, state.began + EXACT_SECONDS, seed):
         return search.now()
     search.measure()
-    search.round(ROUND if steps is not None else 4 * SLICE, 1.0, end)
+    # The first round takes about a tenth of the time, on a machine of ordinary speed.
+    first_round = min(max(round(time_limit / 10 * 2e5), 4 * SLICE), 40 * SLICE)
+    search.round(ROUND if steps is not None else first_round, 8.0, end)
     if TINY_COLUMNS < columns <= EXACT_COLUMNS:
         limit = state.began + 0.5 * time_limit if steps is None else np.inf
         if _exact(state, limit, seed):
@@ -140,22 +149,22 @@ def _work(
     parts = low.split(model, problem.group_band, problem.grade_band)
     prices = low.first_prices(model, parts, state.best or search.now())
     rng = np.random.default_rng(seed)
-    done, spent = 0, [time.perf_counter() - state.began, 0.0]
-    length = 6 * SLICE
+    done, length = 0, first_round
+    spent = [time.perf_counter() - state.began, 0.0, 0.0]
     while time.perf_counter() < end and (steps is None or done < steps):
-        turn = time.perf_counter()
-        if steps is not None or spent[0] <= spent[1]:
-            search.round(
-                ROUND if steps is not None else length,
-                float(rng.choice([0.5, 0.2, 0.1, 0.05])),
-                end,
-            )
-            length = min(int(length * 1.4), 40 * SLICE)
-            spent[0] += time.perf_counter() - turn
+        for kind in (2, 0, 1):
+            if steps is None and spent[kind] > min(np.array(spent) / SHARES) * SHARES[kind]:
+                continue
             turn = time.perf_counter()
-        if steps is not None or spent[1] < spent[0]:
-            _raise_bound(state, parts, prices, BOUND_STEPS if steps is not None else 20)
-            spent[1] += time.perf_counter() - turn
+            if kind == 0:
+                heat = float(rng.choice([0.5, 1.0, 2.0, 4.0, 8.0]))
+                search.round(ROUND if steps is not None else length, heat, end)
+                length = min(int(length * 1.2), 60 * SLICE)
+            elif kind == 1:
+                search.rebuild(rng, end if steps is None else np.inf)
+            else:
+                _raise_bound(state, parts, prices, BOUND_STEPS if steps is not None else 10)
+            spent[kind] += time.perf_counter() - turn
         done += 1
         if state.value - state.bound <= 1e-9 * abs(state.value):
             break
@@ -218,7 +227,7 @@ class _Search:
             run.plan[:] = run.best
             walk.restart(self.table, run)
         slices = max(round(steps / SLICE), 1)
-        hot, cold = self.hot * max(heat, 1e-3), self.hot * 1e-3
+        hot, cold = self.hot * heat, self.hot * 3e-3
         fall = (cold / hot) ** (1.0 / slices)
         for _ in range(slices):
             broken = walk.anneal(self.table, run, SLICE, hot, hot * fall, self.weight)
@@ -230,6 +239,62 @@ class _Search:
                 state.note(value, -np.inf, (run.best[0], run.best[1]))
             if time.perf_counter() >= end:
                 return
+
+    def rebuild(self, rng: np.random.Generator, end: float) -> None:
+        """Solve the surroundings of one school exactly, everything else held."""
+        state, run, c = self.state, self.run, self.table
+        if state.best is None or len(c.changeable) == 0:
+            return
+        free = self.surroundings(int(rng.choice(c.changeable)), rng)
+        limit = min(NEIGHBOURHOOD_SECONDS, end - time.perf_counter())
+        if limit <= 0 or not free.any():
+            return
+        exact = solve_exactly(
+            state.model, free=free, held=state.best, time_limit=limit, seed=self.seed,
+            start=state.best, gap=1e-5,
+        )  # fmt: skip
+        if exact.decision is None:
+            return
+        run.plan[:] = np.stack(exact.decision)
+        walk.restart(c, run)
+        # No steps: only the count, which keeps the plan if it is valid and better.
+        walk.anneal(c, run, 0, 1.0, 1.0, self.weight)
+        value = float(run.best_value[0]) + state.model.fixed_cost
+        if value < state.value - 1e-6:
+            state.note(value, -np.inf, (run.best[0], run.best[1]))
+
+    def surroundings(self, j: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+        """Village-bands at a school and at those that share most villages with it."""
+        c, best = self.table, self.state.best
+        free = np.zeros(len(c.groups), dtype=bool)
+        if best is None:
+            return free
+        choosers = np.zeros(len(free), dtype=bool)
+        choosers[c.choosers] = True
+        site = np.where(best[0] >= 0, c.options[np.maximum(best[0], 0), 0], c.groups[:, 0])
+        m = len(c.sites)
+        shared = np.zeros(m)
+        near = set(c.options[c.to_option[c.to_first[j] : c.to_first[j + 1]], 1].tolist())
+        near |= set(c.from_group[c.from_first[j] : c.from_first[j + 1]].tolist())
+        for i in near:
+            reach = set(c.options[c.groups[i, 3] : c.groups[i, 4], 0].tolist()) | {int(site[i])}
+            for k in reach:
+                if k >= 0:
+                    shared[k] += 1.0
+        shared = shared * rng.uniform(0.5, 1.0, m)
+        shared[j] = np.inf
+        moves = c.allowed.sum(axis=1)
+        room = MOVES
+        for k in np.argsort(-shared, kind="stable"):
+            if shared[k] <= 0:
+                break
+            mine = np.flatnonzero(choosers & ((site == k) | (c.groups[:, 0] == k)) & ~free)
+            need = sum(int(moves[c.groups[i, 3] : c.groups[i, 4]].sum()) for i in mine)
+            if need > room or free.sum() + len(mine) > GROUPS:
+                continue
+            free[mine] = True
+            room -= need
+        return free
 
 
 def _answer(

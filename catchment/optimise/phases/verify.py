@@ -292,6 +292,9 @@ def _pace(question: Question, answer: Answer) -> Iterator[Violation]:
     problem, limits = question.problem, question.limits
     runs = np.asarray(answer.plan.open.any(axis=1))
     here = [int(j) for j in _stay(question)[:, 0]]
+    gone = int((runs[:, 0] & ~runs[:, -1]).sum())
+    if limits.closures_total is not None and gone > limits.closures_total:
+        yield Violation("closures in all", "", 0, gone, limits.closures_total)
     for t in range(1, len(problem.years)):
         closed = int((runs[:, t - 1] & ~runs[:, t]).sum())
         if limits.closures_per_year is not None and closed > limits.closures_per_year:

@@ -1,0 +1,568 @@
+"""Choice instead of one answer: actions, special plans, the price of a school, the frontier."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from catchment.errors import InputError, NotFoundError
+from catchment.optimise.phases.account import cost_of, grade_sites, students_there
+from catchment.optimise.phases.compile import compile_model
+from catchment.optimise.phases.decode import answer_of, keep_decision
+from catchment.optimise.phases.question import SMALL, Answer, Question
+from catchment.optimise.phases.solve import consolidate
+from catchment.problem import Int32
+
+Int64 = npt.NDArray[np.int64]
+
+
+def actions(
+    question: Question, answer: Answer, *, candidates: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """Write a plan as the actions of a recipe, the first that must be done first.
+
+    A school that gives up bands names as receiver the site that takes most of its students; the
+    reason says how many go elsewhere. Rooms, beds and seats of a working school are added one year
+    before their first use; a new or reopened school opens with what it needs in that year.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+    answer : Answer
+        Its answer.
+    candidates : collection of str
+        Codes of building sites; other sites that open are closed schools that reopen.
+
+    Returns
+    -------
+    list of dict
+        Keys ``do``, ``year``, ``school`` (or ``site``), ``into``, ``rooms``, ``beds``,
+        ``dining_seats`` and ``reason`` as :class:`catchment.scenario.Scenario` takes them.
+    """
+    problem, plan = question.problem, answer.plan
+    out: list[dict[str, Any]] = []
+    bands = plan.open.sum(axis=1)
+    for j, code in enumerate(problem.site_ids):
+        for t in range(1, len(problem.years)):
+            before, now = int(bands[j, t - 1]), int(bands[j, t])
+            if now < before:
+                out.append(_giving_up(question, answer, j, t, now == 0))
+            elif now > before and before == 0:
+                out.append(_opening(question, answer, j, t, code in candidates))
+        out += _expansions(question, answer, j)
+    order = {"build": 0, "reopen": 0, "expand": 1, "downgrade": 2, "merge": 3}
+    return sorted(
+        out, key=lambda a: (a["year"], order[a["do"]], a.get("school", a.get("site", "")))
+    )
+
+
+def _giving_up(question: Question, answer: Answer, j: int, t: int, closes: bool) -> dict[str, Any]:
+    problem, plan = question.problem, answer.plan
+    lost = plan.open[j, :, t - 1] & ~plan.open[j, :, t]
+    mine = [
+        i
+        for i in range(len(problem.group_band))
+        if lost[int(problem.group_band[i])] and j in plan.site_of[i, :t]
+    ]
+    goes: dict[int, int] = {}
+    for i in mine:
+        where = int(plan.site_of[i, t])
+        if where >= 0 and where != j and plan.open[where, int(problem.group_band[i]), t]:
+            goes[where] = goes.get(where, 0) + int(problem.students[i, :, t].sum())
+    # The recipe sends all to one school, so it has to teach every band that is given up.
+    able = {k: n for k, n in goes.items() if (plan.open[k, lost, t]).all()}
+    action: dict[str, Any] = {
+        "do": "merge" if closes else "downgrade",
+        "school": problem.site_ids[j],
+        "year": problem.years[t],
+    }
+    if not able:
+        action["reason"] = f"{sum(goes.values())} 名学生分流 / students go to several schools"
+        return action
+    into = min(able, key=lambda k: (-able[k], problem.site_ids[k]))
+    others = sum(goes.values()) - goes[into]
+    action["into"] = problem.site_ids[into]
+    action["reason"] = f"{goes[into]} 名学生并入 / students move here" + (
+        f"，另 {others} 名到其他学校 / {others} elsewhere" if others else ""
+    )
+    return action
+
+
+def _opening(question: Question, answer: Answer, j: int, t: int, candidate: bool) -> dict[str, Any]:
+    problem, built = question.problem, answer.built
+    code, year = problem.site_ids[j], problem.years[t]
+    rooms = max(int(problem.rooms[j, t]) + int(built.rooms[j, t]), 1)
+    reason = "开学前建成 / finished before it opens"
+    if not candidate:
+        return {"do": "reopen", "school": code, "year": year, "rooms": rooms, "reason": reason}
+    return {
+        "do": "build",
+        "site": code,
+        "year": year,
+        "rooms": rooms,
+        "beds": int(built.beds[j, t]),
+        "dining_seats": int(built.seats[j, t]),
+        "reason": reason,
+    }
+
+
+def _expansions(question: Question, answer: Answer, j: int) -> list[dict[str, Any]]:
+    problem, built = question.problem, answer.built
+    out: list[dict[str, Any]] = []
+    runs = answer.plan.open[j].any(axis=0)
+    for t in range(1, len(problem.years)):
+        if not runs[t - 1]:
+            continue
+        more = {
+            "rooms": int(built.rooms[j, t] - built.rooms[j, t - 1]),
+            "beds": int(built.beds[j, t] - built.beds[j, t - 1]),
+            "dining_seats": int(built.seats[j, t] - built.seats[j, t - 1]),
+        }
+        added = {name: count for name, count in more.items() if count > 0}
+        if added:
+            head = {"do": "expand", "school": problem.site_ids[j], "year": problem.years[t - 1]}
+            reason = f"先建后撤：{problem.years[t]} 年接收前建成 / built before it receives"
+            out.append({**head, **added, "reason": reason})
+    return out
+
+
+def keep_everything(question: Question) -> Answer:
+    """Today's schools and catchments carried through all years.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+
+    Returns
+    -------
+    Answer
+        The plan with its cost; no bound, as nothing is chosen.
+    """
+    model = compile_model(question)
+    return answer_of(
+        question,
+        model,
+        keep_decision(model, len(question.problem.years)),
+        status="feasible",
+        bound=np.nan,
+        seconds=0.0,
+        seed=0,
+        reason="维持现状 / keep everything",
+    )
+
+
+def smaller_classes(question: Question, size: int) -> tuple[Question, Answer]:
+    """Every school kept, and classes no larger than a size instead of closures.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+    size : int
+        Most students of a class (35 or 30, say).
+
+    Returns
+    -------
+    question : Question
+        The question with smaller classes, in which this plan is judged.
+    answer : Answer
+        The plan; what it lacks in rooms stands in its notes.
+    """
+    if size < 1:
+        raise InputError(f"班额 {size} 应至少为 1 / class size must be 1 or more")
+    problem = question.problem
+    small = problem.replace(class_size=np.minimum(problem.class_size, size).astype(np.int32))
+    nothing = np.zeros(len(problem.site_ids), dtype=bool)
+    asked = question.replace(
+        problem=small, may_close=nothing, may_downgrade=nothing, may_open=nothing
+    )
+    return asked, keep_everything(asked)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The few figures by which plans are compared.
+
+    Attributes
+    ----------
+    yuan : float
+        Cost over all years at the question's own costs.
+    teachers : float
+        Teachers, mean over the years after today.
+    minutes : float
+        Daily student-minutes one way, boarders left out, mean over the years after today.
+    mean_trip : float
+        Minutes one way of a day student, likewise.
+    worst_trip : float
+        Longest daily trip of any student after today.
+    schools, small_schools : int
+        Schools open in the last year, and those of them with fewer than 100 students.
+    small_kept : int
+        Schools that are small today and still open in the last year.
+    """
+
+    yuan: float
+    teachers: float
+    minutes: float
+    mean_trip: float
+    worst_trip: float
+    schools: int
+    small_schools: int
+    small_kept: int
+
+
+def figures(question: Question, answer: Answer) -> Figures:
+    """Figures of a plan.
+
+    Parameters
+    ----------
+    question : Question
+        The question whose costs count.
+    answer : Answer
+        A plan, of this question or of one like it.
+
+    Returns
+    -------
+    Figures
+        Cost, teachers, trips, schools.
+    """
+    problem, plan = question.problem, answer.plan
+    where = grade_sites(problem, plan.site_of, question.transition)
+    there = students_there(problem, where)
+    classes = -(-there // problem.class_size[:, :, None])
+    spent, riders, worst = _day_trips(question, where)
+    size = there.sum(axis=1)
+    runs = np.asarray(plan.open.any(axis=1))
+    now = np.asarray(problem.today_open.any(axis=1))
+    table = cost_of(
+        problem, plan, question.costs, built=answer.built, transition=question.transition
+    )
+    years = max(len(problem.years) - 1, 1)
+    teachers = question.costs.teachers_per_class * float(classes[:, :, 1:].sum()) / years
+    return Figures(
+        yuan=table.total,
+        teachers=teachers,
+        minutes=spent / years,
+        mean_trip=spent / max(riders, 1.0),
+        worst_trip=worst,
+        schools=int(runs[:, -1].sum()),
+        small_schools=int((runs[:, -1] & (size[:, -1] < SMALL)).sum()),
+        small_kept=int((runs[:, -1] & now & (size[:, 0] < SMALL)).sum()),
+    )
+
+
+def _day_trips(question: Question, where: Int32) -> tuple[float, float, float]:
+    """Student-minutes, students and longest trip of day students after the first year."""
+    problem = question.problem
+    i, g, t = np.nonzero((problem.students > 0) & (where >= 0))
+    late = t > 0
+    i, g, t = i[late], g[late], t[late]
+    site = where[i, g, t]
+    minutes = problem.minutes[problem.network[t], i, site].astype(np.float64)
+    boards = np.array([m == "board" for m in problem.modes])
+    mode = problem.mode[problem.network[t], i, site]
+    day = np.isfinite(minutes) & (mode >= 0) & ~boards[np.maximum(mode, 0)]
+    count = problem.students[i, g, t][day].astype(np.float64)
+    return float(count @ minutes[day]), float(count.sum()), float(minutes[day].max(initial=0.0))
+
+
+@dataclass(frozen=True)
+class Price:
+    """What it costs to have a school stay, or close, instead of what the best plan does.
+
+    Attributes
+    ----------
+    site : str
+        Code of the site.
+    changed : bool
+        Whether the plan had to change at all.
+    yuan : float
+        Cost of the changed plan less that of the given one.
+    least, most : float
+        Between what the difference of the two cheapest plans certainly lies.
+    teachers : float
+        Teachers a year, changed less given.
+    own_minutes, other_minutes : float
+        Daily student-minutes one way, changed less given: of the villages whose school it is
+        today, and of all others; mean over the years after today.
+    answer : Answer
+        The changed plan.
+    """
+
+    site: str
+    changed: bool
+    yuan: float
+    least: float
+    most: float
+    teachers: float
+    own_minutes: float
+    other_minutes: float
+    answer: Answer
+
+
+def price_of_keeping(
+    question: Question,
+    answer: Answer,
+    site: str,
+    *,
+    time_limit: float = 20.0,
+    seed: int = 0,
+    steps: int | None = None,
+) -> Price:
+    """Return what the best plan that keeps a school costs more than the given plan.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+    answer : Answer
+        Its answer.
+    site : str
+        Code of a working school.
+    time_limit, seed, steps : float, int, int
+        As in :func:`consolidate`.
+
+    Returns
+    -------
+    Price
+        The difference; all zero where the plan keeps the school as it is.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such working school.
+    """
+    j = _working(question, site)
+    problem = question.problem
+    if (answer.plan.open[j] == problem.today_open[j][:, None]).all():
+        return Price(site, False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, answer)
+    close, shrink = question.may_close.copy(), question.may_downgrade.copy()
+    close[j] = shrink[j] = False
+    site_of = answer.plan.site_of.copy()
+    mine = site_of[:, 0] == j
+    site_of[mine] = j
+    changed = consolidate(
+        question.replace(may_close=close, may_downgrade=shrink),
+        time_limit=time_limit,
+        seed=seed,
+        start=answer.plan.replace(site_of=site_of),
+        steps=steps,
+    )
+    return _price(question, answer, changed, site, mine, True)
+
+
+def price_of_closing(
+    question: Question,
+    answer: Answer,
+    site: str,
+    *,
+    time_limit: float = 20.0,
+    seed: int = 0,
+    steps: int | None = None,
+) -> Price:
+    """Return what the best plan that closes a school costs more than the given plan.
+
+    Parameters
+    ----------
+    question : Question
+        The question; the mask that protects the school is lifted for it alone.
+    answer : Answer
+        Its answer.
+    site : str
+        Code of a working school.
+    time_limit, seed, steps : float, int, int
+        As in :func:`consolidate`.
+
+    Returns
+    -------
+    Price
+        The difference; a plan of status ``infeasible`` where it cannot be closed, with the reason.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such working school.
+    """
+    j = _working(question, site)
+    if not answer.plan.open[j, :, -1].any():
+        return Price(site, False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, answer)
+    years = len(question.problem.years)
+    most = (
+        np.full((len(question.problem.site_ids), years), 2, dtype=np.int8)
+        if question.at_most is None
+        else question.at_most.copy()
+    )
+    most[j, -1] = 0
+    close = question.may_close.copy()
+    close[j] = True
+    changed = consolidate(
+        question.replace(at_most=most, may_close=close),
+        time_limit=time_limit,
+        seed=seed,
+        start=answer.plan,
+        steps=steps,
+    )
+    return _price(question, answer, changed, site, answer.plan.site_of[:, 0] == j, False)
+
+
+def _working(question: Question, site: str) -> int:
+    problem = question.problem
+    if site not in problem.site_ids:
+        raise NotFoundError(f"没有校点 {site} / no such site: {site}")
+    j = problem.site_ids.index(site)
+    if not problem.today_open[j].any():
+        raise NotFoundError(f"校点 {site} 今天不办学 / the site is no working school today: {site}")
+    return j
+
+
+def _price(
+    question: Question,
+    given: Answer,
+    changed: Answer,
+    site: str,
+    mine: npt.NDArray[np.bool_],
+    keeps: bool,
+) -> Price:
+    if changed.plan.status in ("infeasible", "unknown"):
+        nan = float("nan")
+        most = float("inf") if changed.plan.status == "infeasible" else nan
+        return Price(site, True, most, most, most, nan, nan, nan, changed)
+    before, after = figures(question, given), figures(question, changed)
+    own = _minutes_of(question, changed, mine) - _minutes_of(question, given, mine)
+    return Price(
+        site=site,
+        changed=True,
+        yuan=changed.plan.objective - given.plan.objective,
+        least=max(changed.plan.bound - given.plan.objective, 0.0 if keeps else -np.inf),
+        most=changed.plan.objective - given.plan.bound,
+        teachers=after.teachers - before.teachers,
+        own_minutes=own,
+        other_minutes=after.minutes - before.minutes - own,
+        answer=changed,
+    )
+
+
+def _minutes_of(question: Question, answer: Answer, mine: npt.NDArray[np.bool_]) -> float:
+    problem = question.problem
+    where = grade_sites(problem, answer.plan.site_of, question.transition)
+    spent, _, _ = _day_trips(question, np.where(mine[:, None, None], where, -1).astype(np.int32))
+    return spent / max(len(problem.years) - 1, 1)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One plan of the frontier.
+
+    Attributes
+    ----------
+    name : str
+        What was asked, in Chinese and English.
+    question : Question
+        The question whose bound the answer carries.
+    answer : Answer
+        The plan.
+    figures : Figures
+        Figures at the costs of the first question.
+    dominated : bool
+        Whether another plan of the list is at least as good in cost, minutes and small schools
+        kept, and better in one.
+    """
+
+    name: str
+    question: Question
+    answer: Answer
+    figures: Figures
+    dominated: bool = False
+
+
+def frontier(
+    question: Question,
+    n: int = 8,
+    *,
+    time_limit: float = 120.0,
+    seed: int = 0,
+    steps: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[Choice, ...]:
+    """Plans between cost, travel burden and the number of small schools kept.
+
+    The first keeps everything, the second is the cheapest; between them at most so many schools
+    close; the last ones weigh a student's minute two and five times as much. Every plan but the
+    first has a bound of its own question.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+    n : int
+        Plans, 5 or more.
+    time_limit : float
+        Seconds for all plans together.
+    seed : int
+        Seed of the searches.
+    steps : int, optional
+        Rounds for each plan instead of seconds.
+    progress : callable, optional
+        Told the name of each plan before it is made.
+
+    Returns
+    -------
+    tuple of Choice
+        In the order told above.
+
+    Raises
+    ------
+    InputError
+        When fewer than 5 plans are asked for.
+    """
+    if n < 5:
+        raise InputError(f"方案数 {n} 应至少为 5 / ask for 5 plans or more")
+    share = time_limit / (n - 1)
+
+    def make(name: str, asked: Question, start: Answer | None) -> Choice:
+        if progress is not None:
+            progress(name)
+        plan = None if start is None else start.plan
+        answer = consolidate(asked, time_limit=share, seed=seed, start=plan, steps=steps)
+        return Choice(name, asked, answer, figures(question, answer))
+
+    kept = keep_everything(question)
+    out = [Choice("维持现状 / keep everything", question, kept, figures(question, kept))]
+    cheapest = make("费用最低 / cheapest", question, None)
+    out.append(cheapest)
+    runs = np.asarray(cheapest.answer.plan.open.any(axis=1))
+    gone = int((runs[:, 0] & ~runs[:, -1]).sum())
+    between = n - 4
+    for k in range(between, 0, -1):
+        total = round(gone * k / (between + 1))
+        limits = dataclasses.replace(question.limits, closures_total=total)
+        name = f"至多撤并 {total} 所 / at most {total} close"
+        out.append(make(name, question.replace(limits=limits), out[-1].answer))
+    for factor in (2, 5):
+        costs = question.costs.replace(minute=question.costs.minute * factor)
+        name = f"路途时间权重 ×{factor} / minutes weigh {factor} times"
+        out.append(make(name, question.replace(costs=costs), cheapest.answer))
+    return tuple(_marked(out))
+
+
+def _marked(choices: list[Choice]) -> list[Choice]:
+    def merits(c: Choice) -> tuple[float, float, float]:
+        return (-c.figures.yuan, -c.figures.minutes, float(c.figures.small_kept))
+
+    out = []
+    for c in choices:
+        mine = merits(c)
+        worse = any(
+            all(a >= b for a, b in zip(merits(o), mine, strict=True)) and merits(o) != mine
+            for o in choices
+            if o is not c
+        )
+        out.append(dataclasses.replace(c, dominated=worse))
+    return out
