@@ -1,7 +1,8 @@
-"""The page for parents: find my village; today and the proposal in plain words. No student counts.
+"""The page for parents: find my village; today and the proposal in plain words.
 
-Only class sizes are shown, and none below the privacy limit: what the page does not hold cannot be
-worked out from it.
+Travel facts are told of every village, distances in bands; students only by village and township,
+rounded, above the privacy limit and so that nothing kept back can be worked out. What the data
+answers of what parents ask is answered; the rest is said to be undecided.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from catchment.views.page import (
     data_block,
     pick_words,
     style,
-    write_page,
 )
 from catchment.views.payload import (
     ROLES,
@@ -37,15 +37,19 @@ from catchment.views.payload import (
     text,
     village_table,
 )
+from catchment.views.public import (
+    DISTANCE_BANDS_KM,
+    NONE,
+    PRIVACY_LIMIT,
+    distance_band,
+    public_counts,
+    publish,
+    rounded_up,
+)
 
 if TYPE_CHECKING:
     from catchment.run import Run
 
-PRIVACY_LIMIT = 10
-"""Counts of students below this are never shown to the public."""
-
-FEWER = -10
-NONE = -1
 NOTICE = ("place", "contact", "phone", "until")
 """What a county may say about how to respond; left out, the page has lines to fill in by hand."""
 
@@ -102,7 +106,9 @@ def write_parents(
             "",
         ]
     )
-    return write_page(page, path)
+    counts = [n for steps in payload["steps"] for step in steps for n in (step[5],)]
+    counts += [*payload["students"]["villages"], *payload["students"]["towns"].values()]
+    return publish(page, path, run.region, counts=counts)
 
 
 def parents_payload(
@@ -122,8 +128,9 @@ def parents_payload(
     Returns
     -------
     dict
-        Plain values; travel facts of every village-band, class sizes of at least
-        :data:`PRIVACY_LIMIT` and no other count of students.
+        Plain values; travel facts of every village-band, the size of the largest class rounded up
+        to five, and students of villages and townships as of
+        :func:`~catchment.views.public.public_counts`.
 
     Raises
     ------
@@ -138,7 +145,22 @@ def parents_payload(
         )
     problem = run.problem
     names, towns = village_table(run)
-    sizes = [class_sizes(problem, plan) for plan in (run.today, run.plan)]
+    largest = [
+        largest_classes(run.problem_of(name), plan)
+        for name, plan in (("today", run.today), ("plan", run.plan))
+    ]
+    standard = np.stack(
+        [
+            problem.class_size[:, problem.grade_band == b].max(axis=1, initial=1)
+            for b in range(len(problem.bands))
+        ],
+        axis=1,
+    ).astype(np.int64)
+    v = len(problem.village_ids)
+    today = problem.students[:, :, 0].sum(axis=1)
+    cells, totals = public_counts(
+        np.bincount(problem.group_village, weights=today, minlength=v).astype(np.int64), towns
+    )
     return {
         "format": 1,
         "lang": lang,
@@ -151,10 +173,16 @@ def parents_payload(
             {"id": text(v), "name": n, "town": w}
             for v, n, w in zip(problem.village_ids, names, towns, strict=True)
         ],
-        "steps": [
-            _steps(problem, run.today, run.plan, sizes, i)
-            for i in range(len(problem.group_village))
-        ],
+        "steps": [_steps(run, largest, standard, i) for i in range(len(problem.group_village))],
+        "distances": list(DISTANCE_BANDS_KM),
+        "students": {
+            "year": int(problem.years[0]),
+            "villages": cells.tolist(),
+            "towns": {str(name): count for name, count in totals.items()},
+        },
+        "standard": [int(n) for n in standard.max(axis=0)],
+        "beds": problem.beds[:, -1].tolist(),
+        "dining": problem.dining_seats[:, -1].tolist(),
         "works": _works(run),
         "open": _open_points(run),
         "notice": {key: text(given.get(key, "")) for key in NOTICE},
@@ -162,7 +190,7 @@ def parents_payload(
 
 
 def class_sizes(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
-    """Largest class of every site by band and year, as it may be shown to the public.
+    """Tell the largest class of every site by band and year, as the public may know it.
 
     Parameters
     ----------
@@ -174,8 +202,26 @@ def class_sizes(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
     Returns
     -------
     (m, b, t) int64
-        Students of the largest class; -10 where there are fewer than :data:`PRIVACY_LIMIT`, -1
-        where there is no class.
+        Students of the largest class rounded up to five, so that classes of two years give no
+        village away; -10 where there are fewer than the privacy limit, -1 where there is no class.
+    """
+    return rounded_up(largest_classes(problem, plan))
+
+
+def largest_classes(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
+    """Largest class of every site by band and year; not for the public.
+
+    Parameters
+    ----------
+    problem : Problem
+        The question.
+    plan : Plan
+        An arrangement.
+
+    Returns
+    -------
+    (m, b, t) int64
+        Students of the largest class; -1 where there is no class.
     """
     m, b, t = plan.open.shape
     largest = np.full((m, b, t), NONE, np.int64)
@@ -187,27 +233,27 @@ def class_sizes(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
             continue
         mine = (table.grade <= grades[-1]) & (table.grade_to >= grades[0])
         np.maximum.at(largest, (table.site[mine], np.int32(k), table.year[mine]), table.size[mine])
-    small = (largest >= 0) & (largest < PRIVACY_LIMIT)
-    return np.where(small, FEWER, largest)
+    return np.where(largest == 0, NONE, largest)
 
 
 def _steps(
-    problem: Problem,
-    today: Plan,
-    plan: Plan,
-    sizes: list[npt.NDArray[np.int64]],
+    run: Run,
+    largest: list[npt.NDArray[np.int64]],
+    standard: npt.NDArray[np.int64],
     i: int,
 ) -> list[list[Any]]:
     """Today's trip of a village-band, then every change of the proposal by year.
 
-    Each is year, site, minutes, metres, mode, largest class and whether it is over the limit.
+    Each is year, site, minutes, band of the distance, mode, largest class as the public may know it,
+    and 1 if the trip is over its limit, plus 2 if the class is over the standard size.
     """
+    questions = (run.problem_of("today"), run.problem)
 
     def state(p: int, t: int) -> list[Any]:
-        way = (today, plan)[p]
+        problem, way = questions[p], (run.today, run.plan)[p]
         j, band = int(way.site_of[i, t]), int(problem.group_band[i])
         if j < 0:
-            return [-1, None, None, -1, NONE, 0]
+            return [-1, None, -1, -1, NONE, 0]
         w = int(problem.network[t])
         cost = float(problem.minutes[w, i, j])
         mode = int(way.mode_of[i, t])
@@ -216,13 +262,13 @@ def _steps(
         return [
             j,
             number(cost, 1),
-            number(problem.metres[w, i, j], 0),
+            distance_band(float(problem.metres[w, i, j])),
             mode,
-            int(sizes[p][j, band, t]),
-            int(over),
+            int(rounded_up(largest[p][j, band, t])),
+            int(over) + 2 * int(largest[p][j, band, t] > standard[j, band]),
         ]
 
-    years = problem.years
+    years = run.problem.years
     out = [[int(years[0]), *state(0, 0)]]
     last = out[0][1:5]
     for t, year in enumerate(years):

@@ -86,6 +86,8 @@ def map_payload(run: Run, *, lang: str = "zh") -> dict[str, Any]:
         "estimated": series(problem.estimated.astype(int)),
         "trips": trips(problem, tuple(ways.values())),
         "network": [int(w) for w in problem.network],
+        "trips_today": trips(run.problem_of("today"), (run.today,)),
+        "network_today": [int(w) for w in run.problem_of("today").network],
         "colours": {
             p: [series(c) for c in bands]
             for p, bands in catchment_colours(problem, ways, touching).items()
@@ -132,6 +134,9 @@ def headings(run: Run) -> dict[str, Any]:
         "scenario": text(run.name),
         "note": text(run.region.note),
         "digest": text(_digest(run.provenance)),
+        "review": text(run.provenance.get("review_number")),
+        "author": text(run.provenance.get("author")),
+        "dates": text(run.provenance.get("data_dates"), longest=300),
         "seed": int(run.plan.seed),
         "method": text(run.plan.method),
         "status": text(run.plan.status),
@@ -423,14 +428,10 @@ def site_roles(run: Run, plan: Plan) -> npt.NDArray[np.int8]:
 
 
 def _arrangement(run: Run, label: str, plan: Plan) -> dict[str, Any]:
-    problem = run.problem
+    problem = run.problem_of(label)
     load = site_loads(problem, plan)
     hosted = plan.open[:, problem.grade_band, :]
-    rooms = (
-        problem.rooms
-        if label == "plan"
-        else np.repeat(problem.rooms[:, :1], problem.rooms.shape[1], axis=1)
-    )
+    rooms = problem.rooms
     held, _, _ = seats(load, rooms, problem.class_size, hosted)
     known = _site_figures(run.indicators, label, "places", problem)
     held = np.where(np.isnan(known), held, np.nan_to_num(known)).astype(np.int64)

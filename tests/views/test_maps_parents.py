@@ -12,13 +12,11 @@ import pytest
 from catchment.errors import InputError
 from catchment.run import Run
 from catchment.views.parents import (
-    FEWER,
-    NONE,
-    PRIVACY_LIMIT,
     class_sizes,
     parents_payload,
     write_parents,
 )
+from catchment.views.public import FEWER, NONE, PRIVACY_LIMIT
 from tests.views.map_county import HOSTILE, build_run
 
 
@@ -57,11 +55,12 @@ def test_small_classes_are_hidden(run: Run) -> None:
     assert not {n for n in said if 0 <= n < PRIVACY_LIMIT}
 
 
-def test_no_count_of_students_but_class_sizes(run: Run) -> None:
+def test_no_count_of_students_but_class_sizes_and_villages(run: Run) -> None:
     data = parents_payload(run)
     assert set(data["villages"][0]) == {"id", "name", "town"}
     assert {len(s) for steps in data["steps"] for s in steps} == {7}
-    assert not {"demand", "students", "load", "classes", "ledger", "indicators"} & set(data)
+    assert not {"demand", "load", "classes", "ledger", "indicators"} & set(data)
+    assert set(data["students"]) == {"year", "villages", "towns"}
     # An open point counts places, not students.
     counts = {o[5] for o in data["open"]}
     assert counts == {1}

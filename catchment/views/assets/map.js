@@ -42,7 +42,7 @@ Catchment.start = function (mainMap, dataId) {
   function trip(plan, y, g) {
     var j = siteOf(plan, y, g);
     if (j < 0) { return { site: -1, minutes: null, metres: null, over: false, mode: "" }; }
-    var row = data.trips[data.network[y]][g], m = part(plan, "mode", y)[g], mode = m >= 0 ? data.modes[m] : "";
+    var was = plan === "today", row = was ? data.trips_today[data.network_today[y]][g] : data.trips[data.network[y]][g], m = part(plan, "mode", y)[g], mode = m >= 0 ? data.modes[m] : "";
     for (var k = 0; k < row.length; k += 4) {
       if (row[k] === j) {
         return {
@@ -127,8 +127,8 @@ Catchment.start = function (mainMap, dataId) {
       paint: function (c) {
         var g = group(c, b), j = siteOf(plan, y, g);
         if (state.fill === "catchments") { return j < 0 ? -1 : colours[j]; }
-        if (state.fill === "areas") { return j < 0 || data.areas.of[j] < 0 ? -1 : areaColours[data.areas.of[j]]; }
-        if (state.fill === "modes") { return modeColour(trip(plan, y, g).mode); }
+        if (state.fill === "areas") { return j < 0 ? -1 : data.areas.of[j] < 0 ? null : areaColours[data.areas.of[j]]; }
+        if (state.fill === "modes") { return j < 0 ? -1 : modeColour(trip(plan, y, g).mode); }
         if (state.fill === "minutes") { var x = trip(plan, y, g); return x.site < 0 ? -1 : minuteColour(x.minutes, limit); }
         return changeColour(trip("today", y, g), trip("plan", y, g));
       }
@@ -249,7 +249,10 @@ Catchment.start = function (mainMap, dataId) {
     byId("note").hidden = !data.note;
     byId("lang").textContent = state.lang === "zh" ? "English" : "中文";
     byId("lang").setAttribute("lang", state.lang === "zh" ? "en" : "zh-CN");
+    document.querySelectorAll(".water").forEach(function (w) { w.hidden = Boolean(data.review); });
+    document.querySelector(".foot strong").textContent = data.review ? t("map.review", { n: data.review }) : t("map.water");
     byId("stamp").textContent = [
+      data.author ? t("map.author", { n: data.author }) : "", data.dates ? t("map.data_dates", { n: data.dates }) : "",
       Catchment.half(data.note), t("map.stamp_method", { m: t("map.method_" + data.method), s: t("map.status_" + data.status) }),
       data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed }), data.crs
     ].filter(Boolean).join(" · ");

@@ -12,6 +12,43 @@
 
   function classSize(n) { return n === FEWER ? t("par.fewer", { n: data.limit }) : n <= NONE ? "—" : t("par.at_most", { n: n }); }
 
+  function distance(band) {
+    var from = data.distances[band], to = data.distances[band + 1];
+    return band < 0 ? "—" : to === undefined ? t("par.km_over", { a: from }) : from ? t("par.km_band", { a: from, b: to }) : t("par.km_under", { b: to });
+  }
+
+  function people(n) { return n === FEWER ? t("par.not_told") : t("par.about", { n: n }); }
+
+  /* What parents ask, answered where the data answers and said to be undecided where it does not. */
+  function answers(v) {
+    var n = data.bands.length, out = [], last = [], bus = false, walk = false, board = false, moved = [], sites = [];
+    for (var b = 0; b < n; b++) {
+      var steps = data.steps[v * n + b], s = steps[steps.length - 1], m = s[4] >= 0 ? data.modes[s[4]] : "";
+      last.push(s);
+      bus = bus || m.indexOf("bus") === 0; walk = walk || m.indexOf("walk") === 0; board = board || m === "board";
+      if (s[1] >= 0 && steps.some(function (q) { return q[1] !== steps[0][1]; })) { moved.push([b, steps[0][1], s[1]]); }
+      if (s[1] >= 0 && sites.indexOf(s[1]) < 0) { sites.push(s[1]); }
+    }
+    function names(list) { return list.map(function (j, k) { return [k ? t("map.comma") : "", siteName(j)]; }); }
+    function add(q, parts) { out.push([el("dt", { text: t("par.ask_" + q) }), el("dd", {}, parts)]); }
+    add("bus", bus ? [t("par.ans_bus"), " ", undecided("par.ans_bus_open")] : walk ? t("par.ans_walk") : t("par.ans_no_bus"));
+    add("board", board ? [t("par.ans_board"), " ", names(sites), beds(sites), " ", undecided("par.ans_board_open")] : t("par.ans_no_board"));
+    add("class", data.bands.map(function (band, b) {
+      return last[b][1] < 0 || last[b][5] === NONE ? null : el("p", {}, bandName(band) + t("par.colon"), siteName(last[b][1]), " ", classSize(last[b][5]),
+        last[b][6] & 2 ? el("b", { class: "warn", text: t("par.above_standard", { n: data.standard[b] }) }) : t("par.within_standard", { n: data.standard[b] }));
+    }));
+    add("lunch", [sites.map(function (j) { return data.dining[j] < 0 ? null : el("p", {}, siteName(j), t("par.seats", { n: data.dining[j] })); }), undecided("par.ans_lunch_open")]);
+    add("first", moved.length ? moved.filter(function (m, k) { return moved.findIndex(function (o) { return o[2] === m[2]; }) === k; }).map(function (m) {
+      var built = data.works.filter(function (w) { return w[2] === m[2] && ["build", "expand", "reopen"].indexOf(w[1]) >= 0; });
+      return el("p", {}, built.length ? built.map(function (w) { return el("span", {}, workText(w), " "); }) : [siteName(m[2]), t("par.ans_nothing_built")]);
+    }) : t("par.ans_no_move"));
+    out.push([el("dt", {}, ["teachers", "building", "return"].map(function (q) { return t("par.ask_" + q) + " "; })), el("dd", {}, undecided("par.undecided"))]);
+    return el("section", { class: "band asked" }, el("h3", { text: t("par.asked") }), el("dl", { class: "qa" }, out));
+  }
+
+  function undecided(key) { return el("span", { class: "tagged", text: t(key) }); }
+  function beds(sites) { return sites.map(function (j) { return data.beds[j] < 0 ? null : t("par.beds", { n: data.beds[j] }); }); }
+
   function card(title, s, fresh, limit, before, then) {
     var longer = before && s[2] !== null && before[2] !== null && s[2] - before[2] > 0.05 ? s[2] - before[2] : 0;
     return el("div", { class: "card" + (fresh ? " new" : "") }, el("h4", { text: title }),
@@ -19,10 +56,10 @@
       s[1] < 0 ? el("p", { class: "warn", text: t("par.no_school_yet") }) : [el("dl", {},
         el("dt", { text: t("par.how") }), el("dd", { text: s[4] >= 0 ? t("mode." + data.modes[s[4]]) : "—" }),
         el("dt", { text: t("par.time") }), el("dd", { text: s[2] === null ? t("par.no_way") : t("par.min", { n: decimal(s[2]) }) }),
-        el("dt", { text: t("par.distance") }), el("dd", { text: s[3] === null ? "—" : t("par.km", { n: decimal(s[3] / 1000) }) }),
+        el("dt", { text: t("par.distance") }), el("dd", { text: distance(s[3]) }),
         el("dt", { text: t("par.class_size") }), el("dd", { text: then ? t("par.now_then", { a: classSize(s[5]), y: data.years[data.years.length - 1], b: classSize(then[5]) }) : classSize(s[5]) })),
       longer ? el("p", { class: "warn", text: t("par.longer", { n: decimal(longer) }) }) : null,
-      s[6] ? el("p", { class: "warn", text: t("par.over", { n: decimal(limit, 0) }) }) : null]);
+      s[6] & 1 ? el("p", { class: "warn", text: t("par.over", { n: decimal(limit, 0) }) }) : null]);
   }
 
   function bandPart(v, b) {
@@ -34,10 +71,11 @@
         same ? null : later.map(function (s) { return card(t("par.from_year", { y: s[0] }), s, true, band.limit, today); })));
   }
 
-  function work(w) {
+  function work(w) { return el("li", {}, workText(w)); }
+  function workText(w) {
     var words = { y: w[0], n: w[3] }, line = t("par.work_" + w[1], words), parts = line.split("{s}");
     if (w[1] === "role") { parts = t("par.work_role", { y: w[0], r: t("role." + roles[w[3]]) }).split("{s}"); }
-    return el("li", {}, parts[0], parts.length > 1 ? siteName(w[2]) : null, parts[1] || "");
+    return [parts[0], parts.length > 1 ? siteName(w[2]) : null, parts[1] || ""];
   }
   var roles = ["closed", "central", "complete", "teaching_point", "junior", "nine_year"];
 
@@ -50,8 +88,10 @@
   function sheet(v) {
     var village = data.villages[v], works = concerns(v);
     return [el("h2", {}, name(village.name)), el("p", { class: "town" }, name(village.town)),
+      el("p", { class: "small" }, t("par.students_of", { y: data.students.year }), people(data.students.villages[v]), t("par.town_total"), people(data.students.towns[village.town])),
       data.bands.map(function (b, k) { return bandPart(v, k); }),
       works.length ? el("section", { class: "band" }, el("h3", { text: t("par.first") }), el("ul", {}, works.map(work))) : null,
+      answers(v),
       el("p", { class: "small", text: t("par.time_note") })];
   }
 
@@ -136,7 +176,7 @@
     byId("note").textContent = Catchment.half(data.note);
     byId("note").hidden = !data.note;
     byId("lang").textContent = lang() === "zh" ? "English" : "中文";
-    byId("stamp").textContent = [data.note, data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed })].filter(Boolean).join(" · ");
+    byId("stamp").textContent = [data.review ? t("map.review", { n: data.review }) : "", data.author, data.dates, data.note, data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed })].filter(Boolean).join(" · ");
     towns();
     common();
     show(open);
