@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from catchment.demand import StudentsByVillage
 from catchment.errors import InputError
+from catchment.network.allowed import BOARD, BandMode, read_band_modes
 from catchment.network.travel import TravelTimes, best_mode
 from catchment.problem import Bool, Float32, Int32, Problem
 from catchment.region.bands import Band
@@ -117,7 +118,7 @@ def assemble(
     mode = np.stack([t[2] for t in trips])
     beds = np.stack([s.beds for s in state], axis=1)
     daily = mode
-    mode = _boarding(mode, minutes, beds, group_band, bands)
+    mode = _boarding(mode, minutes, beds, group_band, bands, times[0].allowed if times else ())
     today = _designated(first, villages, universe.ids, bands)
     fixed = _fixed(regions, today, villages, universe.ids, bands)
     village_xy = np.column_stack([first.villages.geometry.x, first.villages.geometry.y])
@@ -284,10 +285,12 @@ def _boarding(
     beds: Int32,
     group_band: npt.NDArray[np.int8],
     bands: Sequence[Band],
+    allowed: Sequence[BandMode],
 ) -> npt.NDArray[np.int8]:
     """Beyond the daily limit a band that may board does so where the school has beds."""
-    limit = np.array([b.trip_limit_min for b in bands])[group_band]
-    may = np.array([b.boarding != "no" for b in bands])[group_band]
+    rows = {row.band: row for row in (*read_band_modes(bands), *allowed) if row.mode == BOARD}
+    limit = np.array([rows[b.band].limit_of(b) for b in bands])[group_band]
+    may = np.array([rows[b.band].allowed for b in bands])[group_band]
     has_beds = np.asarray((beds > 0).any(axis=1))
     boards = (
         np.isfinite(minutes)
@@ -295,7 +298,7 @@ def _boarding(
         & may[None, :, None]
         & has_beds[None, None, :]
     )
-    return np.where(boards, MODES.index("board"), mode).astype(np.int8)
+    return np.where(boards, MODES.index(BOARD), mode).astype(np.int8)
 
 
 def _designated(

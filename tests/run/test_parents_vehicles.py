@@ -60,3 +60,27 @@ def test_riders_are_no_walkers_and_no_bus_riders(county: Path, tmp_path: Path) -
         assert written
     assert "tables_of_the_county" in run.provenance
     assert "band_modes.csv" in run.provenance["tables_of_the_county"]
+
+
+def test_boarding_goes_by_the_same_table(county: Path) -> None:
+    far = county / "bands.csv"
+    shipped = "band,zh,en,grade_from,grade_to,stage,class_size,walk_kmh,walk_limit_min,trip_limit_min,boarding\n"
+    far.write_text(
+        shipped
+        + "lower,低,L,1,3,primary,45,3.2,30,30,no\nupper,高,U,4,6,primary,45,4.0,40,40,conditional\n"
+        + "junior,初,J,7,9,junior,50,4.5,5,5,yes\n",
+        encoding="utf-8",
+    )
+    table = county / "band_modes.csv"
+    try:
+        run = execute(county / "scenario.toml")
+        assert "board" in np.array([*run.problem.modes, ""])[run.plan.mode_of]
+        table.write_text("band,mode,allowed\njunior,board,no\n", encoding="utf-8")
+        run = execute(county / "scenario.toml")
+        assert "board" not in np.array([*run.problem.modes, ""])[run.plan.mode_of]
+        table.write_text("band,mode,allowed,limit_min\njunior,board,,60\n", encoding="utf-8")
+        run = execute(county / "scenario.toml")
+        assert "board" not in np.array([*run.problem.modes, ""])[run.plan.mode_of]
+    finally:
+        far.unlink()
+        table.unlink()
