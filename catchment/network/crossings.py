@@ -160,12 +160,14 @@ def _goals(
 ) -> dict[str, tuple[str, ...]]:
     """School of every village, by band."""
     found: dict[str, tuple[str, ...]] = {}
+    known = set(sites_of(region).ids)
     for band in region.bands:
         column = f"school_{band.band}"
         if sites is not None:
             own = list(sites.get(band.band, [""] * len(homes.ids)))
         elif column in region.villages.columns:
-            own = list(region.villages[column])
+            # A designation that names no school is told by the check of the county.
+            own = [site if str(site) in known else "" for site in region.villages[column]]
         else:
             own = [""] * len(homes.ids)
         if len(own) != len(homes.ids):

@@ -219,6 +219,7 @@ def test_schools_of_today_when_none_are_named() -> None:
     county = along()
     county.villages["school_lower"] = ["s"]
     county.villages["school_upper"] = [None]
+    county.villages["school_junior"] = ["nowhere"]
     found = crossings(
         county, network(ROAD), barriers=barriers_of(county, fence("railway", (3, -2), (3, 2)))
     )
