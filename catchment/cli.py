@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from catchment.errors import CatchmentError, NotFoundError
+from catchment.errors import CatchmentError, InputError, NotFoundError
 
 app = typer.Typer(
     name="catchment",
@@ -100,7 +100,7 @@ def init(folder: Path, lang: Lang = "zh") -> None:
     """写出空模板（中文表头的 XLSX 和 scenario.toml）/ write empty templates."""
     from catchment.region.write import write_templates
 
-    written = list(write_templates(folder, _check_lang(lang)))
+    written = list(write_templates(_folder(folder), _check_lang(lang)))
     _say(lang, f"已写入 {len(written)} 个模板：", f"wrote {len(written)} templates:")
     for path in written:
         _console().print(escape(f"  {path}"))
@@ -123,8 +123,8 @@ def check(region: Path, out: Out = None, lang: Lang = "zh") -> None:
     with _progress() as tell:
         tell("检查 / checking")
         found = check_region(region)
-    table = found.table()
-    target = out or Path("runs") / f"check-{region.resolve().stem}"
+    table = pd.concat([found.table(), _own_tables(region)], ignore_index=True)
+    target = _folder(out or Path("runs") / f"check-{region.resolve().stem}")
     target.mkdir(parents=True, exist_ok=True)
     written = [target / "problems.csv"]
     write_text(written[0], frame_csv(table))
@@ -142,6 +142,34 @@ def check(region: Path, out: Out = None, lang: Lang = "zh") -> None:
     )
     if errors:
         raise typer.Exit(1)
+
+
+def _own_tables(region: Path) -> pd.DataFrame:
+    """Faults of the county's own tables of bands, modes, road classes and rules."""
+    from catchment.network.modes import read_modes
+    from catchment.network.roads import read_road_classes
+    from catchment.region.bands import read_bands
+    from catchment.rules.books import read_books
+
+    folder = region if region.is_dir() else region.parent
+    readers: dict[str, Callable[[Path], Any]] = {
+        "bands.csv": read_bands,
+        "modes.csv": read_modes,
+        "road_classes.csv": read_road_classes,
+        "rules.csv": lambda path: read_books(("national",), path.parent),
+    }
+    rows = []
+    for name, reader in readers.items():
+        if not (folder / name).is_file():
+            continue
+        try:
+            reader(folder / name)
+        except CatchmentError as fault:
+            zh, _, en = str(fault).partition(" / ")
+            what = (zh, en or zh, "改正该表", "correct the table")
+            rows.append((name, pd.NA, "", "", "error", *what))
+    columns = ["layer", "row", "column", "value", "severity", "what_zh", "what_en", "remedy_zh"]
+    return pd.DataFrame(rows, columns=[*columns, "remedy_en"])
 
 
 def _print_problems(table: Any, lang: str, most: int = 40) -> None:
@@ -204,7 +232,7 @@ def times(
         network = kept.network(county)
         tell("出行时间 / travel times")
         result = travel_times(county, network, search=kept.door_to_door)
-    target = out or Path("runs") / f"times-{region.resolve().stem}"
+    target = _folder(out or Path("runs") / f"times-{region.resolve().stem}")
     target.mkdir(parents=True, exist_ok=True)
     write_text(target / "times.csv", times_csv(result))
     write_text(target / "snaps.csv", frame_csv(result.snaps))
@@ -259,6 +287,7 @@ def _run(
 
     _check_lang(lang)
     key = _tianditu_key(tiles)
+    target = _folder(target)
     with _progress() as tell:
         kept = Kept(cache) if cache is not None else None
         result = execute(scenario, set_aside=set_aside, progress=tell, kept=kept)
@@ -278,6 +307,13 @@ def _run(
         f"已写入 {target}（{len(written)} 个文件）。先打开 {target / 'map.html'}",
         f"wrote {len(written)} files to {target}. Open {target / 'map.html'} first",
     )
+
+
+def _folder(path: Path) -> Path:
+    """Refuse a file in the place of a folder before anything is computed."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} 是文件，不是文件夹；请换一个 / is a file, not a folder")
+    return path
 
 
 def _tianditu_key(tiles: str | None) -> str | None:
@@ -310,7 +346,7 @@ def _summary(result: Any, lang: str) -> None:
         f"findings: {counts.get('fail', 0)} fail, {counts.get('unknown', 0)} cannot be decided, "
         f"{counts.get('evidence', 0)} await evidence; ledger of large classes: {len(result.ledger)} rows",
     )
-    for note in result.plan.notes:
+    for note in (*result.notes, *result.plan.notes):
         console.print(escape(f"· {note}"))
 
 

@@ -175,6 +175,8 @@ def check_relations(tables: Mapping[str, Table], bands: tuple[Band, ...]) -> lis
         faults.extend(_reversed_grades(tables[name]))
     faults.extend(_role_grades(tables["schools"]))
     faults.extend(_uncovered_grades(tables["schools"], bands))
+    faults.extend(_partial_bands(tables["schools"], bands))
+    faults.extend(_unfit_designations(tables["villages"], tables["schools"], bands))
     faults.extend(_childless(tables["villages"], tables["children"]))
     faults.extend(_class_sums(tables["schools"], tables["classes"]))
     faults.extend(_crowding(tables["schools"]))
@@ -316,6 +318,43 @@ def _uncovered_grades(schools: Table, bands: tuple[Band, ...]) -> list[Fault]:
         Fault("grades_uncovered", "schools", value=str(grade), file=schools.file)
         for grade in wanted
     ]
+
+
+def _partial_bands(schools: Table, bands: tuple[Band, ...]) -> list[Fault]:
+    """Schools that teach only some grades of a band: a run refuses them."""
+    found = []
+    columns = (schools.frame[c] for c in ("grade_from", "grade_to", "status"))
+    for k, (low, high, status) in enumerate(zip(*columns, strict=True)):
+        if _value(low) is None or _value(high) is None or low > high or status == "closed":
+            continue
+        for band in bands:
+            meets = low <= band.grade_to and band.grade_from <= high
+            if meets and not (low <= band.grade_from and band.grade_to <= high):
+                found.append(schools.fault("band_partial", k, "grade_to", high, band=band.zh))
+    return found
+
+
+def _unfit_designations(villages: Table, schools: Table, bands: tuple[Band, ...]) -> list[Fault]:
+    """Villages whose school is closed or does not teach the band: a run sends them elsewhere."""
+    taught: dict[str, tuple[float, float, bool]] = {}
+    columns = (schools.frame[c] for c in ("school_id", "grade_from", "grade_to", "status"))
+    for school, low, high, status in zip(*columns, strict=True):
+        if _value(low) is not None and _value(high) is not None:
+            taught[school] = (low, high, status == "closed")
+    found = []
+    for band in bands:
+        column = f"school_{band.band}"
+        if column not in villages.frame:
+            continue
+        for k, school in enumerate(villages.frame[column]):
+            if school not in taught:
+                continue
+            low, high, closed = taught[school]
+            if closed:
+                found.append(villages.fault("school_closed", k, column, school))
+            elif not (low <= band.grade_from and band.grade_to <= high):
+                found.append(villages.fault("school_unfit", k, column, school, band=band.zh))
+    return found
 
 
 def _childless(villages: Table, children: Table) -> list[Fault]:

@@ -86,13 +86,13 @@ def read_facts(run: Run) -> Facts:
     sites = _sites(run)
     villages = _villages(run)
     parts = [
-        _trips(run.problem, plan, name, villages, sites)
+        _trips(run.problem_of(name), plan, name, villages, sites)
         for name, plan in (("today", run.today), ("plan", run.plan))
     ]
     trips = pd.concat(parts, ignore_index=True)
     classes = pd.concat(
         [
-            _classes(run.problem, plan, name, sites)
+            _classes(run.problem_of(name), plan, name, sites)
             for name, plan in (("today", run.today), ("plan", run.plan))
         ],
         ignore_index=True,
