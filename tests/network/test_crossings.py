@@ -7,22 +7,27 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import osmium
 import pandas as pd
 import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catchment.errors import InputError
+from catchment.errors import InputError, NotFoundError
 from catchment.network.barriers import barriers_of, crossings_of, merged
 from catchment.network.crossings import Crossings, crossings
 from catchment.network.graph import RoadNetwork, from_lines
+from catchment.network.load import load_network
 from catchment.network.osm import read_barriers
+from catchment.network.reach import paths
 from catchment.region.model import Region
+from catchment.region.read import read_region
 from tests.network.ascii_map import METRIC, network, place, region, roads
 from tests.network.test_osm import write_osm
 
 ROAD = "A---------B"
+DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
 
 
 def fence(kind: str, *points: tuple[float, float], **more: object) -> gpd.GeoDataFrame:
@@ -249,6 +254,64 @@ def test_barriers_of_an_osm_file(tmp_path: Path) -> None:
     county = along().replace(road_file=tmp_path / "roads.osm.pbf")
     # The file's river lies outside the county's surroundings or inside: read without complaint.
     assert barriers_of(county).known
+
+
+def test_tags_of_barriers(tmp_path: Path) -> None:
+    places = {1: (0, 0), 2: (1, 0), 3: (2, 0), 4: (3, 1), 5: (4, 1)}
+    ways: dict[int, tuple[list[int], dict[str, str]]] = {
+        1: ([1, 2], {"railway": "rail", "name": "Line", "name:zh": "铁路线"}),
+        2: ([2, 3], {"railway": "rail", "bridge": "viaduct"}),
+        3: ([3, 4], {"waterway": "canal", "tunnel": "culvert"}),
+        4: ([4, 5], {"waterway": "river", "bridge": "no", "name": "江"}),
+        5: ([1, 3], {"waterway": "stream"}),
+        6: ([1, 4], {"railway": "abandoned"}),
+        7: ([1, 5], {"highway": "residential"}),
+        8: ([5, 99], {"railway": "rail"}),
+    }
+    writer = osmium.SimpleWriter(str(tmp_path / "a.osm.pbf"))
+    try:
+        for ref, (x, y) in places.items():
+            spot = (114.0 + x / 100, 36.0 + y / 100)
+            writer.add_node(osmium.osm.mutable.Node(id=ref, location=spot, version=1))
+        for ref, (nodes, tags) in ways.items():
+            writer.add_way(osmium.osm.mutable.Way(id=ref, nodes=nodes, tags=tags, version=1))
+    finally:
+        writer.close()
+    table = read_barriers(tmp_path / "a.osm.pbf", METRIC)
+    assert table["kind"].tolist() == ["railway", "railway", "river", "river"]
+    assert table["name"].tolist() == ["Line", "", "", "江"]
+    assert table["separated"].tolist() == [False, True, True, False]
+    with pytest.raises(NotFoundError, match="找不到"):
+        read_barriers(tmp_path / "none.osm.pbf", METRIC)
+
+
+def test_demo_county_against_lines_laid_over_each_other() -> None:
+    county = read_region(DEMO, set_aside=True)
+    net = load_network(county)
+    own = barriers_of(county)
+    found = crossings(county, net, barriers=own)
+    table = found.table[found.table["band"] == "lower"]
+    schools = county.villages.set_index("village_id")["school_lower"]
+    bridges = shapely.union_all(
+        [
+            shapely.LineString(net.shape[net.offsets[s] : net.offsets[s + 1]])
+            for s in np.flatnonzero(net.bridge)
+        ]
+    )
+    for kind in ("railway", "river"):
+        lines = shapely.union_all(own.of_kind(kind).lines)
+        crosses = set()
+        for site, own_villages in schools[schools.isin(county.schools["school_id"])].groupby(
+            schools
+        ):
+            for way in paths(
+                county, net, str(site), mode="walk_lower", villages=list(own_villages.index)
+            ):
+                met = shapely.get_coordinates(way.line.intersection(lines))
+                if any(bridges.distance(shapely.Point(xy)) > 1e-6 for xy in met):
+                    crosses.add(way.village_id)
+        assert set(table.loc[table["kind"] == kind, "village_id"]) == crosses
+    assert (table["kind"] == "railway").sum() > 10
 
 
 @given(st.integers(0, 2**32 - 1))
