@@ -141,6 +141,8 @@ def solve(question: Question, *, until: float, seed: int = 0, few: int = FEW) ->
     said = impossible(question)
     if said:
         return _nothing(question, np.nan, said)
+    if not question.state.size:
+        return Answer(np.zeros(0, dtype=bool), 0.0, 0.0, _nowhere(question), None, [])
     places = _places(question)
     if question.whole or question.floor.any():
         found, bound = Whole(question, places, seed, few).solve(until)
@@ -218,5 +220,8 @@ def _refused(question: Question, low: float, until: float, seed: int) -> Answer:
 
 
 def _nothing(question: Question, bound: float, said: list[witness.Said]) -> Answer:
-    nowhere = np.full(question.demand.size, -1, dtype=np.int32)
-    return Answer(None, np.nan, bound, nowhere, None, said)
+    return Answer(None, np.nan, bound, _nowhere(question), None, said)
+
+
+def _nowhere(question: Question) -> Int32:
+    return np.full(question.demand.size, -1, dtype=np.int32)

@@ -125,13 +125,14 @@ class Tree:
             if low >= self.cut() or np.isinf(low):
                 break
             before = self.value
+            stop = self.soon(until)
             for wish in (np.where(pick, 1.0 + usual, usual), usual):
                 start = self.searcher.admissible(wish)
-                if self.seatable(start):
-                    start = self.searcher.descend(start, until=until, rng=self.rng)
                 self.take(start)
+                if rounds >= 600 and self.seatable(start):
+                    self.take(self.searcher.descend(start, until=stop, rng=self.rng))
             if rounds >= 600:
-                self.shake(until, 10)
+                self.shake(stop, 10)
             late = time.perf_counter() > until
             if late or (rounds >= 600 and self.value >= before):
                 break
@@ -142,6 +143,11 @@ class Tree:
             self.leaf(state)
             return
         heapq.heappush(self.heap, (low, self.nodes, state, price.astype(np.float32), usual))
+
+    def soon(self, until: float) -> float:
+        """Return when a search for plans should stop so that most time is left for bounds."""
+        now = time.perf_counter()
+        return now + 0.1 * max(until - now, 0.0)
 
     def seatable(self, chosen: Bool) -> bool:
         """Tell whether a search may start at a choice (it may be short of places)."""
@@ -186,8 +192,9 @@ class Tree:
         self.take(start)
         if self.nodes >= self.polish_at:
             self.polish_at *= 2
-            self.take(self.searcher.descend(start, until=until, rng=self.rng))
-            self.shake(until, 4)
+            stop = self.soon(until)
+            self.take(self.searcher.descend(start, until=stop, rng=self.rng))
+            self.shake(stop, 4)
         heapq.heappush(self.heap, (low, self.nodes, state, price.astype(np.float32), usual))
 
 

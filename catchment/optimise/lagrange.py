@@ -419,7 +419,7 @@ class _Tree:
         usual, pick = np.zeros(m), np.zeros(m, dtype=bool)
         if not _settled(problem, state):
             cut = goal(problem, self.value)
-            here = ascend(self.short, state, offer, self.value, cut, 60, 0.35, 6, usual, pick)
+            here = ascend(self.short, state, offer, self.value, cut, 200, 0.35, 12, usual, pick)
             low = max(low, float(here))
         if low >= goal(problem, self.value):
             self.pruned = min(self.pruned, low)

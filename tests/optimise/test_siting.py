@@ -269,3 +269,16 @@ def test_stopped_early_the_bound_is_still_below():
     assert soon.bound <= later.objective + 1e-6
     assert later.bound <= soon.objective + 1e-6
     assert soon.seconds < 10
+
+
+def test_nothing_to_serve():
+    nobody = np.zeros((0, 3))
+    assert siting.p_median(nobody, None, 2).open.sum() == 2
+    assert siting.p_center(nobody, 1).objective == 0.0
+    assert siting.max_coverage(nobody, None, 1, 1.0).objective == 0.0
+    assert not siting.set_cover(nobody, 1.0).open.any()
+    assert not siting.capacitated(nobody, np.zeros(0), np.ones(3), 1.0).open.any()
+    assert siting.capacitated(np.zeros((0, 0)), [], [], None).status == "optimal"
+    idle = siting.capacitated(np.ones((2, 2)), np.zeros(2), np.ones(2), 1.0, single_source=True)
+    assert idle.objective == 0.0
+    assert siting.capacitated(np.zeros((2, 0)), np.ones(2), [], None).status == "infeasible"
