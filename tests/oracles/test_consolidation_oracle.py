@@ -82,10 +82,13 @@ def test_bound_holds_at_any_prices():
             continue
         parts = low.split(model, question.problem.group_band, question.problem.grade_band)
         prices = low.first_prices(model, parts, keep_decision(model, 3))
+        linked = low._active(parts)
         for _ in range(5):
             prices.unit = prices.unit * rng.uniform(0.2, 2.5, prices.unit.shape)
             prices.pace = rng.uniform(0, 20_000, prices.pace.shape)
             prices.pace[~np.isfinite(parts.pace)] = 0.0
+            prices.link = rng.uniform(0, 20_000, prices.link.shape) * linked[2]
+            prices.shut = rng.uniform(0, 20_000, prices.shut.shape) * linked[3]
             for whole in (False, True):
                 low.improve(model, parts, prices, best, 1, whole=whole)
         assert prices.best <= best * (1 + 1e-9) + 1e-6, seed

@@ -1,7 +1,8 @@
 """A lower bound on every plan: prices for the students, one small question a site and year.
 
-The rule that every village-band is somewhere in every year is replaced by a price; the yearly
-limits on closures and moves, added up over the years, likewise. What is left falls apart into one
+The rule that every village-band is somewhere in every year is replaced by a price; so are the
+yearly limits on closures and moves, added up over the years, and the rules that a village which
+has moved stays where it is and that a closed school stays closed. What is left falls apart into one
 question a site and year: is it open, with how many classes, and which villages are worth having at
 these prices? That question is answered from above (never less than its true gain), so the sum is a
 valid bound for any prices of the right sign, however they were found.
@@ -10,7 +11,7 @@ valid bound for any prices of the right sign, however they were found.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +25,8 @@ Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 
 
-SHARPEN = 0.01
-"""Length of the step below which villages are taken whole."""
+SHARPEN, SHARP_PULL = 0.02, 0.06
+"""Length of the step below which villages are taken whole, and the length to go on with."""
 
 
 class Parts(NamedTuple):
@@ -89,18 +90,24 @@ class Prices:
         Price of serving a unit in a year.
     pace : (2, t) float64
         Prices of closures and of moves up to each year, 0 or more.
+    link : (k, t) float64
+        Prices, 0 or more, of a unit that leaves a site it has moved to, or comes back to its old
+        one, between a year and the next.
+    shut : (m, t) float64
+        Prices, 0 or more, of a site that opens again between a year and the next.
     best : float
         Best bound, the first year included.
     """
 
     unit: Float64
     pace: Float64
+    link: Float64
+    shut: Float64
     best: float = -np.inf
-    best_unit: Float64 | None = None
-    best_pace: Float64 | None = None
-    smooth_unit: Float64 | None = None
-    smooth_pace: Float64 | None = None
+    best_at: tuple[Float64, ...] | None = None
+    smooth: tuple[Float64, ...] | None = None
     pull: float = 1.0
+    whole: bool = False
     idle: int = 0
 
 
@@ -288,7 +295,8 @@ def first_prices(model: Model, parts: Parts, decision: Decision) -> Prices:
             share = mine / np.maximum(load[j, band_of[u], :, t], 1)
             price[u, t] = value[u, t] + float((share * classes[j, band_of[u], :, t]).sum())
             price[u, t] += mine.sum() / taught[j, t] * (parts.yuan[1, t] + parts.yuan[2, t])
-    return Prices(price, np.zeros((2, years)))
+    link = np.zeros((len(parts.unit), years))
+    return Prices(price, np.zeros((2, years)), link, np.zeros((m, years)))
 
 
 def _owners(model: Model, parts: Parts) -> list[tuple[int, int]]:
@@ -410,7 +418,7 @@ def _band_gain(profit, weight, chosen, sizes, most, whole, table, gain, which): 
 @njit(cache=True)
 def _evaluate(  # type: ignore[no-untyped-def]
     start, unit, value, away, count, settle, free, size, sites, states, rooms, yuan, pace,
-    price, pace_price, whole, used, closed, moved,
+    price, pace_price, link, shut, whole, used, closed, moved, there,
 ):  # fmt: skip
     """Bound without the first year at given prices, and how the relaxed plan uses units."""
     m, bands = start.shape[0], start.shape[1] - 1
@@ -418,6 +426,7 @@ def _evaluate(  # type: ignore[no-untyped-def]
     used[:] = 0.0
     closed[:] = 0.0
     moved[:] = 0.0
+    there[:] = 0.0
     total = 0.0
     deepest = 0
     for j in range(m):
@@ -448,8 +457,11 @@ def _evaluate(  # type: ignore[no-untyped-def]
                 profit[k] = 0.0
                 if value[k, t] < np.inf:
                     profit[k] = price[u, t] - value[k, t]
+                    turn = link[k, t] - link[k, t - 1]
                     if away[k]:
-                        profit[k] -= pace_price[1, t] * settle[u, t]
+                        profit[k] -= pace_price[1, t] * settle[u, t] + turn
+                    else:
+                        profit[k] += turn
                     weight[per, k] = 0.0
                     for g in range(per):
                         weight[g, k] = count[u, g, t]
@@ -480,13 +492,14 @@ def _evaluate(  # type: ignore[no-untyped-def]
                 else:
                     gain[b, 0] = 0.0
             chosen_of[bands] = top
+            closing = pace_price[0, t] + shut[j, t] - shut[j, t - 1] if sites[j, 0] > 0 else 0.0
             best, state, split_classes = _best_state(
-                j, t, sites, states, rooms, yuan, pace_price, most_of, gain, bands
+                j, t, sites, states, rooms, yuan, closing, most_of, gain, bands
             )
             total += best
             if state == 0:
                 if sites[j, 0] > 0:
-                    closed[t] += 1.0
+                    closed[j, t] = 1.0
                 continue
             for b in range(bands):
                 classes = split_classes[b]
@@ -497,19 +510,20 @@ def _evaluate(  # type: ignore[no-untyped-def]
                 _fill(profit, weight[by], mine, float(room), x)
                 for k in mine:
                     used[unit[k], t] += x[k]
+                    there[k, t] = x[k]
                     if away[k]:
                         moved[t] += x[k] * settle[unit[k], t]
     return total
 
 
 @njit(cache=True)
-def _best_state(j, t, sites, states, rooms, yuan, pace_price, most_of, gain, bands):  # type: ignore[no-untyped-def]
+def _best_state(j, t, sites, states, rooms, yuan, closing, most_of, gain, bands):  # type: ignore[no-untyped-def]
     """Cheapest state of a site in a year with the classes of each band."""
     best, chosen = np.inf, 0
     split_best = np.zeros(bands, dtype=np.int64)
     was, low = sites[j, 0], sites[j, 3]
     if states[0, j, t] == 0:
-        best = pace_price[0, t] if was > 0 else 0.0
+        best = closing
     for state in range(1, 3):
         if state < states[0, j, t] or state > states[1, j, t]:
             continue
@@ -558,7 +572,7 @@ def improve(
     target: float,
     rounds: int,
     *,
-    whole: bool = False,
+    whole: bool | None = None,
 ) -> float:
     """Turn the prices towards a better bound.
 
@@ -574,8 +588,9 @@ def improve(
         Yuan of the best plan known.
     rounds : int
         Steps.
-    whole : bool
-        Whether villages are taken whole within one grade's classes: slower and sharper.
+    whole : bool, optional
+        Whether villages are taken whole within one grade's classes: sharper, and ten times as
+        slow. By default from when the steps have become short.
 
     Returns
     -------
@@ -583,41 +598,64 @@ def improve(
         The best bound so far.
     """
     units, _, years = parts.students.shape
-    used, closed, moved = np.zeros((units, years)), np.zeros(years), np.zeros(years)
+    m, entries = len(parts.sites), len(parts.unit)
+    used, closed, moved = np.zeros((units, years)), np.zeros((m, years)), np.zeros(years)
+    stays = np.zeros((entries, years))
+    active = _active(parts)
+    pace = np.where(active[1], parts.pace, 0.0)
+    sign = np.where(parts.away, 1.0, -1.0)[:, None]
+    evaluate: Any = _evaluate
+    # Students weigh more than sites: prices of moves have a scale of their own.
+    scale = (1.0, np.array([1.0, 1e-2])[:, None], 1.0, 1.0)
+    for _ in range(rounds):
+        if not prices.whole and prices.pull < SHARPEN:
+            prices.whole, prices.pull, prices.smooth = True, SHARP_PULL, None
+        sharp = prices.whole if whole is None else whole
+        now: tuple[Float64, ...] = (prices.unit, prices.pace, prices.link, prices.shut)
+        value = model.fixed_cost + evaluate(*parts, *now, sharp, used, closed, moved, stays)
+        prices.idle = 0 if value > prices.best + 1e-7 * abs(target) else prices.idle + 1
+        if value > prices.best:
+            prices.best, prices.best_at = value, now
+        if prices.idle >= 15 and prices.best_at is not None:
+            prices.pull, prices.idle = max(prices.pull * 0.7, 1e-4), 0
+            now, prices.smooth = prices.best_at, None
+        slope = (
+            1.0 - used,
+            np.stack([closed.sum(axis=0), moved]) - pace,
+            sign * (stays - np.roll(stays, -1, axis=1)),
+            closed - np.roll(closed, -1, axis=1),
+        )
+        turned = tuple(
+            np.where(a, x, 0.0) * z for a, x, z in zip(active, slope, scale, strict=True)
+        )
+        if prices.smooth is None:
+            prices.smooth = turned
+        else:
+            prices.smooth = tuple(
+                0.7 * a + 0.3 * b for a, b in zip(prices.smooth, turned, strict=True)
+            )
+        length = float(sum((x**2).sum() for x in prices.smooth))
+        if length < 1e-12:
+            break
+        step = prices.pull * max(target - value, 1e-3 * abs(target)) / length
+        new = [p + step * x * z for p, x, z in zip(now, prices.smooth, scale, strict=True)]
+        prices.unit = new[0]
+        prices.pace, prices.link, prices.shut = (np.maximum(x, 0.0) for x in new[1:])
+    return prices.best
+
+
+def _active(parts: Parts) -> tuple[npt.NDArray[np.bool_], ...]:
+    """Where each kind of price stands for a rule at all."""
     there = parts.students.sum(axis=1) > 0
     there[:, 0] = False
     limited = np.isfinite(parts.pace)
     limited[:, 0] = False
-    pace = np.where(limited, parts.pace, 0.0)
-    for _ in range(rounds):
-        value = model.fixed_cost + _evaluate(
-            *parts, prices.unit, prices.pace, whole, used, closed, moved
-        )
-        if value > prices.best + 1e-7 * abs(target):
-            prices.idle = 0
-        else:
-            prices.idle += 1
-        if value > prices.best:
-            prices.best = value
-            prices.best_unit, prices.best_pace = prices.unit.copy(), prices.pace.copy()
-        if prices.idle >= 15 and prices.best_unit is not None and prices.best_pace is not None:
-            prices.pull, prices.idle = max(prices.pull * 0.7, 1e-4), 0
-            prices.unit, prices.pace = prices.best_unit.copy(), prices.best_pace.copy()
-            prices.smooth_unit = None
-        slope = np.where(there, 1.0 - used, 0.0)
-        over = np.where(limited, np.stack([closed, moved]) - pace, 0.0)
-        # Students weigh more than sites: each kind of price has its own scale.
-        scale = np.array([1.0, 1e-2])[:, None]
-        if prices.smooth_unit is None or prices.smooth_pace is None:
-            prices.smooth_unit, prices.smooth_pace = slope, over
-        else:
-            prices.smooth_unit = 0.7 * prices.smooth_unit + 0.3 * slope
-            prices.smooth_pace = 0.7 * prices.smooth_pace + 0.3 * over
-        direction, lean = prices.smooth_unit, prices.smooth_pace * scale
-        length = float((direction**2).sum() + (lean**2).sum())
-        if length < 1e-12:
-            break
-        step = prices.pull * max(target - value, 1e-3 * abs(target)) / length
-        prices.unit = prices.unit + step * direction
-        prices.pace = np.where(limited, np.maximum(prices.pace + step * lean * scale, 0.0), 0.0)
-    return prices.best
+    may = np.isfinite(parts.value)
+    may[:, 0] = False
+    link = np.zeros_like(may)
+    # A unit that has moved stays; the one that has left today's site does not come back. Both
+    # bind from one year to the next where it has students in both and may be there in both.
+    link[:, :-1] = may[:, :-1] & may[:, 1:]
+    shut = np.zeros((len(parts.sites), there.shape[1]), dtype=bool)
+    shut[:, 1:-1] = (parts.sites[:, 0] > 0)[:, None]
+    return there, limited, link, shut

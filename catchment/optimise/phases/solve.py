@@ -175,11 +175,9 @@ def _raise_bound(state: _State, parts: low.Parts, prices: low.Prices, rounds: in
     target = state.value if np.isfinite(state.value) else prices.best * 1.2
     if not np.isfinite(target):
         target = abs(state.model.fixed_cost) * len(state.question.problem.years)
-    # Divisible villages find the region of good prices, whole ones sharpen there.
-    whole = prices.pull < low.SHARPEN
-    found = low.improve(
-        state.model, parts, prices, target, max(rounds // 5, 1) if whole else rounds, whole=whole
-    )
+    # Whole villages take ten times as long as divisible ones.
+    count = max(rounds // 5, 1) if prices.whole else rounds
+    found = low.improve(state.model, parts, prices, target, count)
     state.note(np.inf, found - 1e-9 * abs(found), None)
 
 
@@ -195,6 +193,9 @@ def _exact(state: _State, end: float, seed: int) -> bool:
         if not check(state.question, trial) and trial.plan.objective < state.value - 1e-6:
             state.note(trial.plan.objective, -np.inf, exact.decision)
             state.states = exact.state
+    if exact.bound > state.value * (1 + 1e-6):
+        # A plan that has been rechecked is below it, so the solver's bound cannot be right.
+        return False
     state.note(np.inf, exact.bound - 1e-9 * abs(exact.bound), None)
     return exact.status == "optimal" and np.isfinite(state.value)
 
