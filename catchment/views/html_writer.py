@@ -88,8 +88,9 @@ def _block(block: Block) -> str:
         return _table(block)
     if isinstance(block, Picture):
         data = base64.b64encode(block.png).decode("ascii")
+        narrow = f' width="{round(block.width_mm * 96 / 25.4)}"' if block.width_mm < 150 else ""
         return (
-            f'<figure><img alt="{_text(block.alt)}" src="data:image/png;base64,{data}">'
+            f'<figure><img alt="{_text(block.alt)}"{narrow} src="data:image/png;base64,{data}">'
             f"<figcaption>{_text(block.caption)}</figcaption></figure>"
         )
     assert isinstance(block, PageBreak)

@@ -78,7 +78,7 @@ def report_document(run: Run, *, lang: str = "zh", pictures: bool = True) -> Doc
     blocks += gate.chapter(story)
     blocks += methods.rules_chapter(story)
     blocks += methods.chapter(story)
-    blocks += _stamp(story)
+    blocks += stamp_page(story)
     return Document(
         title=story.say("report.title", county=plain(run.region.name, longest=60)),
         lang=lang,
@@ -289,8 +289,23 @@ def _conservation(story: Story) -> Table:
     )  # fmt: skip
 
 
-def _stamp(story: Story) -> list[Block]:
+def stamp_page(story: Story, names: list[str] | None = None) -> list[Block]:
+    """Build the page on which townships and offices give their opinion.
+
+    Parameters
+    ----------
+    story : Story
+        The run.
+    names : list of str, optional
+        Townships that sign; all when left out.
+
+    Returns
+    -------
+    list of Block
+        The page.
+    """
     county = plain(story.run.region.name, longest=60)
+    signing = townships.names(story) if names is None else names
     columns = (
         Column(story.say("stamp.unit"), 1.6),
         Column(story.say("stamp.opinion"), 3.2),
@@ -298,7 +313,7 @@ def _stamp(story: Story) -> list[Block]:
         Column(story.say("stamp.seal"), 1.2),
         Column(story.say("stamp.date"), 1.4),
     )
-    units = [*townships.names(story), story.say("stamp.office", county=county),
+    units = [*signing, story.say("stamp.office", county=county),
              story.say("stamp.county", county=county)]  # fmt: skip
     blank = story.say("stamp.date_line")
     rows = tuple((plain(unit), "", "", "", blank) for unit in units)

@@ -94,7 +94,7 @@ def section(story: Story, township: str, *, pictures: bool, new_page: bool) -> l
         _needs(story, township, trips),
         Paragraph(story.say("town.needs_note"), "note"),
         _riders(story, own),
-        _worse(story, township),
+        worse_of(story, township),
     ]
     lost = own[(own["site_id"] == "") & (own["students"] > 0)]
     if len(lost):
@@ -144,9 +144,10 @@ def _catchments(story: Story, township: str, trips: pd.DataFrame) -> Table:
     stages = {band: stages.get(band, band) for band in story.run.problem.bands}
     inside = [c for c in facts.sites["site_id"] if towns[c] == township]
     outside = [c for c in facts.sites["site_id"] if towns[c] != township]
+    by_site = dict(iter(touching.groupby("site_id", sort=False)))
     for code in (*inside, *outside):
-        mine = touching[touching["site_id"] == code]
-        if mine.empty:
+        mine = by_site.get(code)
+        if mine is None:
             continue
         own_school = towns[code] == township
         label = labels[code] if own_school else story.say("town.outside", name=labels[code])
@@ -195,8 +196,29 @@ def _village_list(
 
 
 def _classes(story: Story, township: str) -> Table:
+    towns = story.facts.sites["township"] == township
+    return classes_of(story, story.facts.sites.loc[towns, "site_id"].tolist())
+
+
+def classes_of(story: Story, codes: list[str], *, most: int = 4) -> Table:
+    """Show students and classes of schools by grade in some years.
+
+    Parameters
+    ----------
+    story : Story
+        The run.
+    codes : list of str
+        Sites in order; those without students or classes are left out.
+    most : int
+        Most years shown, at least 2.
+
+    Returns
+    -------
+    Table
+        One row a school and year.
+    """
     table = story.facts.classes
-    mine = table[(table["plan"] == "plan") & (table["township"] == township)]
+    mine = table[(table["plan"] == "plan") & table["site_id"].isin(codes)]
     grades = sorted(set(mine["grade"].tolist()))
     columns = (
         Column(story.say("school"), 2.2),
@@ -205,25 +227,21 @@ def _classes(story: Story, township: str) -> Table:
         Column(story.say("col.total"), 0.8, "right"),
         Column(story.say("col.rooms"), 0.8, "right"),
     )
-    sites = list(story.run.problem.site_ids)
-    years = list(story.run.problem.years)
+    place = {code: j for j, code in enumerate(story.run.problem.site_ids)}
+    years = {year: t for t, year in enumerate(story.run.problem.years)}
+    wanted = some_years(story, most)
+    parts = dict(iter(mine[mine["year"].isin(wanted)].groupby(["site_id", "year"])))
     rows: list[tuple[str, ...]] = []
     tones: list[Tone] = []
-    order = [code for code in sites if code in set(mine["site_id"])]
-    for code in order:
-        for year in some_years(story, 4):
-            part = mine[(mine["site_id"] == code) & (mine["year"] == year)]
-            if part.empty:
+    for code in codes:
+        for year in wanted:
+            part = parts.get((code, year))
+            if part is None:
                 continue
-            cells = dict(
-                zip(
-                    part["grade"],
-                    zip(part["students"], part["classes"], strict=True),
-                    strict=True,
-                )
-            )
+            pairs = zip(part["students"], part["classes"], strict=True)
+            cells = dict(zip(part["grade"], pairs, strict=True))
             total = int(part["classes"].sum())
-            rooms = int(story.run.problem.rooms[sites.index(code), years.index(year)])
+            rooms = int(story.run.problem.rooms[place[code], years[year]])
             shown = (f"{cells[g][0]}/{cells[g][1]}" if g in cells else "" for g in grades)
             rows.append((part["site"].iloc[0], str(year), *shown, whole(total), whole(rooms)))
             tones.append("bad" if total > rooms else "")
@@ -303,7 +321,21 @@ def _riders(story: Story, own: pd.DataFrame) -> Table:
     )  # fmt: skip
 
 
-def _worse(story: Story, township: str) -> Table:
+def worse_of(story: Story, township: str) -> Table:
+    """List the villages of a township that travel clearly longer.
+
+    Parameters
+    ----------
+    story : Story
+        The run.
+    township : str
+        Its name.
+
+    Returns
+    -------
+    Table
+        One row a village, band and year, the largest growth first.
+    """
     table = worse(story.run).reset_index(drop=True)
     town = text_column(table, "township").map(lambda name: plain(name, longest=LONGEST_NAME))
     table = table[town == township]

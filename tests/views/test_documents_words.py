@@ -18,7 +18,7 @@ from catchment.views.plain import decimal, guarded, percent, plain, whole
 VIEWS = Path(table.__file__).parent
 MINE = (
     "story", "report", "townships", "charts", "workbook", "geopackage", "facts", "deck",
-    "comparison", "comparison_book", "comparison_pictures", "decisions", *(f"chapters/{name}" for name in
+    "comparison", "comparison_book", "comparison_pictures", "decisions", "book", *(f"chapters/{name}" for name in
                     ("actions", "figures", "findings", "gate", "large_classes", "methods", "overview")),
 )  # fmt: skip
 XML_CHARACTERS = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
