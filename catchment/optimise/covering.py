@@ -242,7 +242,7 @@ def most_covered(
     some = weight > 0
     far = np.where(covers[some], 0.0, np.inf)
     rent = np.zeros(state.size)
-    problem = location.make_location(far, weight[some], rent, state, p, p)
+    problem = location.make_location(far, weight[some], rent, state, p, p, weight[some])
     began = time.perf_counter()
     soon = began + (until - began) / 4
     chosen, value = location.search(problem, state == OPEN, patience=20, until=soon, seed=seed)

@@ -84,7 +84,7 @@ def _narrowed(problem: Location, state: Int8) -> Location:
         ptr[i + 1] = count
     return Location(
         ptr, site[:count].copy(), far[:count].copy(), cap, problem.rent,
-        state, problem.least, problem.most, problem.step,
+        state, problem.least, problem.most, problem.step, problem.scale,
     )  # fmt: skip
 
 
@@ -241,12 +241,12 @@ def ascend(
             ):
                 slope = 0.0
             way[i] = slope + 0.6 * way[i]
-            norm += way[i] * way[i]
+            norm += way[i] * way[i] * problem.scale[i]
         if norm < 1e-12:
             break
         length = theta * max(value - total, 1e-6 * max(1.0, abs(value))) / norm
         for i in range(n):
-            trial[i] += length * way[i]
+            trial[i] += length * way[i] * problem.scale[i]
     return best
 
 
@@ -290,7 +290,7 @@ def _shortened(problem: Location, price: Float64) -> Location:
         ptr[i + 1] = count
     return Location(
         ptr, site[:count].copy(), far[:count].copy(), cap, problem.rent,
-        problem.state, problem.least, problem.most, problem.step,
+        problem.state, problem.least, problem.most, problem.step, problem.scale,
     )  # fmt: skip
 
 

@@ -30,7 +30,8 @@ class Location(NamedTuple):
     ``ptr`` (n + 1), ``site`` and ``far`` are the rows, ascending in ``far``; ``cap`` (n) is the
     cost of a unit none of whose row is open; ``rent`` (m) the cost of an open site; ``state``
     (m) says which sites are closed, free or open; ``step`` is the smallest difference between
-    two values of plans (1 where all numbers are whole, else 0).
+    two values of plans (1 where all numbers are whole, else 0); ``scale`` (n) how far the prices
+    of the units move against each other, as their weights do.
     """
 
     ptr: Int32
@@ -42,10 +43,17 @@ class Location(NamedTuple):
     least: int
     most: int
     step: float
+    scale: Float64
 
 
 def make_location(
-    far: Float64, cap: Float64, rent: Float64, state: Int8, least: int, most: int
+    far: Float64,
+    cap: Float64,
+    rent: Float64,
+    state: Int8,
+    least: int,
+    most: int,
+    weight: Float64 | None = None,
 ) -> Location:
     """Return the instance with its rows sorted.
 
@@ -61,6 +69,8 @@ def make_location(
         ``CLOSED``, ``FREE`` or ``OPEN``.
     least, most : int
         Limits of the number of open sites.
+    weight : (n,) float64, optional
+        Weights of the units, above zero, 1 each by default.
 
     Returns
     -------
@@ -77,10 +87,11 @@ def make_location(
     whole = all(bool((part == np.rint(part)).all()) for part in numbers)
     total = sum(float(np.abs(part).sum()) for part in (cap, rent))
     step = 1.0 if whole and total < 2.0**50 else 0.0
+    scale = np.ones(len(far)) if weight is None else weight / weight.mean()
     return Location(
         ptr, np.ascontiguousarray(site), np.ascontiguousarray(value, dtype=np.float64),
         np.asarray(cap, dtype=np.float64), np.asarray(rent, dtype=np.float64),
-        np.asarray(state, dtype=np.int8), least, most, step,
+        np.asarray(state, dtype=np.int8), least, most, step, scale,
     )  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def p_median(
     refusal = float(np.where(np.isfinite(far), far, 0.0).max(axis=1).sum()) + 1.0
     # A plan that leaves someone unserved costs more than any plan that serves everyone.
     ceiling = np.full(len(far), np.ceil(refusal))
-    problem = location.make_location(far, ceiling, np.zeros(m), state, p, p)
+    problem = location.make_location(far, ceiling, np.zeros(m), state, p, p, weight[some])
     soon = time.perf_counter() + (until - time.perf_counter()) / 4
     start, value = location.search(problem, chosen, patience=20, until=soon, seed=seed)
     answer = lagrange.certify(problem, start, value, until=until, seed=seed)
