@@ -17,10 +17,10 @@ Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 
-STORED = 20_000  # catchments kept
+STORED = 6_000  # catchments kept
 ADDED = 2_000  # columns added to the linear program at a time
-MOST = 3_000  # columns in the whole-number program
-NODES = 100  # nodes of its search tree
+MOST = 1_000  # columns in the whole-number program
+NODES = 5  # nodes of its search tree
 
 
 class Columns(NamedTuple):

@@ -33,7 +33,7 @@ MET = 500  # catchments a run may hand over
 NEAR = 1.002  # those of states of up to this weight, relative to the plan it began with
 RUNNING = 4  # plans worked on at a time
 PATIENCE = 60  # tasks without gain after which a plan, unless the best, is given up
-JOIN = 100  # tasks between attempts to put a plan together from catchments met
+JOIN = 150  # tasks between attempts to put a plan together from catchments met
 STALLED = 1000  # tasks without a better plan after which the search ends
 
 

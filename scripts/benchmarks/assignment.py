@@ -1,0 +1,233 @@
+"""Assignment: capacitated against pylmcf and HiGHS, what-ifs, and published districts."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linprog
+from scipy.sparse import csr_matrix
+
+from benchmarks.racing import Contender, race, table
+from catchment.optimise import assignment
+
+MEASURED = tuple(
+    f"catchment/optimise/{name}.py"
+    for name in (
+        "assignment",
+        "flow",
+        "adjust",
+        "districting",
+        "regions",
+        "annealing",
+        "partition",
+        "growth",
+    )
+)
+_PARTS = ("transport", "whatif", "districts")
+_PREFACE = """## Assignment
+
+`transport` is exact: an auction gives a start, cheapest paths on the graph of the sites finish it,
+and the bound is computed from the sites' prices and the input alone. Demand is clustered, students
+1 to 30 a village, 15 % spare places; every village may go to its nearest sites. All contenders take
+turns in one process and have to give the same optimum; what compares is the ratio of their
+processor times. Building the peer's graph from the matrix is not counted.
+
+What-ifs close and reopen a random school; each answer equals solving again from the start.
+
+`districts` is searched; plans are recounted with networkx. The gap is to the best known value.
+The search uses two threads: the processor seconds tell how much of them it got.
+"""
+_SIZES = {
+    "500 x 30": (500, 30, 25),
+    "2,000 x 100": (2000, 100, 40),
+    "20,000 x 300": (20000, 300, 50),
+}
+
+Float64 = npt.NDArray[np.float64]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this theme."""
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(_PARTS)}")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--changes", type=int, default=1000, help="closings in the what-ifs")
+    parser.add_argument("--seconds", type=float, default=60.0, help="limit of each district search")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--instances", nargs="*", default=[], help="all published ones by default")
+
+
+def run(options: argparse.Namespace) -> str:
+    """Run the parts asked for (all by default) and return their tables."""
+    wanted = options.parts or _PARTS
+    texts = [_PREFACE.strip()]
+    if "transport" in wanted:
+        texts.append(_transport(options.rounds))
+    if "whatif" in wanted:
+        texts.append(_what_if(options.changes))
+    if "districts" in wanted:
+        texts.append(_districts(options.seconds, options.seeds, options.instances))
+    return "\n\n".join(texts)
+
+
+def _case(units: int, sites: int, near: int) -> tuple[Float64, Float64, Float64]:
+    """Make a county: cost in whole tenths of a minute, students, places."""
+    rng = np.random.default_rng(units)
+    centres = rng.random((max(3, sites // 5), 2))
+    where = centres[rng.integers(len(centres), size=units)] + 0.08 * rng.normal(size=(units, 2))
+    stand = where[rng.choice(units, sites, replace=False)]
+    cost = np.rint(6000 * np.hypot(*(where[:, None] - stand[None]).transpose(2, 0, 1)))
+    demand = rng.integers(1, 31, units).astype(float)
+    weight = rng.uniform(0.5, 1.5, sites)
+    capacity = np.ceil(1.15 * demand.sum() * weight / weight.sum())
+    farthest = np.partition(cost, near, axis=1)[:, near]
+    # nearest sites only, as far as that leaves enough places
+    trimmed = np.where(cost <= farthest[:, None], cost, np.inf)
+    enough = assignment.transport(trimmed, demand, capacity).status == "optimal"
+    return (trimmed if enough else cost), demand, capacity
+
+
+def _lemon(cost: Float64, demand: Float64, capacity: Float64) -> Any:
+    """Build the peer's graph; its ``solve`` is what is timed."""
+    peer = importlib.import_module("pylmcf")
+    n, m = cost.shape
+    unit, site = np.nonzero(np.isfinite(cost))
+    start = np.concatenate([unit, np.arange(n, n + m)]).astype(np.int32)
+    end = np.concatenate([site + n, np.full(m, n + m)]).astype(np.int32)
+
+    def ask() -> int:
+        graph = peer.Graph(n + m + 1, start, end)
+        graph.set_node_supply(np.concatenate([demand, np.zeros(m), [-demand.sum()]]).astype(int))
+        graph.set_edge_capacities(np.concatenate([demand[unit], capacity]).astype(int))
+        graph.set_edge_costs(np.concatenate([cost[unit, site], np.zeros(m)]).astype(int))
+        graph.solve()
+        return int(graph.total_cost())
+
+    return ask
+
+
+def _linear(cost: Float64, demand: Float64, capacity: Float64) -> Any:
+    unit, site = np.nonzero(np.isfinite(cost))
+    ones, pair = np.ones(unit.size), np.arange(unit.size)
+    out = csr_matrix((ones, (unit, pair)), shape=(cost.shape[0], unit.size))
+    into = csr_matrix((ones, (site, pair)), shape=(cost.shape[1], unit.size))
+    value = cost[unit, site]
+
+    def ask() -> float:
+        answer = linprog(value, A_ub=into, b_ub=capacity, A_eq=out, b_eq=demand, method="highs")
+        return float(answer.fun)
+
+    return ask
+
+
+def _transport(rounds: int) -> str:
+    texts = []
+    for name, size in _SIZES.items():
+        cost, demand, capacity = _case(*size)
+
+        def own(c: Float64 = cost, d: Float64 = demand, u: Float64 = capacity) -> float:
+            return assignment.transport(c, d, u).objective
+
+        asked = {"catchment": own, "pylmcf": _lemon(cost, demand, capacity)}
+        if size[0] <= 2000:
+            asked["HiGHS (scipy)"] = _linear(cost, demand, capacity)
+        values = {peer: round(ask()) for peer, ask in asked.items()}
+        if len(set(values.values())) > 1:
+            message = f"optima differ: {values}"
+            raise AssertionError(message)
+        times = race([Contender(peer, ask) for peer, ask in asked.items()], rounds)
+        title = f"{name} (villages x schools), {np.isfinite(cost).sum():,} pairs"
+        texts.append(table(title, times, "catchment", {}))
+    return "\n\n".join(texts)
+
+
+def _grid(heads: list[str], rows: list[list[str]]) -> str:
+    """Write rows as a Markdown table."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _what_if(changes: int) -> str:
+    cost, demand, capacity = _case(*_SIZES["20,000 x 300"])
+    today = assignment.prepare(cost, demand, capacity)
+    rng = np.random.default_rng(0)
+    taken: dict[str, list[float]] = {"close": [], "reopen": []}
+    for number in range(changes):
+        site = int(rng.integers(capacity.size))
+        began = time.process_time()
+        closed = today.close(site)
+        between = time.process_time()
+        again = closed.reopen(site)
+        taken["close"].append(between - began)
+        taken["reopen"].append(time.process_time() - between)
+        assert again.objective == today.objective
+        if number % 10 == 0:
+            cold = assignment.transport(cost, demand, closed.capacity)
+            assert closed.objective == cold.objective
+    rows = [
+        [name, *(f"{1000 * np.quantile(times, share):.1f}" for share in (0.5, 0.95, 1.0))]
+        for name, times in taken.items()
+    ]
+    return _grid(["20,000 x 300", "median ms", "95 % ms", "longest ms"], rows)
+
+
+def _districts(limit: float, seeds: int, names: list[str]) -> str:
+    root = Path(__file__).resolve().parents[2]
+    folder = Path(os.environ.get("CATCHMENT_SHARED", root / ".." / "shared"))
+    folder = folder / "benchmarks" / "districting"
+    with (folder / "published.csv").open(encoding="utf-8") as file:
+        best = {row["instance"]: float(row["best_known"]) for row in csv.DictReader(file)}
+    rows: list[list[str]] = []
+    gaps: dict[str, list[float]] = {}
+    for name in names or sorted(best):
+        problem = _published(folder, name)
+        found, spent = [], []
+        for seed in range(seeds):
+            began = time.process_time()
+            answer = assignment.districts(*problem, time_limit=limit, seed=seed)
+            spent.append(time.process_time() - began)
+            holds = answer.status in ("feasible", "optimal")
+            total = _recounted(problem, answer.site_of) if holds else np.inf
+            found.append(100 * (total / best[name] - 1))
+        gaps.setdefault(name.split("_")[0], []).extend(found)
+        rows.append([name, *(f"{g:.3f}" for g in found), f"{np.mean(spent):.0f}"])
+    for family, values in gaps.items():
+        rows.append([f"**{family}, mean**", f"**{np.mean(values):.3f}**", *[""] * seeds])
+    heads = [f"gap %, seed {seed}" for seed in range(seeds)]
+    return _grid([f"instance, {limit:g} s", *heads, "processor s"], rows)
+
+
+def _published(folder: Path, name: str) -> tuple[Any, ...]:
+    with (folder / f"{name}.txt").open(encoding="utf-8") as file:
+        lines = [line.split("\t") for line in file.read().splitlines()[1:] if line.strip()]
+    units = np.array([[float(cell) for cell in line[:7]] for line in lines])
+    position = {int(row[0]): i for i, row in enumerate(units)}
+    home = np.flatnonzero(units[:, 6] > 0).astype(np.int32)
+    where = units[:, 2:4] / 1000
+    cost = np.hypot(*(where[:, None] - where[None, home]).transpose(2, 0, 1))
+    family = name.split("_")[0]
+    with (folder / f"{family}_connectivity.txt").open(encoding="utf-8") as file:
+        pairs = [line.split(",")[1:3] for line in file.read().splitlines()[1:] if line.strip()]
+    ends = np.array([[position[int(a)], position[int(b)]] for a, b in pairs])
+    shape = (len(units), len(units))
+    touch = csr_matrix((np.ones(len(ends), dtype=bool), (ends[:, 0], ends[:, 1])), shape=shape)
+    return cost, units[:, 1], units[home, 6], touch, home
+
+
+def _recounted(problem: tuple[Any, ...], site_of: npt.NDArray[np.int32]) -> float:
+    cost, demand, capacity, touch, home = problem
+    graph = nx.Graph(list(zip(*touch.nonzero(), strict=True)))
+    for j in range(capacity.size):
+        units = np.flatnonzero(site_of == j)
+        assert demand[units].sum() <= capacity[j]
+        assert home[j] in units
+        assert nx.is_connected(graph.subgraph(units.tolist()))
+    return float((demand * cost[np.arange(len(demand)), site_of]).sum())
