@@ -6,27 +6,30 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from catchment import __version__, indicators
 from catchment.assemble import assemble, used_bands
-from catchment.demand import students_by_village
+from catchment.demand import StudentsByVillage, students_by_village
 from catchment.errors import InputError
 from catchment.network import build
 from catchment.network.cells import neighbours, village_cells
 from catchment.network.graph import RoadNetwork
 from catchment.network.kept import Kept
 from catchment.network.load import load_network
-from catchment.network.travel import travel_times
+from catchment.network.travel import TravelTimes, travel_times
 from catchment.optimise.layout import recorded_plan, scenario_plan, today_plan
 from catchment.places.needs import smaller_classes
 from catchment.plan import Plan
 from catchment.problem import Problem
+from catchment.region.bands import Band
 from catchment.region.model import Region
 from catchment.region.read import read_region
 from catchment.rules import books, rule
@@ -94,6 +97,115 @@ def execute(
     )
 
 
+@dataclass(frozen=True)
+class Posed:
+    """A recipe on a county, brought to the point where a plan can be made.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        The recipe, ids and years everywhere.
+    regions : tuple of Region
+        The county of each year.
+    bands : tuple of Band
+        Bands in use.
+    students : StudentsByVillage
+        Students by village.
+    network : RoadNetwork
+        Roads of today.
+    times : TravelTimes
+        Travel times on today's roads.
+    cells : GeoDataFrame
+        Village cells.
+    base : Problem
+        The question of today's arrangement.
+    today : Plan
+        Today's arrangement.
+    problem : Problem
+        The question of the recipe.
+    notes : tuple of str
+        What had to be assumed.
+    """
+
+    scenario: Scenario
+    regions: tuple[Region, ...]
+    bands: tuple[Band, ...]
+    students: StudentsByVillage
+    network: RoadNetwork
+    times: TravelTimes
+    cells: gpd.GeoDataFrame
+    base: Problem
+    today: Plan
+    problem: Problem
+    notes: tuple[str, ...]
+
+
+def pose(
+    scenario: Scenario,
+    region: Region,
+    *,
+    progress: Progress | None = None,
+    kept: Kept | None = None,
+) -> Posed:
+    """Bring a recipe and a county together into the questions of today and of the recipe.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The recipe.
+    region : Region
+        The county.
+    progress : callable, optional
+        Told a line of text before each step.
+    kept : Kept, optional
+        Memory of road networks and searches.
+
+    Returns
+    -------
+    Posed
+        Everything a plan is made from.
+    """
+    scenario = resolve(scenario, region)
+    bands = used_bands(region.bands, scenario.method.stages)
+    years = scenario.years
+    _tell(progress, "学生数 / students")
+    students = students_by_village(region, years)
+    _tell(progress, "道路网络 / road network")
+    network = load_network(region) if kept is None else kept.network(region)
+    networks, which = _networks(scenario, region, network)
+    _tell(progress, "出行时间 / travel times")
+    search = None if kept is None else kept.door_to_door
+    times = [travel_times(region, each, search=search) for each in networks]
+    for note in [] if kept is None else kept.notes:
+        _tell(progress, note)
+    _tell(progress, "邻接关系 / neighbours")
+    cells = village_cells(region)
+    touching = neighbours(cells)
+    still = [region] * len(years)
+    base = assemble(still, years, times[:1], [0] * len(years), students, touching, bands)
+    today = today_plan(base)
+    county, assumed = settle_designations(region, base, today)
+    regions = [apply(scenario, county, year) for year in years]
+    problem = assemble(regions, years, times, which, students, touching, bands, county=county)
+    if scenario.class_size is not None:
+        problem = problem.replace(
+            class_size=smaller_classes(problem.class_size, scenario.class_size)
+        )
+    return Posed(
+        scenario=scenario,
+        regions=tuple(regions),
+        bands=bands,
+        students=students,
+        network=network,
+        times=times[0],
+        cells=cells,
+        base=base,
+        today=today,
+        problem=problem,
+        notes=(*students.notes, *times[0].notes, *assumed),
+    )
+
+
 def run_scenario(
     scenario: Scenario,
     region: Region,
@@ -125,32 +237,9 @@ def run_scenario(
     Run
         Everything there is to show.
     """
-    scenario = resolve(scenario, region)
-    bands = used_bands(region.bands, scenario.method.stages)
-    years = scenario.years
-    _tell(progress, "学生数 / students")
-    students = students_by_village(region, years)
-    _tell(progress, "道路网络 / road network")
-    network = load_network(region) if kept is None else kept.network(region)
-    networks, which = _networks(scenario, region, network)
-    _tell(progress, "出行时间 / travel times")
-    search = None if kept is None else kept.door_to_door
-    times = [travel_times(region, each, search=search) for each in networks]
-    for note in [] if kept is None else kept.notes:
-        _tell(progress, note)
-    _tell(progress, "邻接关系 / neighbours")
-    cells = village_cells(region)
-    touching = neighbours(cells)
-    still = [region] * len(years)
-    base = assemble(still, years, times[:1], [0] * len(years), students, touching, bands)
-    today = today_plan(base)
-    county, assumed = settle_designations(region, base, today)
-    regions = [apply(scenario, county, year) for year in years]
-    problem = assemble(regions, years, times, which, students, touching, bands, county=county)
-    if scenario.class_size is not None:
-        problem = problem.replace(
-            class_size=smaller_classes(problem.class_size, scenario.class_size)
-        )
+    posed = pose(scenario, region, progress=progress, kept=kept)
+    scenario, bands, students = posed.scenario, posed.bands, posed.students
+    base, today, problem = posed.base, posed.today, posed.problem
     _tell(progress, "方案 / plan")
     if recorded is None:
         plan = scenario_plan(
@@ -188,8 +277,8 @@ def run_scenario(
         name=scenario.name,
         scenario=scenario.model_dump(mode="json", by_alias=True),
         region=region,
-        network=network,
-        times=times[0],
+        network=posed.network,
+        times=posed.times,
         problem=problem,
         today=today,
         plan=plan,
@@ -198,7 +287,7 @@ def run_scenario(
             problem,
             plan,
             today,
-            regions,
+            posed.regions,
             book,
             measures,
             base=base,
@@ -207,8 +296,8 @@ def run_scenario(
         ),
         ledger=indicators.class_ledger(problem, plan, region, limits),
         base=base,
-        notes=(*students.notes, *times[0].notes, *assumed),
-        catchments=catchments_of(problem, today, plan, cells),
+        notes=posed.notes,
+        catchments=catchments_of(problem, today, plan, posed.cells),
         conservation=conservation,
         explanations=explain(problem, today, plan, region, scenario),
         provenance=_provenance(scenario, region, recipe, book),
