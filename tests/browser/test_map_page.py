@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.browser.conftest import PHONE, Watched
@@ -317,3 +318,98 @@ def test_tiles_ask_for_their_host_and_nothing_else(visit: Visit, pages: dict[str
     seen.page.wait_for_timeout(300)
     assert seen.requests
     assert {r.split("/")[2] for r in seen.requests} == {"tile.openstreetmap.org"}
+
+
+def test_village_tells_other_schools_and_school_its_years(
+    visit: Visit, pages: dict[str, Path]
+) -> None:
+    from tests.views.map_county import build_run
+
+    run = build_run()
+    problem = run.problem
+    seen = visit(pages["map"])
+    page = seen.page
+    page.focus("#year")
+    page.keyboard.press("End")
+    page.fill("#find", problem.village_ids[7])
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(900)
+    own = run.plan.site_of[21, -1]
+    others = [j for j in range(len(problem.site_ids)) if run.plan.open[j, 0, -1] and j != own]
+    others.sort(key=lambda j: float(problem.minutes[0, 21, j]))
+    rows = page.locator("section.band").first.locator(".other tbody tr")
+    assert rows.count() == 2
+    for k, j in enumerate(others[:2]):
+        shown = float(rows.nth(k).locator("td").first.inner_text().split()[0])
+        assert abs(shown - problem.minutes[0, 21, j]) <= 0.1
+    page.fill("#find", "S000")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(900)
+    page.locator("summary:has-text('各年各年级')").click()
+    cells = page.locator(".years-table tbody tr").first.locator("td")
+    assert cells.count() == len(problem.years)
+    everything = np.array(
+        [
+            problem.students[run.plan.site_of[:, t] == 0, :, t].sum(axis=0)
+            for t in range(len(problem.years))
+        ]
+    )
+    load = everything[:, everything.any(axis=0).argmax()].tolist()
+    assert [int(c.split()[0].replace(",", "")) for c in cells.all_inner_texts()] == load
+    seen.quiet()
+
+
+def test_every_colouring_draws_something_else(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["map"])
+    page = seen.page
+    page.fill("#find", "S000")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(900)
+    pictures = set()
+    for kind in ("catchments", "minutes", "change", "reach", "modes"):
+        page.select_option("#fill", kind)
+        pictures.add(seen.picture(0))
+    assert len(pictures) == 5
+    seen.quiet()
+
+
+def test_what_if_by_keyboard_alone(visit: Visit, pages: dict[str, Path]) -> None:
+    page = visit(pages["map"]).page
+    page.focus("#find")
+    page.keyboard.type("S030")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(900)
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.hasAttribute('data-try')"):
+            break
+    assert page.evaluate("document.activeElement.hasAttribute('data-try')")
+    page.keyboard.press("Enter")
+    assert page.locator("#trial-bar").is_visible()
+    assert page.evaluate("document.activeElement.closest('.try-row') !== null")
+    page.focus("#undo")
+    page.keyboard.press("Enter")
+    assert page.locator("#trial-bar").is_hidden()
+
+
+def test_review_number_takes_the_place_of_the_warning(visit: Visit, tmp_path: Path) -> None:
+    import dataclasses
+
+    from catchment.views.maps import write_map
+    from catchment.views.parents import write_parents
+    from tests.views.map_county import build_run
+
+    run = build_run(villages=80)
+    known = {"review_number": "黔S（2026）012号", "author": HOSTILE[0], "data_dates": "2026-09"}
+    given = dataclasses.replace(run, provenance={**run.provenance, **known})
+    seen = visit(write_map(given, tmp_path / "map.html"))
+    foot = seen.page.inner_text(".foot")
+    assert "审图号：黔S（2026）012号" in foot
+    assert HOSTILE[0] in foot
+    assert "2026-09" in foot
+    assert "未经审核" not in foot
+    assert seen.page.locator(".water").first.is_hidden()
+    seen.quiet()
+    seen = visit(write_parents(given, tmp_path / "parents.html"))
+    assert "审图号：黔S（2026）012号" in seen.page.inner_text("footer")
+    seen.quiet()

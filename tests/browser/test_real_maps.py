@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def opens_and_answers(seen: Watched, run: Run, path: Path) -> None:
     assert seen.painted() < 3000
     plan = seen.picture(2)
     page.click("#view [data-value=today]")
-    assert seen.picture(2) != plan
+    moves = (run.today.site_of != run.plan.site_of).any()
+    assert (seen.picture(2) != plan) == bool(moves)
     village = run.region.villages.iloc[len(run.region.villages) // 2]
     page.fill("#find", str(village["name"])[1:] or str(village["name"]))
     names = page.locator("#found .name").all_inner_texts()
@@ -98,6 +100,18 @@ def test_demo_parents_page_and_map_say_the_same_minutes(
         said = f"{minutes:,.1f}"
         assert f"{said} 分钟" in parents.inner_text("#answer"), (last, k)
         assert said in chart.inner_text(f"section.band >> nth={k}")
+
+
+def test_demo_home_visits_take_one_sheet_a_village(demo: Run, visit: Visit, tmp_path: Path) -> None:
+    page = visit(write_parents(demo, tmp_path / "parents.html")).page
+    page.evaluate("window.print = () => {}")
+    towns = demo.region.villages.groupby("township")["village_id"].agg(["first", "size"])
+    for village, size in towns.sort_values("size").tail(3).itertuples(index=False):
+        page.fill("#find", str(village))
+        page.keyboard.press("Enter")
+        page.click("#print-town")
+        paper = page.pdf(prefer_css_page_size=True, print_background=True)
+        assert len(re.findall(rb"/Type /Page\b", paper)) == size
 
 
 @pytest.mark.shared

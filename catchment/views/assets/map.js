@@ -88,7 +88,7 @@ Catchment.start = function (mainMap, dataId) {
 
   function look(plan) {
     var y = state.year, b = state.band, limit = data.bands[b].limit, demand = at(data.demand, y), colours = plan === "plan" && trial.active(y) ? trial.colours(y, b) : at(data.colours[plan][b], y);
-    var cache = new Array(nSites), threads = [], open = state.open;
+    var cache = new Array(nSites), threads = [], open = state.open, reached = open && open[0] === "site" ? open[1] : null;
     function village(i) {
       var g = group(i, b), n = demand[g], x = trip(plan, y, g), turn = 0, colour;
       if (state.fill === "change") {
@@ -128,6 +128,10 @@ Catchment.start = function (mainMap, dataId) {
         var g = group(c, b), j = siteOf(plan, y, g);
         if (state.fill === "catchments") { return j < 0 ? -1 : colours[j]; }
         if (state.fill === "areas") { return j < 0 ? -1 : data.areas.of[j] < 0 ? null : areaColours[data.areas.of[j]]; }
+        if (state.fill === "reach") {
+          var to = reached === null ? j : reached, m = to < 0 ? null : trial.minutes(y, g, to);
+          return m === null ? -1 : minuteColour(m, limit);
+        }
         if (state.fill === "modes") { return j < 0 ? -1 : modeColour(trip(plan, y, g).mode); }
         if (state.fill === "minutes") { var x = trip(plan, y, g); return x.site < 0 ? -1 : minuteColour(x.minutes, limit); }
         return changeColour(trip("today", y, g), trip("plan", y, g));
@@ -263,7 +267,7 @@ Catchment.start = function (mainMap, dataId) {
     byId("year").max = nYears - 1;
     byId("year").hidden = nYears < 2;
     empty(byId("fill"));
-    ["catchments", "areas", "minutes", "change", "modes"].filter(function (f) { return f !== "areas" || data.areas.list.length; }).forEach(function (f) { byId("fill").appendChild(el("option", { value: f, text: t("map.fill_" + f) })); });
+    ["catchments", "areas", "minutes", "change", "reach", "modes"].filter(function (f) { return f !== "areas" || data.areas.list.length; }).forEach(function (f) { byId("fill").appendChild(el("option", { value: f, text: t("map.fill_" + f) })); });
   }
 
   /* ---------------------------------------------------------------- legend and layers */
@@ -304,8 +308,9 @@ Catchment.start = function (mainMap, dataId) {
       D.ladder.map(function (c, k) { return svg("rect", { x: 1 + k * 10.5, y: 2, width: 10.5, height: 12, fill: c, "fill-opacity": 0.55, stroke: D.ink, "stroke-width": 0.8 }); })), t("map.legend_catchments")]]
       : state.fill === "areas" ? [[svg("svg", { class: "sw", width: 44, height: 16, viewBox: "0 0 44 16", "aria-hidden": "true" },
         D.ladder.map(function (c, k) { return svg("rect", { x: 1 + k * 10.5, y: 2, width: 10.5, height: 12, fill: c, "fill-opacity": 0.55, stroke: D.ink, "stroke-width": 0.8 }); })), t("map.legend_areas")]]
-        : (state.fill === "minutes" ? minutes : state.fill === "modes" ? modes : change5).map(function (r) { return [swatch(r[0]), r[1]]; });
-    cellRows.push([none, t("map.legend_none")]);
+        : (state.fill === "minutes" || state.fill === "reach" ? minutes : state.fill === "modes" ? modes : change5).map(function (r) { return [swatch(r[0]), r[1]]; });
+    cellRows.push([none, t(state.fill === "reach" ? "map.legend_no_way" : "map.legend_none")]);
+    if (state.fill === "reach") { cellRows.push([null, t("map.legend_reach")]); }
     body.appendChild(layerBox("catchments", t("map.fill_" + state.fill), cellRows));
     body.appendChild(layerBox("schools", t("map.schools"), ["central", "complete", "teaching_point", "junior", "nine_year"].map(function (r) {
       return [sign({ role: r }), t("role." + r)];

@@ -143,7 +143,11 @@
   function print(list) {
     var box = empty(byId("sheets"));
     list.forEach(function (v) {
-      box.appendChild(el("article", { class: "village" }, el("p", { class: "small" }, name(data.county), " · ", t("par.title"), " ", name(data.scenario), data.note ? " · " : "", name(Catchment.half(data.note))),
+      /* A village with many changes is set closer, so that it stays on its one sheet. */
+      var lines = 0, n = data.bands.length;
+      for (var b = 0; b < n; b++) { lines += Math.ceil((data.steps[v * n + b].length) / 2); }
+      lines += concerns(v).length / 2;
+      box.appendChild(el("article", { class: "village" + (lines > 4 ? " dense" : lines > 3 ? " close" : "") }, el("p", { class: "small" }, name(data.county), " · ", t("par.title"), " ", name(data.scenario), data.note ? " · " : "", name(Catchment.half(data.note))),
         sheet(v), respond(), el("p", { class: "sign", text: t("par.sign") }), el("p", { class: "small", text: t("par.draft") })));
     });
     document.body.classList.toggle("many", list.length > 0);

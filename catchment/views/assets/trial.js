@@ -129,7 +129,11 @@ Catchment.trial = function (data, room) {
   function set(list) {
     answers.clear();
     inks.clear();
+    var held = document.activeElement && document.activeElement.closest(".try-row, .trial-bar");
     hub.change({ what: list, view: state.view === "today" ? "plan" : state.view });
+    /* The button pressed is gone: the focus goes to what can be done next, not to the top of the page. */
+    var next = held && (document.querySelector(".try-row button") || hub.byId("panel"));
+    if (next) { next.focus({ preventScroll: true }); }
   }
 
   function undo() { set(state.what.slice(0, -1)); }
@@ -235,8 +239,10 @@ Catchment.trial = function (data, room) {
   /* For checks from outside: the answer to any set of open sites. */
   Catchment.reckon = function (y, bits, minded) { return W.answer(start(y), bits, minded); };
 
+  function minutes(y, g, j) { var x = travel(y).tenths(g, j); return x >= W.unreached ? null : x / 10; }
+
   return {
-    active: active, overlay: overlay, trip: trip, colours: colours, nearest: nearest, buttons: buttons, page: page, banner: banner, recipe: recipe,
+    minutes: minutes, active: active, overlay: overlay, trip: trip, colours: colours, nearest: nearest, buttons: buttons, page: page, banner: banner, recipe: recipe,
     join: function (parts) { hub = parts; }
   };
 };
