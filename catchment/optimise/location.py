@@ -87,7 +87,9 @@ def make_location(
     whole = all(bool((part == np.rint(part)).all()) for part in numbers)
     total = sum(float(np.abs(part).sum()) for part in (cap, rent))
     step = 1.0 if whole and total < 2.0**50 else 0.0
-    scale = np.ones(len(far)) if weight is None else weight / weight.mean()
+    scale = np.ones(len(far))
+    if weight is not None and weight.size:
+        scale = weight / weight.mean()
     return Location(
         ptr, np.ascontiguousarray(site), np.ascontiguousarray(value, dtype=np.float64),
         np.asarray(cap, dtype=np.float64), np.asarray(rent, dtype=np.float64),
