@@ -11,6 +11,7 @@ from typing import Any
 
 from catchment.errors import InputError, NotFoundError
 from catchment.plan import Plan
+from catchment.problem import Problem
 from catchment.run import Run, execute, names_of_sites
 from catchment.views.deck import write_deck
 from catchment.views.files import write_bytes, write_text
@@ -139,8 +140,8 @@ def record(run: Run) -> dict[str, Any]:
                     str(year): _site(sites, int(plan.site_of[i, t]))
                     for t, year in enumerate(problem.years)
                 },
-                "today_minutes": _minutes(run, run.today, i),
-                "minutes": _minutes(run, plan, i),
+                "today_minutes": _minutes(run.problem_of("today"), run.today, i),
+                "minutes": _minutes(problem, plan, i),
             }
             for i in range(len(problem.group_band))
         ],
@@ -233,9 +234,8 @@ def _site(sites: tuple[str, ...], position: int) -> str | None:
     return sites[position] if position >= 0 else None
 
 
-def _minutes(run: Run, plan: Plan, i: int) -> dict[str, float | None]:
+def _minutes(problem: Problem, plan: Plan, i: int) -> dict[str, float | None]:
     """One-way minutes of a village and band by year, as all documents round them."""
-    problem = run.problem
     found: dict[str, float | None] = {}
     for t, year in enumerate(problem.years):
         j = int(plan.site_of[i, t])
