@@ -28,6 +28,7 @@ CHAINS, BRANCHES = 0.3, 0.1  # shares of proposals
 TARIFF = 24.0  # how many times the dearest place one beyond capacity counts in comparisons
 STARTS = 6  # runs from the grown plan
 LENGTH = 5_000  # proposals per unit of a run from the grown plan; the first two are shorter
+SHAKE = 200  # proposals per unit, hot, that make a new plan of a good one
 AGAIN = 5_000  # proposals per unit of a region, times 1/3 to 3
 MET = 500  # catchments a run may hand over
 NEAR = 1.002  # those of states of up to this weight, relative to the plan it began with
@@ -177,6 +178,7 @@ def _launch(search: Search, workers: ThreadPoolExecutor) -> Task:
     parent: Plan | None = None
     keep = -np.inf
     region = np.ones(m, dtype=bool)
+    shaken = False
     length = LENGTH * n
     if number < STARTS or len(search.plans) < 2:
         site = search.start
@@ -188,6 +190,7 @@ def _launch(search: Search, workers: ThreadPoolExecutor) -> Task:
         hot = scale.shift * 10.0 ** rng.uniform(-0.5, 1.2)
         if len(search.plans) < RUNNING:
             site = search.best().site
+            shaken = True
             hot = scale.shift * 10.0 ** rng.uniform(0.5, 1.5)
         else:
             parent = _choose(search, rng)
@@ -202,6 +205,23 @@ def _launch(search: Search, workers: ThreadPoolExecutor) -> Task:
 
     def work() -> Found:
         pool = make_pool(n, MET)
+        if shaken:  # leave the plan behind, else it would itself be the best one met
+            anneal(
+                ground,
+                site,
+                penalty,
+                tariff,
+                hot,
+                hot,
+                SHAKE * n,
+                CHAINS,
+                BRANCHES,
+                region,
+                keep,
+                stream,
+                pool,
+                halt,
+            )
         found = anneal(
             ground,
             site,
@@ -271,6 +291,11 @@ def _take_in(search: Search, parent: Plan | None, found: Found | None) -> None:
             parent.site, parent.value = plan.site, plan.value
             parent.over, parent.merit = plan.over, plan.merit
     search.plans.sort(key=lambda plan: plan.merit)
+    search.plans = [
+        plan
+        for plan, better in zip(search.plans, [None, *search.plans], strict=False)
+        if better is None or _less(better.merit, plan.merit) or (better.site != plan.site).any()
+    ]
     if _less(search.best().merit, before):
         search.last_gain = search.taken
     stale = [plan for plan in search.plans[1:] if plan.idle > PATIENCE]
