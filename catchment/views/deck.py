@@ -16,7 +16,7 @@ from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.oxml.ns import qn
 from pptx.util import Inches, Pt
 
-from catchment.errors import InputError
+from catchment.errors import CatchmentError, InputError
 from catchment.run import Run
 from catchment.views import charts
 from catchment.views.chapters import actions, findings, gate
@@ -31,6 +31,7 @@ from catchment.views.facts import (
 )
 from catchment.views.files import steady_zip, write_bytes
 from catchment.views.plain import decimal, plain, whole
+from catchment.views.public import PRIVACY_LIMIT, student_codes
 from catchment.views.story import RESULTS, Story, digest_of, tell
 
 FONT = "微软雅黑"
@@ -38,7 +39,7 @@ LATIN_FONT = "Microsoft YaHei"
 SIZE = (13.333, 7.5)
 """Width and height of a slide in inches."""
 NOTICE = ("place", "contact", "phone", "until")
-FEWEST = 10
+FEWEST = PRIVACY_LIMIT
 """Counts of students below this are not shown: the slides are seen by the public."""
 
 _WHY = ("students", "small_schools", "large_classes", "place_shortfall", "over_limit_students")
@@ -134,10 +135,24 @@ def deck_bytes(run: Run, *, lang: str = "zh", notice: Mapping[str, str] | None =
     _open(deck, story)
     _timetable(deck, story)
     _respond(deck, story, given)
+    _refuse_codes(deck, run)
     _properties(deck, story)
     out = io.BytesIO()
     deck.save(out)
     return steady_zip(out.getvalue())
+
+
+def _refuse_codes(deck: Any, run: Run) -> None:
+    """Let no student's code through, whatever text of the data it stood in."""
+    codes = student_codes(run.region)
+    text = " ".join(
+        mark.text or "" for slide in deck.slides for mark in slide._element.iter(qn("a:t"))
+    )
+    if any(code in text for code in codes):
+        raise CatchmentError(
+            "deck.pptx 含有学生编号，未写出；请检查村名、校名和说明 / the slides hold a student's code; not "
+            "written; look at names and notes"
+        )
 
 
 def _front(deck: Any, story: Story) -> None:

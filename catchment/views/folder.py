@@ -13,12 +13,14 @@ from catchment.errors import InputError, NotFoundError
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.run import Run, execute, names_of_sites
+from catchment.views.book import book_document, write_book
 from catchment.views.deck import write_deck
 from catchment.views.files import write_bytes, write_text
 from catchment.views.geopackage import write_geopackage
 from catchment.views.maps import write_map
 from catchment.views.parents import write_parents
-from catchment.views.report import write_report
+from catchment.views.pdf import write_pdf
+from catchment.views.report import report_document, write_report
 from catchment.views.tables import frame_csv, write_tables
 from catchment.views.workbook import write_ledger
 
@@ -72,6 +74,46 @@ def write_run(
     facts["recipe"] = _relative(recipe, folder)
     facts["set_aside"] = set_aside
     written.append(write_bytes(folder / "run.json", _json(facts)))
+    return written
+
+
+def write_documents(
+    run: Run, folder: Path, *, lang: str = "zh", township: str = "", pdf: bool = False
+) -> list[Path]:
+    """Write the documents of a run again, and the review book, which a run itself does not write.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    folder : Path
+        Folder of the run.
+    lang : {"zh", "en"}
+        Language.
+    township : str
+        The township whose schools and villages the review book shows; empty for all.
+    pdf : bool
+        Whether report and book are written as PDF too; needs the extra ``pdf``.
+
+    Returns
+    -------
+    list of Path
+        ``report``, ``book`` (DOCX, HTML and, when asked for, PDF) and ``deck.pptx``.
+
+    Raises
+    ------
+    CatchmentError
+        When a PDF is asked for and the extra is not installed.
+    """
+    written = [
+        *write_report(run, folder, lang=lang),
+        *write_book(run, folder, lang=lang, township=township),
+        write_deck(run, folder / "deck.pptx", lang=lang),
+    ]
+    if pdf:
+        book = book_document(run, lang=lang, township=township)
+        written.append(write_pdf(report_document(run, lang=lang), folder / "report.pdf"))
+        written.append(write_pdf(book, folder / "book.pdf"))
     return written
 
 

@@ -6,13 +6,14 @@ import io
 import re
 import xml.etree.ElementTree as ET
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pptx
 import pytest
 from pptx.oxml.ns import qn
 
-from catchment.errors import InputError
+from catchment.errors import CatchmentError, InputError
 from catchment.run import Run
 from catchment.views.chapters import gate
 from catchment.views.deck import FEWEST, deck_bytes, write_deck
@@ -143,6 +144,13 @@ def test_the_notice_is_shown_and_checked(run: Run) -> None:
     assert "待填写" in last
     with pytest.raises(InputError, match="email"):
         deck_bytes(run, notice={"email": "x"})
+
+
+def test_a_code_of_a_student_is_refused(run: Run) -> None:
+    students = run.region.students.assign(student_id="STU-000001")
+    named = replace(run, name="方案 STU-000001", region=run.region.replace(students=students))
+    with pytest.raises(CatchmentError, match="学生编号"):
+        deck_bytes(named)
 
 
 def test_english_slides_are_english(run: Run) -> None:
