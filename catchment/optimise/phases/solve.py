@@ -34,11 +34,11 @@ SHARES = np.array([0.5, 0.08, 0.42])
 """Shares of the time of search, exact neighbourhoods and bound."""
 GROUPS, MOVES = 24, 700
 """Village-bands, and moves by year, of an exact neighbourhood at most."""
-NEIGHBOURHOOD_SECONDS = 4.0
+NEIGHBOURHOOD_SECONDS = 2.0
 """Seconds the solver may take for one of them."""
 ROUND = 400_000
 """Proposals of one round of the search when steps are counted."""
-BOUND_STEPS = 60
+BOUND_STEPS = 300
 """Steps of the bound in one round when steps are counted."""
 
 
@@ -139,7 +139,7 @@ def _work(
         return search.now()
     search.measure()
     # The first round takes about a tenth of the time, on a machine of ordinary speed.
-    first_round = min(max(round(time_limit / 10 * 2e5), 4 * SLICE), 40 * SLICE)
+    first_round = min(max(round(time_limit / 10 * 1e5), 4 * SLICE), 20 * SLICE)
     search.round(ROUND if steps is not None else first_round, 8.0, end)
     if TINY_COLUMNS < columns <= EXACT_COLUMNS:
         limit = state.began + 0.5 * time_limit if steps is None else np.inf
@@ -149,17 +149,19 @@ def _work(
     parts = low.split(model, problem.group_band, problem.grade_band)
     prices = low.first_prices(model, parts, state.best or search.now())
     rng = np.random.default_rng(seed)
-    done, length = 0, first_round
+    done = 0
     spent = [time.perf_counter() - state.began, 0.0, 0.0]
     while time.perf_counter() < end and (steps is None or done < steps):
-        for kind in (2, 0, 1):
-            if steps is None and spent[kind] > min(np.array(spent) / SHARES) * SHARES[kind]:
-                continue
+        behind = int(np.argmin(np.array(spent) / SHARES))
+        for kind in (2, 0, 1) if steps is not None else (behind,):
             turn = time.perf_counter()
             if kind == 0:
-                heat = float(rng.choice([0.5, 1.0, 2.0, 4.0, 8.0]))
-                search.round(ROUND if steps is not None else length, heat, end)
-                length = min(int(length * 1.2), 60 * SLICE)
+                # One long round is worth more than several short ones: most of what is left goes
+                # into the next, and what is too short for a hot start begins cooler.
+                left = max(end - time.perf_counter(), 0.0) * SHARES[0]
+                length = ROUND if steps is not None else int(search.rate * left * 0.6)
+                heat = 8.0 if length >= first_round else float(rng.choice([0.5, 1.0, 2.0]))
+                search.round(max(length, 4 * SLICE), heat, end)
             elif kind == 1:
                 search.rebuild(rng, end if steps is None else np.inf)
             else:
@@ -210,6 +212,7 @@ class _Search:
     seed: int
     hot: float = 1.0
     weight: float = 1.0
+    rate: float = 1e5
 
     def measure(self) -> None:
         """Set temperature and weight of violations from what proposals cost here."""
@@ -230,7 +233,10 @@ class _Search:
         slices = max(round(steps / SLICE), 1)
         hot, cold = self.hot * heat, self.hot * 3e-3
         fall = (cold / hot) ** (1.0 / slices)
-        for _ in range(slices):
+        began = time.perf_counter()
+        done = 0
+        while done < slices:
+            done += 1
             broken = walk.anneal(self.table, run, SLICE, hot, hot * fall, self.weight)
             hot *= fall
             # Limits that stay broken weigh more, kept ones slowly less.
@@ -239,7 +245,8 @@ class _Search:
             if value < state.value - 1e-6:
                 state.note(value, -np.inf, (run.best[0], run.best[1]))
             if time.perf_counter() >= end:
-                return
+                break
+        self.rate = done * SLICE / max(time.perf_counter() - began, 1e-3)
 
     def rebuild(self, rng: np.random.Generator, end: float) -> None:
         """Solve the surroundings of one school exactly, everything else held."""
