@@ -64,7 +64,7 @@ class Tree:
                 child[int(doubt.argmin())] = decision
                 self.enter(child, price.astype(np.float64), low, until)
         least = min([self.pruned, *(low for low, *_ in self.heap)])
-        if self.chosen is not None and least >= self.cut():
+        if least >= self.cut():  # nothing better, or nothing at all
             least = self.value
         return Outcome(self.chosen, self.value, float(min(least, self.value)))
 

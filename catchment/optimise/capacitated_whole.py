@@ -62,7 +62,7 @@ class Whole:
             low, plan = model.optimise(self.question, until=until, seed=self.seed)
             if plan is not None:
                 self.best = seated(self.question, *plan)
-            return self.best, low
+            return self.best, self.value() if low >= self.cut() else low
         low, node = self.root(until)
         if node is not None:
             heapq.heappush(self.heap, (low, 0, *node))
@@ -127,7 +127,7 @@ class Whole:
                 self.pruned = low
                 return low, None
             left, rise = self.left(state, price)
-            if int(left.sum()) <= SMALL * self.rows.size:
+            if int(left.sum()) <= SMALL * self.rows.size or not (state == FREE).any():
                 self.hand_over(state, left, low, until)
                 return low, None
             now = time.perf_counter()

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from catchment.optimise import flow
-from catchment.optimise.location import Int8
+from catchment.optimise.location import CLOSED, OPEN, Int8
 
 Bool = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
@@ -166,8 +166,12 @@ def seated(question: Question, chosen: Bool, site_of: Int32 | None) -> tuple[Boo
     Returns
     -------
     (chosen, Seating) or None
-        None where a limit is broken.
+        None where a limit is broken, a fixed site closed, a forbidden one open, or the number
+        of open sites wrong.
     """
+    wrong = (chosen & (question.state == CLOSED)) | (~chosen & (question.state == OPEN))
+    if wrong.any() or (question.p is not None and int(chosen.sum()) != question.p):
+        return None
     if question.whole:
         seating = None if site_of is None else seat_whole(question, chosen, site_of)
     else:

@@ -2,7 +2,8 @@
 
 All five answer with a plan and a proved bound. Sites that must stay open (``fixed``) and sites
 that must not be open (``forbidden``) are boolean masks. ``optimal`` means that objective and
-bound are equal up to rounding (1e-9 of the objective).
+bound are equal up to rounding: 1e-9 of the objective, 1e-7 where the solver had to settle what
+was left (units that may not be split, least loads).
 """
 
 from __future__ import annotations
@@ -370,13 +371,13 @@ def capacitated(
             return _none(n, m, answer.said, began, seed)
         return _unknown(n, m, _seconds(began), seed, bound=answer.bound)
     site_of = np.where(demand > 0, answer.site_of, _nearest(cost, answer.chosen)).astype(np.int32)
-    proved = answer.bound >= answer.value - 1e-9 * max(1.0, abs(answer.value))
+    proved = answer.bound >= answer.value - 1e-7 * max(1.0, abs(answer.value))
     return Solution(
         open=answer.chosen,
         site_of=site_of,
         share=None if single_source else answer.share,
         objective=answer.value,
-        bound=answer.value if proved else answer.bound,
+        bound=min(answer.bound, answer.value),
         status="optimal" if proved else "feasible",
         seconds=time.perf_counter() - began,
         seed=seed,
