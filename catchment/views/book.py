@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -105,10 +106,13 @@ def book_document(
     blocks.append(figures.figures_table(story, figures.SUMMARY_FIGURES))
     blocks += _longer(story, township)
     sites = _sites(story, township)
+    trips = story.facts.trips
+    by_site = dict(iter(trips[trips["students"] > 0].groupby("site_id", sort=False)))
     for name, codes in _areas(story, sites).items():
         blocks += _area_page(story, name, codes)
         for code in codes:
-            blocks += _school_page(story, code, pictures=pictures)
+            mine = by_site.get(code, trips.iloc[0:0])
+            blocks += _school_page(story, code, mine, pictures=pictures)
     blocks += stamp_page(story, [township] if township else None)
     return Document(
         title=title,
@@ -223,7 +227,7 @@ def _actions(story: Story, table: pd.DataFrame) -> Table:
     return Table(columns, rows, story.say("bk.actions"), story.say("bk.actions_empty"))
 
 
-def _school_page(story: Story, code: str, *, pictures: bool) -> list[Block]:
+def _school_page(story: Story, code: str, trips: pd.DataFrame, *, pictures: bool) -> list[Block]:
     facts = story.facts
     site = rows_of(facts.sites[facts.sites["site_id"] == code])[0]
     state = overview.state_text(story, charts.site_states(story.run, facts)[code])
@@ -240,11 +244,13 @@ def _school_page(story: Story, code: str, *, pictures: bool) -> list[Block]:
     if pictures and site["x"] == site["x"]:
         text = story.say("bk.map", school=site["name"], year=facts.focus)
         blocks.append(
-            Picture(charts.school_map(story.run, facts, code, lang=story.lang), text, text)
+            Picture(
+                charts.school_map(story.run, facts, code, lang=story.lang, trips=trips), text, text
+            )
         )
     blocks += [
         _site_figures(story, code), townships.classes_of(story, [code], most=3),
-        *_villages(story, code), _findings(story, code),
+        *_villages(story, trips), _findings(story, code),
     ]  # fmt: skip
     changes = actions.listed_changes(story)
     codes = changes["receiver_ids"].map(lambda text: code in str(text).split(" "))
@@ -273,10 +279,9 @@ def _site_figures(story: Story, code: str) -> Table:
     return Table(columns, tuple(rows), story.say("bk.figures"), story.say("sum.figures_empty"))
 
 
-def _villages(story: Story, code: str) -> list[Block]:
+def _villages(story: Story, trips: pd.DataFrame) -> list[Block]:
     """Villages of the school: who comes today and under the plan, a row a village and band."""
     facts = story.facts
-    trips = facts.trips[(facts.trips["site_id"] == code) & (facts.trips["students"] > 0)]
     columns = (
         Column(story.say("village"), 2.0), Column(story.say("col.bands"), 2.0),
         Column(story.say("col.students"), 0.9, "right"), Column(story.say("col.mode"), 1.0, "center"),
@@ -287,7 +292,10 @@ def _villages(story: Story, code: str) -> list[Block]:
     if chosen.empty:
         chosen = trips[(trips["plan"] == "today") & (trips["year"] == facts.first)]
         caption = story.say("bk.villages_today", year=facts.first)
-    parts = [rows_of(part) for _, part in chosen.groupby(["village_id", "mode"], sort=True)]
+    merged: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for trip in rows_of(chosen):
+        merged.setdefault((trip["village_id"], trip["mode"]), []).append(trip)
+    parts = [merged[key] for key in sorted(merged)]
     parts.sort(key=lambda part: -max(row["minutes"] for row in part))
     rows: list[tuple[str, ...]] = []
     tones: list[Tone] = []

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import shapely
 from matplotlib import font_manager
 from matplotlib.axes import Axes
@@ -118,7 +119,9 @@ def township_map(run: Run, facts: Facts, township: str, *, lang: str) -> bytes:
     return _map(run, facts, Window(box, township), lang, (6.14, 4.4), 150)
 
 
-def school_map(run: Run, facts: Facts, code: str, *, lang: str) -> bytes:
+def school_map(
+    run: Run, facts: Facts, code: str, *, lang: str, trips: pd.DataFrame | None = None
+) -> bytes:
     """Draw one school with the villages that come to it now and under the plan.
 
     Parameters
@@ -131,6 +134,8 @@ def school_map(run: Run, facts: Facts, code: str, *, lang: str) -> bytes:
         Id of the site.
     lang : {"zh", "en"}
         Language of the words.
+    trips : DataFrame, optional
+        Rows of ``Facts.trips`` of this site with students, where they are at hand.
 
     Returns
     -------
@@ -139,7 +144,8 @@ def school_map(run: Run, facts: Facts, code: str, *, lang: str) -> bytes:
         that comes in the focus year (broken where it comes today and will not).
     """
     site = facts.sites[facts.sites["site_id"] == code].iloc[0]
-    trips = facts.trips[(facts.trips["site_id"] == code) & (facts.trips["students"] > 0)]
+    if trips is None:
+        trips = facts.trips[(facts.trips["site_id"] == code) & (facts.trips["students"] > 0)]
     after = trips[(trips["plan"] == "plan") & (trips["year"] == facts.focus)]["village_id"]
     before = trips[(trips["plan"] == "today") & (trips["year"] == facts.first)]["village_id"]
     mine = facts.villages[facts.villages["village_id"].isin({*after, *before})]
