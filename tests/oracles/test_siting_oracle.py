@@ -6,7 +6,8 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.sparse import csr_matrix
 
 from catchment.optimise import capacitated, capacitated_bound, capacitated_whole, seating, siting
 
@@ -344,3 +345,53 @@ def test_impossible_number_of_sites_is_proved():
         cost, np.array([4.0, 0.0, 5.0, 2.0]), np.array([13.0, 12.0]), np.array([14.0, 14.0]), p=1
     )
     check(answer, None)
+
+
+def by_plain_model(cost, demand, capacity, rent, p, whole):
+    """The textbook model given to scipy's solver."""
+    n, m = cost.shape
+    pairs = m + np.arange(n * m).reshape(n, m)
+    rows, low, high = [], [], []
+
+    def row(columns, values, least, most):
+        line = np.zeros(m + n * m)
+        line[columns] = values
+        rows.append(line)
+        low.append(least)
+        high.append(most)
+
+    for i in range(n):
+        row(pairs[i], 1.0, 1.0, 1.0)
+        for j in range(m):
+            row([pairs[i, j], j], [1.0, -1.0], -np.inf, 0.0)
+    for j in range(m):
+        row(np.append(pairs[:, j], j), np.append(demand, -capacity[j]), -np.inf, 0.0)
+    if p is not None:
+        row(np.arange(m), 1.0, p, p)
+    answer = milp(
+        np.concatenate([rent, (demand[:, None] * cost).ravel()]),
+        constraints=LinearConstraint(csr_matrix(np.array(rows)), low, high),
+        integrality=np.concatenate([np.ones(m), np.full(n * m, float(whole))]),
+        bounds=Bounds(0, 1),
+        options={"mip_rel_gap": 0.0},
+    )
+    return answer.fun if answer.status == 0 else None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_middle_sizes_equal_the_plain_model(seed):
+    rng = np.random.default_rng(70 + seed)
+    n, m, p = 30, 14, int(rng.integers(3, 6))
+    where, site = rng.uniform(0, 50, (n, 2)), rng.uniform(0, 50, (m, 2))
+    cost = np.round(np.hypot(*(where[:, None] - site[None]).transpose(2, 0, 1)), 2)
+    demand = rng.integers(1, 12, n).astype(float)
+    rent = rng.integers(50, 400, m).astype(float)
+    capacity = np.round(demand.sum() / p * rng.uniform(0.9, 1.8, m))
+    endless = np.full(m, demand.sum())
+    median = siting.p_median(cost, demand, p)
+    check(median, by_plain_model(cost, demand, endless, np.zeros(m), p, False))
+    free = siting.capacitated(cost, demand, endless, rent)
+    check(free, by_plain_model(cost, demand, endless, rent, None, False))
+    for count, whole in ((None, False), (p, False), (p + 1, True)):
+        answer = siting.capacitated(cost, demand, capacity, rent, p=count, single_source=whole)
+        check(answer, by_plain_model(cost, demand, capacity, rent, count, whole))
