@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import dataclasses
 import hashlib
@@ -343,3 +344,50 @@ def test_problem_map_keeps_only_rows_with_a_place(tmp_path: Path) -> None:
     assert data["rows"][0][-2:] == [10_520_000, 2_740_000]
     path = write_problem_map(table, tmp_path / "p.html", "en")
     assert read_payload(path)["lang"] == "en"
+
+
+def test_areas_name_their_schools_and_today_goes_by_its_own_roads(tmp_path: Path) -> None:
+    run = build_run(villages=70)
+    areas = pd.DataFrame(
+        {
+            "area_id": ["B", "A"],
+            "name": [HOSTILE[0], "甲片区"],
+            "central_school_id": ["S001", "S000"],
+        }
+    )
+    schools = run.region.schools.assign(
+        area_id=["A" if k % 2 else "B" for k in range(len(run.region.schools))]
+    )
+    slower = run.problem.replace(minutes=run.problem.minutes * np.float32(1.5))
+    run = dataclasses.replace(
+        run, region=run.region.replace(areas=areas, schools=schools), base=slower
+    )
+    data = read_payload(write_map(run, tmp_path / "map.html"))
+    assert data["areas"]["list"] == [["甲片区", 0], [HOSTILE[0], 1]]
+    at = dict(zip(schools["school_id"], schools["area_id"], strict=True))
+    for code, k in zip(run.problem.site_ids, data["areas"]["of"], strict=True):
+        assert k == {"A": 0, "B": 1}.get(at.get(code, ""), -1)
+    row = data["trips_today"][0][30]
+    j = int(run.today.site_of[30, 0])
+    assert row[0] == j
+    assert row[1] == pytest.approx(float(slower.minutes[0, 30, j]), abs=0.05001)
+
+
+def test_trial_carries_the_matrix_whole(run: Run, data: dict) -> None:
+    problem, trial = run.problem, data["trial"]
+    for b, block in enumerate(trial["travel"][0]):
+        rows = np.flatnonzero(problem.group_band == b)
+        tenths = np.frombuffer(base64.b64decode(block["tenths"]), "<u2")
+        tenths = tenths.reshape(len(rows), len(block["sites"]))
+        exact = problem.minutes[0][np.ix_(rows, block["sites"])]
+        there = np.isfinite(exact)
+        assert (tenths[~there] == 65535).all()
+        assert np.abs(tenths[there] / 10 - exact[there]).max() <= 0.1
+        over = exact > problem.trip_limit[b]
+        assert ((tenths > trial["limit"][b]) == over).all()
+        packed = np.frombuffer(base64.b64decode(block["modes"]), np.uint8)
+        modes = np.column_stack([packed & 15, packed >> 4]).ravel()[: tenths.size]
+        mine = problem.mode[0][np.ix_(rows, block["sites"])].ravel()
+        assert (np.where(modes == 15, -1, modes) == mine).all()
+    students = np.frombuffer(base64.b64decode(trial["students"][0]), "<u2")
+    assert students.sum() == problem.students[:, :, 0].sum()

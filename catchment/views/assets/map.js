@@ -374,7 +374,7 @@ Catchment.start = function (mainMap, dataId) {
 
   function figures() {
     var y = state.year, year = data.years[y], scope = state.scope, id = scope === "county" ? "" : data.bands[state.band].id;
-    var rows = data.indicators.filter(function (x) { return x.scope === scope && (scope === "county" || x.id === id) && x.today.concat(x.plan).some(function (v) { return v !== null; }); });
+    var rows = data.indicators.filter(function (x) { return x.scope === scope && (scope === "county" || x.id === id) && x.years.indexOf(year) >= 0 && x.today.concat(x.plan).some(function (v) { return v !== null; }); });
     if (!rows.length) { return [el("p", { class: "empty", text: t("map.no_figures") })]; }
     function when(x) { return x.years.indexOf(year); }
     var tiles = TILES.map(function (n) { return rows.find(function (x) { return x.name === n; }); }).filter(Boolean);
@@ -588,7 +588,7 @@ Catchment.start = function (mainMap, dataId) {
     var found = data.findings.rows.filter(function (r) { return r[2] === j && (r[5] === null || r[5] === year); });
     var book = data.ledger.filter(function (r) { return r[1] === data.sites.id[j] && r[0] === year; }).sort(function (a, b) { return b[5] - a[5]; });
     return [
-      head(data.sites.name[j], [data.sites.town[j], t("map.code") + " " + data.sites.id[j]]),
+      head(data.sites.name[j], [data.sites.town[j], areaOf(j), t("map.code") + " " + data.sites.id[j]]),
       changed || closing !== null ? el("p", { class: "callout" }, closing !== null && closing > year ? t("map.will_change", { y: closing }) : t("map.changes_to", { a: t("role." + roles[0]), b: t("role." + roles[1]), y: closing === null ? year : closing })) : null,
       data.sites.guessed.indexOf(j) >= 0 ? el("p", { class: "quiet", text: t("map.rooms_guessed") }) : null,
       trial.buttons(j),
@@ -602,6 +602,8 @@ Catchment.start = function (mainMap, dataId) {
       found.length ? el("section", {}, el("h3", { text: t("map.tab_findings") }), found.slice(0, 30).map(findingCard)) : el("p", { class: "quiet", text: t("map.no_findings_here") })
     ];
   }
+
+  function areaOf(j) { return j >= 0 && data.areas.of[j] >= 0 ? data.areas.list[data.areas.of[j]][0] : ""; }
 
   function classSize(n) {
     if (!n) { return "—"; }
@@ -696,7 +698,7 @@ Catchment.start = function (mainMap, dataId) {
         return el("section", { class: "band" + (b === state.band ? " now" : "") },
           el("h3", {}, bandName(b), el("small", { text: " " + t("map.n_students", { n: count(demand[g]) }) }), moves ? el("span", { class: "badge move", text: t("map.moves") }) : null),
           facts([
-            pair(t("map.school"), function (x) { return x.site >= 0 ? go("site", x.site, siteName(x.site)) : el("span", { class: "bad", text: t("map.nowhere") }); }),
+            pair(t("map.school"), function (x) { return x.site >= 0 ? [go("site", x.site, siteName(x.site)), areaOf(x.site) ? el("small", {}, name(areaOf(x.site))) : null] : el("span", { class: "bad", text: t("map.nowhere") }); }),
             pair(t("map.minutes"), function (x) { return el("span", { class: x.over ? "bad" : "" }, decimal(x.minutes), x.over ? el("span", { class: "badge bad", text: t("map.over") }) : null); }),
             pair(t("map.mode"), function (x) { return mode(x.mode); }),
             pair(t("map.km"), function (x) { return x.metres === null ? "—" : decimal(x.metres / 1000, 1); })

@@ -127,7 +127,7 @@ Catchment.trial = function (data, room) {
   /* ---------------------------------------------------------------- what was changed */
 
   function set(list) {
-    answers.clear();
+    Array.from(answers.keys()).forEach(function (key) { if (key.indexOf("base") < 0) { answers.delete(key); } });
     inks.clear();
     var held = document.activeElement && document.activeElement.closest(".try-row, .trial-bar");
     hub.change({ what: list, view: state.view === "today" ? "plan" : state.view });

@@ -185,6 +185,17 @@ Catchment.whatif = (function () {
     return out;
   }
 
+  /* Most schools are the same from one answer to the next. */
+  var known = new Map();
+  function classesOf(count, rooms, size, combined) {
+    var key = count.join() + "|" + rooms + "|" + size.join() + "|" + combined;
+    if (!known.has(key)) {
+      if (known.size > 20000) { known.clear(); }
+      known.set(key, split(count, form(count, rooms, size, combined)));
+    }
+    return known.get(key);
+  }
+
   /* The whole answer: `start` is one year, `opened` one number a site with a bit for every band. */
   function answer(start, opened, capacity) {
     var nBands = start.bandSize.length, nGrades = start.gradeBand.length, site = start.site.slice(), room = places(start, opened), b, j, g;
@@ -216,7 +227,7 @@ Catchment.whatif = (function () {
       var count = [], size = [];
       for (g = 0; g < nGrades; g++) { count.push(load[j * nGrades + g]); size.push(start.classSize[j * nGrades + g]); }
       var combined = opened[j] === start.opened[j] ? start.combined[j] === 1 : opened[j] === 1;
-      var classes = count.some(Boolean) ? split(count, form(count, start.rooms[j], size, combined)) : [];
+      var classes = count.some(Boolean) ? classesOf(count, start.rooms[j], size, combined) : [];
       classes.forEach(function (c) { out.large += c[2] >= LARGE ? 1 : 0; out.super_large += c[2] >= SUPER ? 1 : 0; });
       out.classes.push(classes);
     }
