@@ -19,6 +19,7 @@ Bool = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
 
+DESCENT = 3_000_000  # proposals of the last descent, at most
 PACE = 1_000_000  # proposals per second that the length of single runs is planned with
 
 
@@ -65,7 +66,9 @@ def solve(
     weight = np.where(np.isfinite(allowed), allowed, 0.0) * _weights(demand)[:, None]
     weight[~np.isfinite(allowed)] = np.inf
     ground = annealing.make_ground(weight, demand, places, indptr, indices, fixed)
-    start, reachable = growth.grow(ground, home, shut)
+    # with the prices of the splittable optimum in the costs, catchments grow to about their places
+    priced = ground._replace(weight=weight + demand[:, None] * price)
+    start, reachable = growth.grow(priced, home, shut)
     left = np.flatnonzero(~reachable)
     if left.size:
         said.append(
@@ -212,7 +215,7 @@ def _search(
         1e3 * scale.price,
         1e-9 * scale.shift,
         1e-12 * scale.shift,
-        300 * start.size,
+        min(300 * start.size, DESCENT),
         0.0,
         0.0,
         full,

@@ -184,7 +184,8 @@ def _launch(search: Search, workers: ThreadPoolExecutor) -> Task:
         site = search.start
         penalty = scale.price * 2.0 ** rng.uniform(2.0, 4.5)
         hot = 0.3 * penalty * scale.demand
-        length = length if number > 1 else length // 5
+        if number < 2:  # soon a fair plan
+            penalty, hot, length = TARIFF * scale.price, 3.0 * scale.shift, length // 5
     else:
         penalty = scale.price * 2.0 ** rng.uniform(1.0, 4.5)
         hot = scale.shift * 10.0 ** rng.uniform(-0.5, 1.2)
@@ -325,7 +326,7 @@ def _less(one: float, other: float) -> bool:
 
 
 def _cluster(ground: Ground, site: Int32, size: int, rng: np.random.Generator) -> Bool:
-    """Pick neighbouring catchments, one after the other at random."""
+    """Pick neighbouring catchments one after the other, often around an overloaded one."""
     m = ground.capacity.size
     row = np.repeat(site, np.diff(ground.indptr))
     to = site[ground.indices]
@@ -333,7 +334,12 @@ def _cluster(ground: Ground, site: Int32, size: int, rng: np.random.Generator) -
     touch = np.zeros((m, m), dtype=bool)
     touch[row[there], to[there]] = True
     region = np.zeros(m, dtype=bool)
-    region[int(rng.choice(np.unique(site[site >= 0])))] = True
+    served = site >= 0
+    load = np.bincount(site[served], ground.demand[served], minlength=m)
+    first = np.flatnonzero(load > ground.capacity * (1 + 1e-9))
+    if not first.size or rng.random() < 0.3:
+        first = np.unique(site[served])
+    region[int(rng.choice(first))] = True
     for _ in range(size - 1):
         rim = np.flatnonzero(touch[region].any(axis=0) & ~region)
         if not rim.size:
