@@ -19,6 +19,7 @@ from catchment.views.parents import write_parents
 
 ROOT = Path(__file__).resolve().parents[1]
 SCENARIOS = ROOT / "data" / "demo" / "scenarios"
+WHAT_IF = "2152270062"  # the central school that the shipped scenario builds on
 
 
 def main() -> None:
@@ -55,6 +56,14 @@ def take_pictures(maps: Path, images: Path) -> None:
             page.goto((maps / page_file).as_uri())
             page.wait_for_timeout(1500)
             page.screenshot(path=images / picture)
+            if picture == "map.png":
+                page.fill("#find", WHAT_IF)
+                page.keyboard.press("Enter")
+                page.wait_for_timeout(1200)
+                page.click("[data-try=close]")
+                page.click("#tab-trial")
+                page.wait_for_timeout(300)
+                page.screenshot(path=images / "what-if.png")
             context.close()
         browser.close()
 
