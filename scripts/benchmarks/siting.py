@@ -37,7 +37,7 @@ _PREFACE = """## Siting: median, centre, coverage, cover, capacitated
 Every unit of demand offers a price; the prices bound all plans from below, say which sites are
 decided, and lead the search for plans. What stays undecided is settled by branching on sites;
 only single-source and least-load questions hand what is left to the solver. `gap` is the proved
-distance of the plan from the bound. Made instances are of the families of the published ones:
+distance of the plan from the bound; limits are wall clock, times are of the processor. Made instances are of the families of the published ones:
 random graphs for the median; for capacitated location 1,000 customers and 100 sites in a square,
 costs by distance with noise. Run it with `python scripts/benchmark.py siting --write`.
 """
@@ -96,18 +96,20 @@ def ask(case: Case, limit: float) -> Solution:
 
 
 def _table(title: str, cases: Iterator[Case], limit: float) -> str:
-    head = "| | best known | plan | gap | status | seconds |\n|---|---|---|---|---|---|"
+    head = "| | best known | plan | gap | status | processor seconds |\n|---|---|---|---|---|---|"
     rows, total = [head], 0.0
     for case in cases:
+        began = time.process_time()
         answer = ask(case, limit)
-        total += answer.seconds
+        spent = time.process_time() - began
+        total += spent
         gap = abs(answer.objective - answer.bound) / max(abs(answer.objective), 1e-12)
         known = "" if case.optimum is None else f"{case.optimum:,.10g}"
         rows.append(
             f"| {case.name} | {known} | {answer.objective:,.10g} | {100 * gap:.4f} % "
-            f"| {answer.status} | {answer.seconds:.2f} |"
+            f"| {answer.status} | {spent:.2f} |"
         )
-    return f"**{title}** ({total:.1f} s together)\n\n" + "\n".join(rows)
+    return f"**{title}** ({total:.1f} processor seconds together)\n\n" + "\n".join(rows)
 
 
 def _published(folder: str) -> Iterator[tuple[str, float, list[float]]]:
@@ -233,7 +235,7 @@ def county() -> Iterator[Case]:
         {"cost": minutes, "weight": children, "p": 40, "limit": 15.0},
         None,
     )
-    yield Case("set_cover, 30 min", "set_cover", {"cost": minutes, "limit": 30.0}, None)
+    yield Case("set_cover, 60 min", "set_cover", {"cost": minutes, "limit": 60.0}, None)
     sized = {"cost": minutes, "demand": children, "capacity": places, "fixed_cost": 3000.0}
     yield Case("capacitated, split", "capacitated", sized, None)
     yield Case("capacitated, split, p = 70", "capacitated", {**sized, "p": 70}, None)
