@@ -134,6 +134,13 @@ def read_runs(runs: Sequence[Path], lang: str = "zh") -> Compared:
             f"给出了 {len(runs)} 个运行文件夹；请给出二至六个 / {len(runs)} run folders; give two to six"
         )
     records = tuple(read_record(folder) for folder in runs)
+    for folder, record in zip(runs, records, strict=True):
+        # A missing time must never be shown as a village without a school.
+        if any("minutes" not in each for each in record.get("assignment", ())):
+            raise InputError(
+                f"{folder}: run.json 由旧版本写出，没有各村时间；请重新运行 / run.json is of an older version "
+                "without times of the villages; run it again"
+            )
     for part, zh in (("region", "县域"), ("bands", "学段")):
         found = [record.get(part) for record in records]
         if any(each != found[0] for each in found):

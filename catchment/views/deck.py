@@ -191,7 +191,7 @@ def _today(deck: Any, story: Story) -> None:
         story.say("deck.map_today", year=first),
     )  # fmt: skip
     heads = (story.say("col.indicator"), story.say("col.today_year", year=first))
-    _table(slide, story, _Grid(heads, (3.7, 1.6), _figures(story, _TODAY, ((first, "today"),)), (1,)),
+    _table(slide, story, _Grid(heads, (3.3, 2.0), _figures(story, _TODAY, ((first, "today"),)), (1,)),
            left=7.35, size=15)  # fmt: skip
 
 

@@ -206,6 +206,11 @@ def test_runs_that_cannot_be_compared_are_refused(folders: list[Path], tmp_path:
         (other / "run.json").write_text(json.dumps(facts | {key: value}), encoding="utf-8")
         with pytest.raises(InputError, match=words):
             read_runs([folders[1], other])
+    facts = json.loads((folders[0] / "run.json").read_text(encoding="utf-8"))
+    del facts["assignment"][0]["minutes"]
+    (tmp_path / "bands" / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(InputError, match="旧版本"):
+        read_runs([folders[0], tmp_path / "bands"])
     (tmp_path / "region" / "indicators.csv").unlink()
     with pytest.raises(InputError, match=r"indicators\.csv"):
         read_runs([tmp_path / "region", tmp_path / "region"])
