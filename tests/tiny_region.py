@@ -101,9 +101,7 @@ def tiny_region(students: int = 10) -> Region:
             "bridge": [""] * 6,
             "hazard": [False] * 6,
         },
-        geometry=[
-            LineString([(X0 + a, Y0), (X0 + b, Y0)]) for a, b in itertools.pairwise(xs)
-        ],
+        geometry=[LineString([(X0 + a, Y0), (X0 + b, Y0)]) for a, b in itertools.pairwise(xs)],
         crs=METRIC,
     )
     boundaries = gpd.GeoDataFrame(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from catchment.network.shortest import PreparedNetwork, prepare, travel_matrix
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from catchment.network.shortest import PreparedNetwork, prepare, travel_matrix
 
 Graph = tuple[np.ndarray, np.ndarray, np.ndarray]
 NEAR = 2e-5
