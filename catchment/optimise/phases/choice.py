@@ -294,6 +294,8 @@ class Price:
         today, and of all others; mean over the years after today.
     answer : Answer
         The changed plan.
+    given : Answer
+        The plan it is compared with: the given one, or a better one that was found on the way.
     """
 
     site: str
@@ -305,6 +307,7 @@ class Price:
     own_minutes: float
     other_minutes: float
     answer: Answer
+    given: Answer
 
 
 def price_of_keeping(
@@ -342,7 +345,7 @@ def price_of_keeping(
     j = _working(question, site)
     problem = question.problem
     if (answer.plan.open[j] == problem.today_open[j][:, None]).all():
-        return Price(site, False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, answer)
+        return Price(site, False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, answer, answer)
     close, shrink = question.may_close.copy(), question.may_downgrade.copy()
     close[j] = shrink[j] = False
     site_of = answer.plan.site_of.copy()
@@ -350,12 +353,13 @@ def price_of_keeping(
     site_of[mine] = j
     changed = consolidate(
         question.replace(may_close=close, may_downgrade=shrink),
-        time_limit=time_limit,
+        time_limit=0.6 * time_limit,
         seed=seed,
         start=answer.plan.replace(site_of=site_of),
         steps=steps,
     )
-    return _price(question, answer, changed, site, mine, True)
+    given = _at_least_as_good(question, answer, changed, 0.4 * time_limit, seed, steps)
+    return _price(question, given, changed, site, mine, True)
 
 
 def price_of_closing(
@@ -392,7 +396,7 @@ def price_of_closing(
     """
     j = _working(question, site)
     if not answer.plan.open[j, :, -1].any():
-        return Price(site, False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, answer)
+        return Price(site, False, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, answer, answer)
     years = len(question.problem.years)
     most = (
         np.full((len(question.problem.site_ids), years), 2, dtype=np.int8)
@@ -404,12 +408,41 @@ def price_of_closing(
     close[j] = True
     changed = consolidate(
         question.replace(at_most=most, may_close=close),
-        time_limit=time_limit,
+        time_limit=0.6 * time_limit,
         seed=seed,
         start=answer.plan,
         steps=steps,
     )
-    return _price(question, answer, changed, site, answer.plan.site_of[:, 0] == j, False)
+    free = bool(question.may_close[j]) and question.at_most is None
+    given = answer
+    if free:
+        given = _at_least_as_good(question, answer, changed, 0.4 * time_limit, seed, steps)
+    return _price(question, given, changed, site, answer.plan.site_of[:, 0] == j, free)
+
+
+def _at_least_as_good(
+    question: Question,
+    given: Answer,
+    changed: Answer,
+    time_limit: float,
+    seed: int,
+    steps: int | None,
+) -> Answer:
+    """Return the given plan, or a better one where the changed plan shows that there is one.
+
+    A plan that also keeps (or closes) a school is a plan of the question itself. Where it is
+    cheaper than the given one, the given one was not the cheapest, and the difference of the two
+    would say nothing about the school.
+    """
+    if changed.plan.status not in ("optimal", "feasible"):
+        return given
+    if changed.plan.objective >= given.plan.objective:
+        return given
+    better = consolidate(
+        question, time_limit=time_limit, seed=seed, start=changed.plan, steps=steps
+    )
+    bound = max(better.plan.bound, given.plan.bound)
+    return dataclasses.replace(better, plan=better.plan.replace(bound=bound))
 
 
 def _working(question: Question, site: str) -> int:
@@ -433,7 +466,7 @@ def _price(
     if changed.plan.status in ("infeasible", "unknown"):
         nan = float("nan")
         most = float("inf") if changed.plan.status == "infeasible" else nan
-        return Price(site, True, most, most, most, nan, nan, nan, changed)
+        return Price(site, True, most, most, most, nan, nan, nan, changed, given)
     before, after = figures(question, given), figures(question, changed)
     own = _minutes_of(question, changed, mine) - _minutes_of(question, given, mine)
     return Price(
@@ -446,6 +479,7 @@ def _price(
         own_minutes=own,
         other_minutes=after.minutes - before.minutes - own,
         answer=changed,
+        given=given,
     )
 
 
