@@ -37,9 +37,9 @@ _PREFACE = """## Siting: median, centre, coverage, cover, capacitated
 Every unit of demand offers a price; the prices bound all plans from below, say which sites are
 decided, and lead the search for plans. What stays undecided is settled by branching on sites;
 only single-source and least-load questions hand what is left to the solver. `gap` is the proved
-distance of the plan from the bound; limits are wall clock, times are of the processor. Made instances are of the families of the published ones:
-random graphs for the median; for capacitated location 1,000 customers and 100 sites in a square,
-costs by distance with noise. Run it with `python scripts/benchmark.py siting --write`.
+distance of the plan from the bound; limits are wall clock, times are of the processor. Made
+instances are of the families of the published ones: random graphs for the median; for capacitated
+location 1,000 customers and 100 sites in a square, costs by distance with noise. Run it with `python scripts/benchmark.py siting --write`.
 """
 
 
