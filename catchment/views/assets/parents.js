@@ -145,10 +145,15 @@
     list.forEach(function (v) {
       /* A village with many changes is set closer, so that it stays on its one sheet. */
       var lines = 0, n = data.bands.length;
-      for (var b = 0; b < n; b++) { lines += Math.ceil((data.steps[v * n + b].length) / 2); }
+      for (var b = 0; b < n; b++) {
+        var own = data.steps[v * n + b], cards = own.length === 2 && own[1][0] === 0 ? 1 : own.length;
+        lines += Math.ceil(cards / 2) + (cards > 1 ? 0.2 : 0);
+      }
       lines += concerns(v).length / 2;
-      box.appendChild(el("article", { class: "village" + (lines > 4 ? " dense" : lines > 3 ? " close" : "") }, el("p", { class: "small" }, name(data.county), " · ", t("par.title"), " ", name(data.scenario), data.note ? " · " : "", name(Catchment.half(data.note))),
-        sheet(v), respond(), el("p", { class: "sign", text: t("par.sign") }), el("p", { class: "small", text: t("par.draft") })));
+      var sheetOf = el("article", { class: "village" + (lines > 4 ? " dense" : lines > 3 ? " close" : "") }, el("p", { class: "small" }, name(data.county), " · ", t("par.title"), " ", name(data.scenario), data.note ? " · " : "", name(Catchment.half(data.note))),
+        sheet(v), respond(), el("p", { class: "sign", text: t("par.sign") }), el("p", { class: "small", text: t("par.draft") }));
+      if (lines > 6) { sheetOf.style.zoom = (6 / lines).toFixed(3); }
+      box.appendChild(sheetOf);
     });
     document.body.classList.toggle("many", list.length > 0);
     window.print();
