@@ -405,21 +405,46 @@ def map_(
 
 
 @app.command()
-def report(run: Path, lang: Lang = "zh") -> None:
-    """重写一次运行的报告 / write the report of a run again."""
-    from catchment.views.folder import reload_run
-    from catchment.views.report import write_report
+def report(
+    run: Path,
+    lang: Lang = "zh",
+    township: Annotated[
+        str, typer.Option(help="只出一个乡镇的审议册 / review book of one township")
+    ] = "",
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="另出 PDF（需安装 [pdf]）/ PDF as well (extra [pdf])")
+    ] = False,
+) -> None:
+    """写出一次运行的报告、审议册和听证幻灯片 / report, review book and slides of a run."""
+    from catchment.views.folder import reload_run, write_documents
 
     _check_lang(lang)
     with _progress() as tell:
         result = reload_run(run, progress=tell)
         tell("报告 / report")
-        written = write_report(result, run, lang=lang)
-    _say(
-        lang,
-        "已写入 " + "、".join(str(p) for p in written),
-        "wrote " + ", ".join(str(p) for p in written),
-    )
+        written = write_documents(result, run, lang=lang, township=township, pdf=pdf)
+    _wrote(written, lang)
+
+
+@app.command()
+def decide(
+    run: Path,
+    workbook: Path,
+    out: Annotated[Path | None, typer.Option(help="新方案文件 / new recipe")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """把填好的行动清单读回为新方案 / read a filled action list back as a new recipe."""
+    from catchment.views.decisions import read_actions, write_recipe
+    from catchment.views.folder import read_record
+
+    _check_lang(lang)
+    record = read_record(run)
+    old = run / str(record.get("recipe") or "scenario.toml")
+    target = out or old.with_name(f"{old.stem}-decided.toml")
+    actions = read_actions(workbook)
+    name = f"{record['name']}（按行动清单）"
+    _wrote([write_recipe(record["scenario"], actions, target, name=name)], lang)
+    _say(lang, f"运行：catchment run {target}", f"run it: catchment run {target}")
 
 
 @app.command()

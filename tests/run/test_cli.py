@@ -210,3 +210,16 @@ def test_wrong_language_and_too_few_runs_are_refused(capsys: pytest.CaptureFixtu
     assert call("compare", "x", "--lang", "fr") == 2
     assert call("compare", "x") == 2
     assert "两个" in capsys.readouterr().err
+
+
+def test_the_action_list_comes_back_as_a_recipe(finished: Path) -> None:
+    county = finished.parent
+    new = county / "decided.toml"
+    assert call("decide", finished, finished / "ledger.xlsx", "--out", new) == 0
+    assert "T1" in new.read_text(encoding="utf-8")
+    assert call("run", new, "--out", county / "decided") == 0
+    one, two = (
+        json.loads((f / "run.json").read_text(encoding="utf-8"))["assignment"]
+        for f in (finished, county / "decided")
+    )
+    assert [a["site"] for a in one] == [a["site"] for a in two]
