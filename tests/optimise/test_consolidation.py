@@ -195,6 +195,11 @@ def test_price_of_keeping_is_the_difference_of_two_best_plans(case):
         assert price.least <= price.yuan + 1e-6
         assert price.yuan <= price.most + 1e-6
         assert price.answer.plan.open[j].any(axis=0).all()
+        mine = answer.plan.site_of[:, 0] == j
+        stays = price.answer.plan.site_of[mine]
+        assert ((stays == j) | (stays < 0)).all()
+        held = question.replace(stay=mine)
+        assert ("a village that may not move" in rules(held, answer)) == bool(mine.any())
     again = model.price_of_closing(question, answer, code)
     assert not again.changed
     assert again.yuan == 0.0

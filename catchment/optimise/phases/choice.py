@@ -16,6 +16,7 @@ from catchment.optimise.phases.compile import compile_model
 from catchment.optimise.phases.decode import answer_of, keep_decision
 from catchment.optimise.phases.question import SMALL, Answer, Question
 from catchment.optimise.phases.solve import consolidate
+from catchment.optimise.phases.verify import check
 from catchment.problem import Int32
 
 Int64 = npt.NDArray[np.int64]
@@ -321,6 +322,9 @@ def price_of_keeping(
 ) -> Price:
     """Return what the best plan that keeps a school costs more than the given plan.
 
+    To keep means that the school teaches all its bands of today and that no village of its
+    catchment moves.
+
     Parameters
     ----------
     question : Question
@@ -351,8 +355,9 @@ def price_of_keeping(
     site_of = answer.plan.site_of.copy()
     mine = site_of[:, 0] == j
     site_of[mine] = j
+    stay = mine if question.stay is None else mine | question.stay
     changed = consolidate(
-        question.replace(may_close=close, may_downgrade=shrink),
+        question.replace(may_close=close, may_downgrade=shrink, stay=stay),
         time_limit=0.6 * time_limit,
         seed=seed,
         start=answer.plan.replace(site_of=site_of),
@@ -441,8 +446,12 @@ def _at_least_as_good(
     better = consolidate(
         question, time_limit=time_limit, seed=seed, start=changed.plan, steps=steps
     )
-    bound = max(better.plan.bound, given.plan.bound)
-    return dataclasses.replace(better, plan=better.plan.replace(bound=bound))
+    plans = [given] if better.plan.status == "unknown" else [given, better]
+    if not check(question, changed):
+        plans.append(changed)
+    best = min(plans, key=lambda a: a.plan.objective)
+    bound = min(max(better.plan.bound, given.plan.bound), best.plan.objective)
+    return dataclasses.replace(best, plan=best.plan.replace(bound=bound))
 
 
 def _working(question: Question, site: str) -> int:

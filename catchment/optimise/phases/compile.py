@@ -247,10 +247,11 @@ def compile_model(question: Question) -> Model:
     latest = np.full(n, years, dtype=np.int32)
     impossible: list[int] = []
     for i in range(n):
-        _options(
-            i, today, last, fits, needed_state, most, can[:, problem.group_band[i]],
-            short if tolerate else np.zeros_like(short), has, site, earliest,
-        )  # fmt: skip
+        if question.stay is None or not question.stay[i]:
+            _options(
+                i, today, last, fits, needed_state, most, can[:, problem.group_band[i]],
+                short if tolerate else np.zeros_like(short), has, site, earliest,
+            )  # fmt: skip
         first.append(len(site))
         s = today[i]
         if s >= 0 and last[i] > 0:

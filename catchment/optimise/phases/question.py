@@ -78,6 +78,8 @@ class Question:
         school receives nobody); otherwise it must be built away from the second year on.
     at_least, at_most : (m, t) int8 or None
         Lowest and highest state of a site by year, for demands beyond the masks.
+    stay : (n,) bool or None
+        Village-bands that may not move.
     """
 
     problem: Problem
@@ -93,6 +95,7 @@ class Question:
     tolerate_shortage: bool = True
     at_least: Int8 | None = None
     at_most: Int8 | None = None
+    stay: Bool | None = None
 
     def replace(self, **changes: Any) -> Question:
         """Return a copy with some fields replaced; the original is untouched.
@@ -288,6 +291,8 @@ def checked(question: Question) -> Question:
         array = getattr(question, name)
         if array is not None and (array.shape != (m, t) or (array < 0).any() or (array > 2).any()):
             raise InputError(f"{name} 应为（校点 {m} x 年 {t}）的 0、1、2 / states 0, 1, 2")
+    if question.stay is not None and question.stay.shape != question.problem.today.shape:
+        raise InputError("stay 应为每个村（学段）一个真假值 / one bool a village-band")
     if question.transition not in ("together", "finish"):
         raise InputError(
             f"transition = {question.transition!r} 应为 together 或 finish / one of two"

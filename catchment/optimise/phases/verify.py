@@ -222,6 +222,8 @@ def _moves(question: Question, answer: Answer, keep: _Facts) -> Iterator[Violati
                     yield Violation(
                         "a school short of rooms receives nobody", problem.site_ids[j], year
                     )
+        if changes and question.stay is not None and question.stay[i]:
+            yield Violation("a village that may not move", village, 0, changes, 0)
         if changes > 1:
             yield Violation("a village moves once", village, 0, changes, 1)
     for (i, g, t), j in _facts(question, site_of).sits.items():
