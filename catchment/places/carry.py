@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import math
+import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -127,7 +130,14 @@ def read_ledger(path: Path) -> pd.DataFrame:
     )
 
 
-def carry(previous: pd.DataFrame, current: pd.DataFrame, *, today: dt.date) -> Continued:
+def carry(
+    previous: pd.DataFrame,
+    current: pd.DataFrame,
+    *,
+    today: dt.date,
+    year: int | None = None,
+    schools: Collection[str] | None = None,
+) -> Continued:
     """Continue an earlier ledger with this year's classes.
 
     A class is followed with its grade: class 2 of grade 3 is class 2 of grade 4 a year later. An
@@ -143,6 +153,11 @@ def carry(previous: pd.DataFrame, current: pd.DataFrame, *, today: dt.date) -> C
         this year.
     today : date
         Date written for rows struck off.
+    year : int, optional
+        This year; the first year of ``current`` when left out.
+    schools : collection of str, optional
+        Codes of the schools that this year's data know; a class of any other school is not struck
+        off but listed as a problem. All are taken as known when left out.
 
     Returns
     -------
@@ -154,8 +169,9 @@ def carry(previous: pd.DataFrame, current: pd.DataFrame, *, today: dt.date) -> C
         dict(zip(previous.columns, r, strict=True)) for r in previous.itertuples(index=False)
     ]
     rows = [_checked(row, problems, today) for row in records]
-    now = current[current["year"] == current["year"].min()] if len(current) else current
-    year = int(now["year"].iloc[0]) if len(now) else today.year
+    if year is None:
+        year = int(current["year"].min()) if len(current) else today.year
+    now = current[current["year"] == year] if len(current) else current
     here = {
         (str(r["school_id"]), int(r["grade"]), _class(r["class_no"])): k
         for k, r in zip(now.index, now.to_dict("records"), strict=True)
@@ -177,10 +193,27 @@ def carry(previous: pd.DataFrame, current: pd.DataFrame, *, today: dt.date) -> C
             )  # fmt: skip
             continue
         seen[key] = row["row"]
-        if row["state"] == "forecast" or row["year"] > year:
+        if row["state"] == "forecast":
+            continue
+        if row["year"] > year:
+            problems.add(
+                row["row"], "year", row["year"], f"年度晚于本年（{year}），未接续",
+                f"later than this year ({year}); not continued",
+                "改正年度", "correct the year",
+            )  # fmt: skip
             continue
         at = here.get((row["school_id"], row["grade"] + year - row["year"], key[3]))
         if at is None:
+            grade = row["grade"] + year - row["year"]
+            strange = schools is not None and row["school_id"] not in schools
+            if strange or not 0 < row["grade"] <= 9 or grade - row["grade"] > 9:
+                problems.add(
+                    row["row"], "school_id", row["school_id"], "本年数据中找不到该校或该年级，未自动销号",
+                    "school or grade not found in this year's data; not struck off",
+                    "核对代码、年级和年度", "check code, grade and year",
+                )  # fmt: skip
+                past.append({**row, "state": "open"})
+                continue
             past.append(_ended(row, today))
             continue
         if row["state"] == "struck_off":
@@ -239,8 +272,7 @@ def _heading() -> dict[str, str]:
 
 def _plain(text: object) -> str:
     """Text as compared: no spaces, half-width brackets, lower case."""
-    shown = "" if _blank(text) else str(text)
-    shown = shown.replace("（", "(").replace("）", ")").replace("\u3000", " ")
+    shown = "" if _blank(text) else unicodedata.normalize("NFKC", str(text))
     return "".join(shown.split()).lower().replace("_", "")
 
 
@@ -287,8 +319,12 @@ def _blank(value: object) -> bool:
     return value is None or value != value
 
 
+_DIGITS = ("一", "二", "三", "四", "五", "六", "七", "八", "九", "十")
+
+
 def _class(value: object) -> str:
-    return _plain(value).removesuffix("班")
+    name = _plain(value).removesuffix("班").strip("()")
+    return str(_DIGITS.index(name) + 1) if name in _DIGITS else name
 
 
 def _checked(row: dict[str, Any], problems: _Problems, today: dt.date) -> dict[str, Any] | None:
@@ -299,6 +335,8 @@ def _checked(row: dict[str, Any], problems: _Problems, today: dt.date) -> dict[s
     for column in ("year", "grade", "students"):
         text = out[column]
         try:
+            if not math.isfinite(float(text)):
+                raise ValueError(text)
             whole = int(float(text))
             if whole != float(text) or whole < (1 if column != "students" else 0):
                 raise ValueError(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -148,9 +149,12 @@ def _number(text: str, at: str) -> float | None:
     if not text:
         return None
     try:
-        return float(text)
+        value = float(text)
     except ValueError as fault:
         raise InputError(f"{at}: limit = {text!r} 不是数 / is not a number") from fault
+    if not math.isfinite(value):
+        raise InputError(f"{at}: limit = {text!r} 不是有限的数 / is not a finite number")
+    return value
 
 
 def _override(rules: list[Rule], path: Path) -> list[Rule]:

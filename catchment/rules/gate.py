@@ -6,6 +6,9 @@ unknown. A hard item that is broken forbids the change and is named in the verdi
 
 from __future__ import annotations
 
+import datetime as dt
+import re
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -158,12 +161,16 @@ def _verdict(case: Case, closing: Closing, out: Findings, start: int) -> None:
         chosen = (r["code"] for r in rows if r["result"] == result and r["severity"] == severity)
         return sorted(set(chosen))
 
-    broken, open_items = codes("fail"), codes("unknown")
+    broken = codes("fail")
+    open_items, doubtful = codes("unknown"), codes("unknown", "process")
     awaited = sorted({r["code"] for r in rows if r["result"] == "evidence"})
     process = codes("fail", "process")
     if broken:
         result = "fail"
         zh, en = f"不得撤并：{'、'.join(broken)} 不符合", f"forbidden by {', '.join(broken)}"
+    elif process:
+        result = "fail"
+        zh, en = "程序未完成，不得实施", "steps not carried out: not to be done"
     elif open_items:
         result = "unknown"
         zh = f"无法判定：{'、'.join(open_items)} 缺少数据"
@@ -171,6 +178,10 @@ def _verdict(case: Case, closing: Closing, out: Findings, start: int) -> None:
     elif awaited:
         result = "evidence"
         zh, en = f"待补证据：{'、'.join(awaited)}", f"evidence awaited: {', '.join(awaited)}"
+    elif doubtful:
+        result = "unknown"
+        zh = f"无法判定：{'、'.join(doubtful)} 的记录不完整"
+        en = f"undecided: records incomplete for {', '.join(doubtful)}"
     else:
         result, zh, en = "pass", "硬性条件均符合", "every hard item is met"
     if process:
@@ -212,35 +223,68 @@ def _names(case: Case, sites: tuple[int, ...] | list[int]) -> str:
     return "、".join(case.facts.site_name[j] for j in sites)
 
 
+_DAY = re.compile(r"^(\d{4})(?:-|/|\.|年)?(\d{1,2})(?:-|/|\.|月)?(\d{1,2})日?$")
+
+
+def _day(text: object) -> dt.date | None:
+    """Read a date as offices write it; None where it is none."""
+    found = _DAY.match(unicodedata.normalize("NFKC", str(text)).strip())
+    if found is None:
+        return None
+    try:
+        return dt.date(*(int(part) for part in found.groups()))
+    except ValueError:
+        return None
+
+
+def _share(text: object, unit: str) -> tuple[float, str]:
+    """Value of a record and what is wrong with it; a percentage is not a share."""
+    plain = unicodedata.normalize("NFKC", str(text)).strip()
+    value = float(pd.to_numeric(pd.Series([plain.rstrip("%")]), errors="coerce").iloc[0])
+    if not np.isfinite(value):
+        return NAN, "未写数值 / no value"
+    if unit == "%" and (not 0 <= value <= 100 or (0 < value < 1 and not plain.endswith("%"))):
+        return NAN, f"{plain} 应为百分数，如 80 / must be a percentage such as 80"
+    return value, ""
+
+
 def _evidence(case: Case, closing: Closing, rule: Rule, out: Findings) -> None:
-    """Look for a dated record; without one the item stays awaited."""
+    """Look for a dated record; without one the item stays awaited, with a doubtful one undecided."""
     table = case.facts.evidence
     item = rule.scope.get("item", (rule.quantity,))[0]
+    alone = sum(r.code == rule.code and r.evaluate == rule.evaluate for r in case.rules) == 1
     if not table.empty:
+        text = {
+            c: table[c].fillna("").astype(str).str.strip() for c in ("school_id", "code", "item")
+        }
         mine = table[
-            (table["school_id"].astype(str) == case.problem.site_ids[closing.site])
-            & (table["code"].astype(str) == rule.code)
-            & table["item"].astype(str).isin([item, rule.quantity, ""])
+            (text["school_id"] == case.problem.site_ids[closing.site])
+            & (text["code"] == rule.code)
+            # A record that names no item speaks for a rule only where the rule has one item.
+            & text["item"].isin([item, rule.quantity, *([""] if alone else [])])
+            & table["date"].fillna("").astype(str).str.strip().ne("")
         ]
-        dated = mine[mine["date"].astype(str).str.strip().ne("") & mine["date"].notna()]
-        if len(dated):
-            row = dated.iloc[-1]
-            value = pd.to_numeric(pd.Series([row["value"]]), errors="coerce").iloc[0]
-            when = f"{row['date']} {row['document']}".strip()
-            if pd.isna(value) or rule.limit is None:
-                _add(
-                    case,
-                    closing,
-                    rule,
-                    out,
-                    NAN,
-                    "unknown",
-                    f"{when}：未写数值",
-                    f"{when}: no value",
-                )
+        if len(mine):
+            days = [_day(d) for d in mine["date"]]
+            latest = max(
+                range(len(mine)), key=lambda k: (days[k] is not None, days[k] or dt.date.min, k)
+            )
+            row, day = mine.iloc[latest], days[latest]
+            end = dt.date(int(case.problem.years[closing.year]), 9, 1)
+            if day is None or day > end:
+                said = f"{row['date']} {row['document']}".strip()
+                zh = f"{said}：日期不可读，或晚于撤并学年开始"
+                en = f"{said}: no readable date before the school year of the change"
+                _add(case, closing, rule, out, NAN, "unknown", zh, en)
                 return
-            result = "pass" if rule.holds(float(value)) else "fail"
-            _add(case, closing, rule, out, float(value), result, when, when)
+            value, wrong = _share(row["value"], rule.unit)
+            when = f"{day.isoformat()} {row['document']}".strip()
+            if wrong or rule.limit is None:
+                zh, _, en = (wrong or "规则没有限值 / the rule has no limit").partition(" / ")
+                _add(case, closing, rule, out, NAN, "unknown", f"{when}：{zh}", f"{when}: {en}")
+                return
+            result = "pass" if rule.holds(value) else "fail"
+            _add(case, closing, rule, out, value, result, when, when)
             return
     _add(case, closing, rule, out, NAN, "evidence", "待补证据", "evidence awaited")
 

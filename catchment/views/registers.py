@@ -25,6 +25,7 @@ from catchment.places.carry import Continued, carry, read_ledger
 from catchment.places.elimination import Elimination, eliminate
 from catchment.places.survey import Survey, read_survey, survey_bytes
 from catchment.region.model import Region
+from catchment.rules.books import class_limits, read_books
 from catchment.run import Run
 from catchment.views.files import write_bytes
 from catchment.views.tables import csv_text, frame_csv
@@ -247,11 +248,17 @@ def continue_ledger(run: Run, previous: Path, today: dt.date) -> Continued:
     Continued
         The continued ledger, its problems row by row, and whether nothing grew (零增量).
     """
-    return carry(read_ledger(previous), run.ledger, today=today)
+    return carry(
+        read_ledger(previous),
+        run.ledger,
+        today=today,
+        year=int(run.problem.years[0]),
+        schools=set(run.region.schools["school_id"].astype(str)),
+    )
 
 
 def elimination_of(
-    run: Run, *, target: str = "large", transfers: bool = False, time_limit: float = 10.0
+    run: Run, *, target: str = "over_standard", transfers: bool = False, time_limit: float = 10.0
 ) -> Elimination:
     """Plan by year how every class of a run comes under its limit at the least disruption.
 
@@ -271,8 +278,17 @@ def elimination_of(
     Elimination
         The plan with its bound, and where it cannot be done.
     """
+    if len(run.problem.years) < 2:
+        raise InputError(
+            "消除计划至少需要两个学年；请在方案的 years 中加上以后的年份 / an elimination plan needs two "
+            "school years or more; add later years to the recipe"
+        )
     facts = ledger_facts(run.problem, run.plan, run.region)
-    return eliminate(facts, target=target, transfers=transfers, time_limit=time_limit)
+    names = run.scenario.get("rules", {}).get("books", ("national",))
+    limits = class_limits(read_books(tuple(names), county_folder=run.region.folder))
+    return eliminate(
+        facts, limits=limits, target=target, transfers=transfers, time_limit=time_limit
+    )
 
 
 def write_elimination(plan: Elimination, folder: Path) -> list[Path]:
