@@ -481,7 +481,9 @@ def ledger(
     previous: Annotated[
         Path | None, typer.Option(help="上期台账，接续 / earlier ledger to be continued")
     ] = None,
-    target: Annotated[str, typer.Option(help="over_standard、large 或 / or super_large")] = "large",
+    target: Annotated[
+        str, typer.Option(help="over_standard、large 或 / or super_large")
+    ] = "over_standard",
     transfers: Annotated[
         bool, typer.Option("--transfers", help="允许在校班级整体调整 / cohorts at school may move")
     ] = False,

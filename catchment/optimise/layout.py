@@ -17,6 +17,13 @@ from catchment.problem import Bool, Int8, Int32, Problem
 Cost = npt.NDArray[np.float64]
 
 
+_BY_THE_CLOCK = (
+    "划片搜索受求解时间限制，换一台机器或再算一次可能得到质量相近的另一方案；已写出的方案不会变 / "
+    "the search runs against the clock: another run may find another plan of like quality; the plan "
+    "written here stays"
+)
+
+
 def today_plan(problem: Problem) -> Plan:
     """Today's arrangement carried through all years: the same schools, the same catchments.
 
@@ -135,7 +142,7 @@ def scenario_plan(
         seed,
         "feasible",
         bound,
-        _folded(problem, notes),
+        (*_folded(problem, notes), *((_BY_THE_CLOCK,) if method == "capacity" else ())),
     )
 
 
