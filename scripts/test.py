@@ -9,6 +9,7 @@ In CI (environment variable CI set) nothing is skipped: a missing browser fails 
 
 from __future__ import annotations
 
+import ctypes.util
 import os
 import shutil
 import subprocess
@@ -60,6 +61,8 @@ def main() -> int:
     if browser is None:
         install_debian(["chromium", "fonts-wqy-microhei"])
         browser = find_browser()
+    if ctypes.util.find_library("pango-1.0") is None:
+        install_debian(["libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"])
     if browser is None and in_ci:
         print("没有 Chromium，而 CI 中不得跳过 / no Chromium, and CI may skip nothing", flush=True)
         return 1

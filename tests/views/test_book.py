@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib.util
 import re
 import subprocess
@@ -99,7 +100,8 @@ def test_hostile_and_empty_runs_are_told(lang: str) -> None:
 
 
 @pytest.mark.skipif(
-    importlib.util.find_spec("weasyprint") is None, reason="the extra pdf is absent"
+    importlib.util.find_spec("weasyprint") is None or ctypes.util.find_library("pango-1.0") is None,
+    reason="WeasyPrint (extra pdf) or the Pango library it needs is absent",
 )
 def test_the_pdf_is_steady(run: Run) -> None:
     town = str(run.region.villages["township"].iloc[0])
