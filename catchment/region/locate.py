@@ -342,7 +342,7 @@ def _candidates(
     spare: dict[str, list[tuple[Path, str]]] = {}
     for path in sorted(p for p in root.iterdir() if p.is_file()):
         kind = path.suffix.lower()
-        if path.resolve() in used or path.name.startswith((".", "~$")) or path.name == "bands.csv":
+        if path.resolve() in used or path.name.startswith((".", "~$")) or _own_table(path):
             continue
         if not path.resolve().is_relative_to(root.resolve()):
             continue
@@ -367,6 +367,24 @@ def _candidates(
     for layer, files in spare.items():
         found.setdefault(layer, files)
     return found
+
+
+OWN_TABLES = (
+    "band_modes",
+    "bands",
+    "barriers",
+    "evidence",
+    "modes",
+    "resources",
+    "road_classes",
+    "rules",
+    "障碍",
+)
+"""Tables of a county that other rooms read; they are no layers."""
+
+
+def _own_table(path: Path) -> bool:
+    return path.name.split(".")[0] in OWN_TABLES
 
 
 def _inner(path: Path) -> list[tuple[str, str]]:
