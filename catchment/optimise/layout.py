@@ -116,7 +116,7 @@ def scenario_plan(
             before = site_of[members, t - 1] if t else problem.today[members]
             if stay_minutes:
                 cost = _sticky(cost, before, stay_minutes)
-            cost = _forward_only(cost, problem.today[members], site_of[members, :t], before)
+            cost = _forward_only(cost, problem.today[members], site_of[members, :t], before, usable)
             way = method if t >= start else "today"
             if way == "capacity":
                 site, low, more = _capacity(problem, members, band, t, cost, fixed, share, seed)
@@ -257,11 +257,15 @@ def _preferring_walks(problem: Problem, members: Int32, t: int, cost: Cost) -> C
     return dearer
 
 
-def _forward_only(cost: Cost, today: Int32, past: Int32, before: Int32) -> Cost:
-    """Make schools dear that a village has left and that are still open: no going back and forth."""
+def _forward_only(cost: Cost, today: Int32, past: Int32, before: Int32, usable: Bool) -> Cost:
+    """Make schools dear that a village has left: no going back and forth.
+
+    A village whose present school closes must move anyway, and may go back.
+    """
     left = np.zeros(cost.shape, dtype=bool)
+    settled = _usable(before, usable) >= 0
     for earlier in (today, *past.T):
-        rows = np.flatnonzero((earlier >= 0) & (earlier != before))
+        rows = np.flatnonzero(settled & (earlier >= 0) & (earlier != before))
         left[rows, earlier[rows]] = True
     dearer: Cost = cost + np.where(left, RETURN_MINUTES, 0.0)
     return dearer

@@ -12,6 +12,7 @@ import pytest
 from catchment.region.read import read_region
 from catchment.run import Run, run_scenario
 from catchment.scenario import parse_scenario
+from tests.run.test_road_actions import place
 from tests.tiny_files import write_tiny
 from tests.tiny_region import tiny_region
 
@@ -205,3 +206,47 @@ def test_a_village_set_aside_keeps_its_children_in_every_year(tmp_path: Path) ->
     assert run.conservation["students_in"].tolist() == [450, 450]
     assert run.conservation["rejected"].tolist() == [90, 90]
     assert isinstance(run.findings, pd.DataFrame)
+
+
+NEAREST = {"assignment": "nearest", "connected": False, "start": 2026, "stay_minutes": 0}
+
+
+def _lower(run: Run, year: int) -> list[str]:
+    members = np.flatnonzero(run.problem.group_band == 0)
+    t = run.problem.years.index(year)
+    return [run.problem.site_ids[j] for j in run.plan.site_of[members, t]]
+
+
+def test_a_village_does_not_go_back_and_forth() -> None:
+    run = run_of(
+        {"do": "road", "road": "closed", "from": list(place(500)), "year": 2027},
+        {"do": "road", "from": list(place(0)), "to": list(place(1000)), "year": 2028},
+        years=[2026, 2027, 2028],
+        method=NEAREST,
+    )
+    # V2 loses the road to S1 for a year; S1 is nearer again afterwards, but it has settled at S2.
+    assert [_lower(run, y)[1] for y in (2026, 2027, 2028)] == ["S1", "S2", "S2"]
+
+
+def test_a_village_whose_new_school_closes_may_go_back() -> None:
+    run = run_of(
+        {**ACTIONS["build"], "year": 2027},
+        {"do": "merge", "school": "C1", "year": 2028},
+        years=[2026, 2027, 2028],
+        method=NEAREST,
+    )
+    assert [_lower(run, y)[4] for y in (2026, 2027, 2028)] == ["T1", "C1", "T1"]
+
+
+@pytest.mark.parametrize("method", ["nearest", "capacity"])
+def test_no_catchment_begins_behind_another_one(method: str) -> None:
+    # V5, where C1 stands, must go to S2 with its old school's other villages.
+    run = run_of(
+        {**ACTIONS["build"], "year": 2028},
+        {**ACTIONS["merge"], "year": 2028},
+        method={"assignment": method},
+        time_limit=2,
+    )
+    assert _lower(run, 2028)[3:] == ["S2", "S2"]
+    assert "C1" not in _lower(run, 2028)
+    assert any("C1" in note for note in run.plan.notes)
