@@ -1,0 +1,221 @@
+"""Doors to plans and registers: proposed, decided, projected, continued."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from catchment.cli.doors import (
+    Lang,
+    Out,
+    app,
+    check_lang,
+    console,
+    output_folder,
+    progress,
+    say,
+    wrote,
+)
+
+
+@app.command()
+def decide(
+    run: Path,
+    workbook: Path,
+    out: Annotated[Path | None, typer.Option(help="新方案文件 / new recipe")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """把填好的行动清单读回为新方案 / read a filled action list back as a new recipe."""
+    from catchment.views.decisions import read_actions, write_recipe
+    from catchment.views.folder import read_record
+
+    check_lang(lang)
+    record = read_record(run)
+    old = run / str(record.get("recipe") or "scenario.toml")
+    target = out or old.with_name(f"{old.stem}-decided.toml")
+    actions = read_actions(workbook)
+    name = f"{record['name']}（按行动清单）"
+    wrote([write_recipe(record["scenario"], actions, target, name=name)], lang)
+    say(lang, f"运行：catchment run {target}", f"run it: catchment run {target}")
+
+
+@app.command()
+def cohorts(
+    region: Path,
+    years: Annotated[int, typer.Option(help="推算年数 / years to carry on")] = 10,
+    base: Annotated[int | None, typer.Option(help="基年 / base year")] = None,
+    migration: Annotated[
+        float, typer.Option(help="每年迁入县城的比例 / share that moves to town a year")
+    ] = 0.0,
+    seed: int = 0,
+    out: Out = None,
+    lang: Lang = "zh",
+) -> None:
+    """推算今后各年学生数（高、中、低方案）/ children of the years to come, in three variants."""
+    from catchment.region.read import read_region
+    from catchment.views.registers import project_cohorts, write_cohorts
+
+    check_lang(lang)
+    with progress() as tell:
+        tell("读取县域数据 / reading the county")
+        county = read_region(region)
+        tell("队列推算 / cohorts")
+        result = project_cohorts(county, years, base=base, migration=migration, seed=seed)
+        written = write_cohorts(result, county, out or Path("runs") / "cohorts")
+    for note in result.notes:
+        console().print(escape(f"· {note}"))
+    wrote(written, lang)
+
+
+@app.command()
+def ledger(
+    run: Path,
+    previous: Annotated[
+        Path | None, typer.Option(help="上期台账，接续 / earlier ledger to be continued")
+    ] = None,
+    target: Annotated[
+        str, typer.Option(help="over_standard、large 或 / or super_large")
+    ] = "over_standard",
+    transfers: Annotated[
+        bool, typer.Option("--transfers", help="允许在校班级整体调整 / cohorts at school may move")
+    ] = False,
+    time_limit: float = 10.0,
+    lang: Lang = "zh",
+) -> None:
+    """大班额销号：接续上期台账并排出逐年消除计划 / continue the ledger, plan the elimination."""
+    from datetime import datetime
+
+    from catchment.views.files import write_text
+    from catchment.views.folder import reload_run
+    from catchment.views.registers import continue_ledger, elimination_of, write_elimination
+    from catchment.views.tables import frame_csv
+
+    check_lang(lang)
+    written = []
+    with progress() as tell:
+        result = reload_run(run, progress=tell)
+        tell("消除计划 / elimination plan")
+        plan = elimination_of(result, target=target, transfers=transfers, time_limit=time_limit)
+        written += write_elimination(plan, run)
+        if previous is not None:
+            today = datetime.now(UTC).astimezone().date()
+            carried = continue_ledger(result, previous, today)
+            for name, table in (
+                ("ledger-continued.csv", carried.table),
+                ("ledger-problems.csv", carried.problems),
+                ("ledger-new.csv", carried.new),
+            ):
+                written.append(write_text(run / name, frame_csv(table)))
+    say(
+        lang,
+        f"消除计划（{plan.status}）：调整 {plan.moved} 名学生，新增 {plan.new_rooms} 间教室，"
+        f"仍超 {plan.excess} 人，{len(plan.blocked)} 处受阻",
+        f"elimination plan ({plan.status}): {plan.moved} students moved, {plan.new_rooms} rooms added, "
+        f"{plan.excess} students still above, {len(plan.blocked)} places stand in the way",
+    )
+    if previous is not None:
+        say(
+            lang,
+            f"零增量：{'是' if carried.zero_growth else '否'}（新增 {len(carried.new)} 个班）；"
+            f"上期台账问题 {len(carried.problems)} 条",
+            f"zero growth: {'yes' if carried.zero_growth else 'no'} ({len(carried.new)} new classes); "
+            f"{len(carried.problems)} problems in the earlier ledger",
+        )
+    wrote(written, lang)
+
+
+@app.command()
+def survey(
+    run: Path,
+    read: Annotated[
+        Path | None, typer.Option("--read", help="读回已填的摸底表 / read a filled survey back")
+    ] = None,
+    out: Out = None,
+    lang: Lang = "zh",
+) -> None:
+    """摸清底数：写出预填的摸底表，或读回并统计缺项 / baseline survey forms, out and back."""
+    from catchment.views.files import write_text
+    from catchment.views.folder import reload_run
+    from catchment.views.registers import survey_read, write_survey
+    from catchment.views.tables import frame_csv
+
+    check_lang(lang)
+    if read is None:
+        with progress() as tell:
+            result = reload_run(run, progress=tell)
+        wrote([write_survey(result, (out or run) / "survey.xlsx")], lang)
+        return
+    found = survey_read(read)
+    target = out or run
+    written = [
+        write_text(target / "survey-problems.csv", frame_csv(found.problems)),
+        write_text(target / "survey-missing.csv", frame_csv(found.missing)),
+    ]
+    say(
+        lang,
+        f"问题 {len(found.problems)} 条，尚缺 {int(found.missing['cells_missing'].sum())} 项",
+        f"{len(found.problems)} problems, {int(found.missing['cells_missing'].sum())} items missing",
+    )
+    wrote(written, lang)
+
+
+@app.command()
+def propose(
+    scenario: Path,
+    time_limit: Annotated[float, typer.Option(help="求解秒数 / seconds")] = 60.0,
+    prices: Annotated[
+        int, typer.Option(help="为几所学校计算保留代价 / schools to price the keeping of")
+    ] = 0,
+    out: Out = None,
+    lang: Lang = "zh",
+) -> None:
+    """由优化器提出分年布局方案，写成可编辑的方案文件 / let the optimiser write a phased recipe."""
+    from catchment.region.read import read_region
+    from catchment.run import propose as make_proposal
+    from catchment.scenario import read_scenario
+    from catchment.views.decisions import write_recipe
+    from catchment.views.files import write_text
+    from catchment.views.tables import frame_csv
+
+    check_lang(lang)
+    recipe = read_scenario(scenario)
+    folder = scenario.parent / recipe.region
+    target = output_folder(out or Path("runs") / f"{scenario.stem}-proposal")
+    with progress() as tell:
+        tell("读取县域数据 / reading the county")
+        region = read_region(folder)
+        result = make_proposal(recipe, region, time_limit=time_limit, prices=prices, progress=tell)
+    place = Path(os.path.relpath(folder.resolve(), target.resolve())).as_posix()
+    written = [
+        write_recipe(
+            {**result.recipe, "region": place},
+            [a for a in result.recipe["action"] if a["do"] != "road"],
+            target / "proposal.toml",
+        ),
+        write_text(target / "costs.csv", frame_csv(result.costs)),
+    ]
+    if len(result.prices):
+        written.append(write_text(target / "prices.csv", frame_csv(result.prices)))
+    for violation in result.violations:
+        console(error=True).print(f"[bold red]{escape(violation)}[/]")
+    saved = float(result.costs["keep"].sum() - result.costs["plan"].sum())
+    say(
+        lang,
+        f"{result.status}：{len(result.recipe['action'])} 个行动，总成本 {result.objective:,.0f} 元"
+        f"（比全部保留少 {saved:,.0f} 元），下界 {result.bound:,.0f} 元，差距 {result.gap:.1%}；"
+        "费用为可编辑的设定值，不是预算",
+        f"{result.status}: {len(result.recipe['action'])} actions, total cost {result.objective:,.0f} yuan "
+        f"({saved:,.0f} less than keeping everything), bound {result.bound:,.0f}, gap {result.gap:.1%}; "
+        "costs are editable assumptions, not a budget",
+    )
+    wrote(written, lang)
+    say(
+        lang,
+        f"查看：catchment run {written[0]}",
+        f"look at it: catchment run {written[0]}",
+    )
