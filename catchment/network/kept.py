@@ -25,6 +25,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from catchment import __version__
+from catchment.files import write_atomically
 from catchment.network.arcs import check_arcs
 from catchment.network.graph import RoadNetwork, lengths
 from catchment.network.journey import door_to_door
@@ -36,7 +37,6 @@ from catchment.network.shortest import StoredNetworkError, prepare, save_network
 from catchment.network.shortest import load_network as load_prepared
 from catchment.network.snap import Attachments
 from catchment.network.stored import digest_arcs, digest_arrays
-from catchment.region.atomic import write_whole
 from catchment.region.model import Region
 
 # Raised whenever the same question would be answered or stored differently.
@@ -272,7 +272,7 @@ class Kept:
         sealed = np.frombuffer(f"{digest_arrays(arrays, text)} {text}".encode(), np.uint8)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(
+            write_atomically(
                 self.folder / name,
                 lambda file: np.savez(file, allow_pickle=False, seal=sealed, **arrays),
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import uuid
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catchment.errors import CatchmentError, NotFoundError
+from catchment.files import write_atomically
 from catchment.network.arcs import Arcs, check_arcs, transpose
 from catchment.network.hierarchy import FLOAT32_LEVELS, Hierarchy
 from catchment.network.prepared import PreparedNetwork
@@ -106,17 +106,13 @@ def save_network(network: PreparedNetwork, path: str | os.PathLike[str]) -> Path
     text = json.dumps(head, sort_keys=True)
     whole = digest_arrays(arrays, text)
     meta = np.frombuffer(f"{whole} {text}".encode(), np.uint8)
-    part = final.with_name(f".{final.name}.{uuid.uuid4().hex}")
-    try:
+
+    def fill(part: Path) -> None:
+        # An open file keeps numpy from adding its own suffix to the name.
         with part.open("xb") as file:
             np.savez(file, allow_pickle=False, head=meta, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(final)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    return final
+
+    return write_atomically(final, fill)
 
 
 def load_network(path: str | os.PathLike[str], *, digest: str | None = None) -> PreparedNetwork:

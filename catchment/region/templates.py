@@ -11,7 +11,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
 from catchment.errors import InputError
-from catchment.region.atomic import write_whole
+from catchment.files import write_atomically
 from catchment.region.schema import (
     GRADES,
     PLACE_COLUMNS,
@@ -138,9 +138,9 @@ def write_templates(folder: str | Path, lang: Language = "zh") -> tuple[Path, ..
             "written; choose an empty folder"
         )
     root.mkdir(parents=True, exist_ok=True)
-    write_whole(book, lambda temporary: _workbook(temporary, lang))
+    write_atomically(book, lambda temporary: _workbook(temporary, lang))
     for path, text in texts.items():
-        write_whole(path, partial(_write_text, text))
+        write_atomically(path, partial(_write_text, text))
     return (book, *texts)
 
 

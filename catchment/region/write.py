@@ -16,7 +16,7 @@ import rasterio
 from affine import Affine
 
 from catchment.errors import InputError
-from catchment.region.atomic import write_whole
+from catchment.files import write_atomically
 from catchment.region.elevation import Elevation
 from catchment.region.model import Region
 from catchment.region.schema import PLACE_COLUMNS, layers
@@ -64,16 +64,16 @@ def write_region(region: Region, path: str | Path) -> tuple[Path, ...]:
         beside = target.with_name(target.stem + suffix)
         if not (beside.exists() and beside.samefile(region.road_file)):
             source = region.road_file
-            write_whole(beside, lambda temporary: _copy(source, temporary))
+            write_atomically(beside, lambda temporary: _copy(source, temporary))
         settings["road_file"] = beside.name
         written.append(beside)
     if region.elevation is not None:
         beside = target.with_name(target.stem + ".elevation.tif")
         heights = region.elevation
-        write_whole(beside, lambda temporary: _write_elevation(heights, temporary))
+        write_atomically(beside, lambda temporary: _write_elevation(heights, temporary))
         settings["elevation"] = beside.name
         written.append(beside)
-    write_whole(target, lambda temporary: _write_layers(region, settings, temporary))
+    write_atomically(target, lambda temporary: _write_layers(region, settings, temporary))
     return (*written, target)
 
 
