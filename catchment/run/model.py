@@ -54,6 +54,8 @@ class Run:
     base : Problem or None
         The question of today's arrangement: the same sites and students, today's rooms, beds and
         roads in every year.
+    checks : DataFrame
+        What the independent check of the plan found (:func:`catchment.verify.fault_table`).
     notes : tuple of str
         What reading, counting and routing had to assume, for people.
     """
@@ -74,6 +76,7 @@ class Run:
     explanations: pd.DataFrame
     provenance: dict[str, Any] = field(default_factory=dict)
     base: Problem | None = None
+    checks: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[str, ...] = ()
 
     def problem_of(self, which: str) -> Problem:

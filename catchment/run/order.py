@@ -39,6 +39,7 @@ from catchment.run.draw import catchments_of
 from catchment.run.explain import explain
 from catchment.run.model import Run
 from catchment.scenario import Scenario, apply, read_scenario, resolve, roads_of, start_of
+from catchment.verify import Fault, check_plan, demand_sound, fault_table
 
 Progress = Callable[[str], None]
 
@@ -248,12 +249,15 @@ def run_scenario(
             connected=scenario.method.connected,
             stay_minutes=scenario.method.stay_minutes,
             start=start_of(scenario),
+            effort=scenario.effort,
             time_limit=scenario.time_limit,
             seed=scenario.seed,
             progress=progress,
         )
     else:
         plan = _recorded(problem, recorded)
+    _tell(progress, "独立复核 / independent check")
+    faults = _check_again(posed, plan)
     _tell(progress, "核查 / checks")
     conservation = conserve(problem, plan, region, students)
     book = books.read_books(scenario.rules.books, county_folder=region.folder)
@@ -299,9 +303,21 @@ def run_scenario(
         notes=posed.notes,
         catchments=catchments_of(problem, today, plan, posed.cells),
         conservation=conservation,
+        checks=fault_table(faults),
         explanations=explain(problem, today, plan, region, scenario),
         provenance=_provenance(scenario, region, recipe, book),
     )
+
+
+def _check_again(posed: Posed, plan: Plan) -> tuple[Fault, ...]:
+    """Faults of the plan, counted by code that shares nothing with the search; a broken one stops."""
+    method = posed.scenario.method
+    whole = method.assignment == "capacity" or (method.assignment == "nearest" and method.connected)
+    faults = check_plan(
+        posed.problem, plan, connected_from=start_of(posed.scenario) if whole else None
+    )
+    demand_sound((*faults, *check_plan(posed.base, posed.today)))
+    return faults
 
 
 def _tell(progress: Progress | None, text: str) -> None:
