@@ -14,8 +14,8 @@ import pytest
 import shapely
 from small_county import CHILDREN, MANIFEST, SCHOOLS, VILLAGES, changed, write_county
 
+from catchment import files
 from catchment.errors import InputError
-from catchment.region import atomic
 from catchment.region.check import check_region
 from catchment.region.read import read_region
 from catchment.region.schema import layers
@@ -120,7 +120,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     def stop(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(atomic.os, "fsync", stop)
+    monkeypatch.setattr(files.os, "fsync", stop)
     with pytest.raises(OSError, match="disk full"):
         write_region(region.replace(name="other"), target)
     assert target.read_bytes() == before
