@@ -69,9 +69,10 @@ def form_classes(
     """Classes by grade at one site in one year.
 
     Where the rooms suffice, every grade gets the fewest classes that keep the standard size.
-    Where they do not, rooms go where they make, in this order, (1) the largest class smallest,
-    (2) the classes over their standard size fewest, (3) the students above standard fewest,
-    (4) the classes fewest. The choice is exact (a dynamic programme over grades, checked against
+    Where they do not, rooms go where they make, in this order, (1) the largest excess of a class
+    over the standard of its own grade smallest (in a nine-year school 52 primary pupils are worse
+    than 53 junior students), (2) the classes over their standard size fewest, (3) the students
+    above standard fewest, (4) the classes fewest. The choice is exact (a dynamic programme over grades, checked against
     enumeration in the tests). Where there are more grades with students than rooms, neighbouring
     grades share a class if ``combined`` allows it, by the same order; if not, every such grade
     keeps one class and the rooms are exceeded, which is a shortage for the caller to show.
@@ -293,16 +294,16 @@ def _split(students: int, classes: int, size: int) -> tuple[int, int]:
 def _spread(pairs: tuple[tuple[int, int], ...], rooms: int) -> tuple[int, ...]:
     """Classes by grade when rooms are short but every grade can have one.
 
-    The largest class: giving each next room to the grade with the largest class is optimal,
-    because the largest class of a grade never grows with a room more (exchange argument). The
-    other three aims are then met by a dynamic programme over grades and rooms.
+    The largest excess: giving each next room to the grade with the largest excess is optimal,
+    because the excess of a grade never grows with a room more (exchange argument). The other three
+    aims are then met by a dynamic programme over grades and rooms.
     """
     least = [1] * len(pairs)
     for _ in range(rooms - len(pairs)):
-        worst = max(range(len(pairs)), key=lambda k: -(-pairs[k][0] // least[k]))
+        worst = max(range(len(pairs)), key=lambda k: -(-pairs[k][0] // least[k]) - pairs[k][1])
         least[worst] += 1
-    largest = max(-(-s // k) for (s, _), k in zip(pairs, least, strict=True))
-    floor = [-(-s // largest) for s, _ in pairs]
+    excess_left = max(-(-s // k) - z for (s, z), k in zip(pairs, least, strict=True))
+    floor = [-(-s // (z + excess_left)) for s, z in pairs]
     best: dict[int, tuple[_Score, tuple[int, ...]]] = {0: ((0, 0, 0, 0), ())}
     for place, (s, size) in enumerate(pairs):
         rest = sum(floor[place + 1 :])
@@ -323,8 +324,8 @@ def _runs(pairs: tuple[tuple[int, int], ...], rooms: int) -> tuple[int, ...]:
     """First grades of the combined classes when there are fewer rooms than grades.
 
     Neighbouring grades share a class; all rooms are used, so that fewest grades share. In order:
-    the largest class smallest, fewest over standard (the strictest standard of its grades), the
-    students above standard fewest, then sizes as even as possible.
+    the largest excess smallest (over the strictest standard of the grades in the class), fewest
+    over standard, the students above standard fewest, then sizes as even as possible.
     """
     g = len(pairs)
 
@@ -335,7 +336,7 @@ def _runs(pairs: tuple[tuple[int, int], ...], rooms: int) -> tuple[int, ...]:
             for start in range(end):
                 load = sum(s for s, _ in pairs[start:end])
                 size = min(z for _, z in pairs[start:end])
-                if load > cap:
+                if load - size > cap:
                     continue
                 for used, (score, firsts) in table[start].items():
                     if used == rooms:
@@ -351,8 +352,12 @@ def _runs(pairs: tuple[tuple[int, int], ...], rooms: int) -> tuple[int, ...]:
                         table[end][used + 1] = item
         return table[g].get(rooms)
 
-    loads = sorted({sum(s for s, _ in pairs[a:b]) for a in range(g) for b in range(a + 1, g + 1)})
-    for cap in loads:
+    caps = {
+        sum(s for s, _ in pairs[a:b]) - min(z for _, z in pairs[a:b])
+        for a in range(g)
+        for b in range(a + 1, g + 1)
+    }
+    for cap in sorted(caps):
         found = solve(cap)
         if found is not None:
             return found[1]

@@ -3,8 +3,9 @@
 Two ways are weighed against each other: students of a cohort go to a neighbour with places within
 the travel limit, and rooms are added. Opening a class in a free room costs nothing. A cohort moves
 once, when it enters (or, where ``transfers`` allows it, in the first year after today), and stays
-until it leaves the stage. Schools with combined classes are left as they are. The model is an integer programme; its answer is counted again in whole
-numbers by code that knows nothing of the solver.
+until it leaves the stage. Combined classes are left as they are; where one is above its limit, it
+is named among what stands in the way. The model is an integer programme; its answer is counted
+again in whole numbers by code that knows nothing of the solver.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from catchment.errors import CatchmentError, InputError
+from catchment.places.blocked import known_excess, mixed_years, still_above
 from catchment.places.ledger import LedgerFacts
 from catchment.places.limits import ClassLimits
 
@@ -28,7 +30,6 @@ Float = npt.NDArray[np.float64]
 
 MOVE_COLUMNS = ("year", "grade", "from_id", "from_name", "to_id", "to_name", "students")
 ROOM_COLUMNS = ("year", "school_id", "school", "rooms")
-BLOCK_COLUMNS = ("year", "school_id", "school", "grade", "students", "excess")
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class Elimination:
     rooms : DataFrame
         ``year, school_id, school, rooms``: rooms to be ready by the year.
     blocked : DataFrame
-        ``year, school_id, school, grade, students, excess``: where no way within the rules
-        suffices; empty where every class can be brought under its limit.
+        ``year, school_id, school, grade, students, excess, reason_zh, reason_en``: every grade
+        whose classes stay above the limit, combined classes and schools without a class among
+        them; empty where every class can be brought under its limit.
     students : (m, g, t) int64
         Students by site, grade and year under the plan.
     classes : (m, g, t) int64
@@ -51,10 +53,12 @@ class Elimination:
     moved, new_rooms, excess : int
         Students moved, rooms added, students above the limit that remain.
     objective, bound : float
-        Moved students plus ``room_weight`` x new rooms, and a proved lower bound for the least
-        remaining excess.
+        Moved students plus ``room_weight`` x new rooms, and a proved lower bound of it: no plan of
+        moves and rooms that leaves no more excess costs less.
+    excess_bound : int
+        Proved lower bound of ``excess``: no plan of moves and rooms leaves less.
     status : str
-        ``optimal`` or ``feasible``.
+        ``optimal`` where both bounds are reached, else ``feasible``.
     seconds : float
         Time used.
     """
@@ -69,6 +73,7 @@ class Elimination:
     excess: int
     objective: float
     bound: float
+    excess_bound: int
     status: str
     seconds: float
 
@@ -140,7 +145,7 @@ def eliminate(
     trouble = _trouble(facts, size)
     built: dict[int, int] = {}
     opened: dict[tuple[int, int, int], int] = {}
-    bound = 0.0
+    bound, least = 0.0, 0
     proved = True
     chosen: list[tuple[_Move, int]] = []
     parts = _components(m, moves, trouble)
@@ -149,14 +154,17 @@ def eliminate(
         mine = [x for x in moves if x.origin in part]
         answer = _solve(facts, size, part, mine, most, room_weight, build_years, left / len(parts))
         bound += answer.bound
+        least += answer.least
         proved &= answer.optimal
         chosen += [(x, n) for x, n in zip(mine, answer.flow, strict=True) if n]
         opened |= answer.classes
         built |= dict(zip(sorted(part), answer.rooms.tolist(), strict=True))
     students = _apply(facts, chosen)
-    classes = _count_classes(facts, students, opened, size)
+    inside = {j for part in parts for j in part}
+    classes = _count_classes(facts, students, opened, size, inside)
     rooms = _rooms_needed(facts, students, classes, built, parts)
-    blocked, excess = _blocked(facts, students, classes, size, parts)
+    blocked, excess = still_above(facts, students, classes, size)
+    least += known_excess(facts, students, classes, size, set(range(m)) - inside)
     moved = sum(n for _, n in chosen)
     added = int(rooms[:, -1].sum()) if rooms.size else 0
     objective = float(moved + room_weight * added)
@@ -171,6 +179,7 @@ def eliminate(
         excess=excess,
         objective=objective,
         bound=bound,
+        excess_bound=min(least, excess),
         status="optimal" if proved else "feasible",
         seconds=time.perf_counter() - start,
     )
@@ -194,8 +203,7 @@ def _trouble(facts: LedgerFacts, size: Int64) -> npt.NDArray[np.bool_]:
     classes = facts.classes
     per_class = -(-facts.students // np.maximum(classes, 1))
     large = (per_class > size[None, :, None]) & (facts.students > 0) & (classes > 0)
-    mixed = ((facts.students > 0) & (classes == 0)).any(axis=1)
-    short = (need.sum(axis=1) > facts.rooms) & large.any(axis=1) & ~mixed
+    short = (need.sum(axis=1) > facts.rooms) & large.any(axis=1) & ~mixed_years(facts)
     return np.asarray(short[:, 1:].any(axis=1), dtype=bool)
 
 
@@ -212,6 +220,7 @@ def _candidates(facts: LedgerFacts, size: Int64, transfers: bool) -> list[_Move]
     trouble = _trouble(facts, size)
     need = -(-facts.students // size[None, :, None])
     whole = need.sum(axis=1) <= facts.rooms
+    mixed = mixed_years(facts)
     years, grades = facts.years, facts.grades
     place = {g: k for k, g in enumerate(grades)}
     out: list[_Move] = []
@@ -225,7 +234,7 @@ def _candidates(facts: LedgerFacts, size: Int64, transfers: bool) -> list[_Move]
                     continue
                 most = min(int(facts.students[j, k, t]) for t, k in cells)
                 for n in np.flatnonzero(facts.reach[j, :, cells[0][1]] > 0):
-                    able = all(facts.hosted[n, k, t] for t, k in cells)
+                    able = all(facts.hosted[n, k, t] and not mixed[n, t] for t, k in cells)
                     if n == j or not able or not (whole[n, 1:].all() or trouble[n]):
                         continue
                     limit = min(most, int(facts.reach[j, n, cells[0][1]]))
@@ -252,6 +261,7 @@ class _Answer:
     classes: dict[tuple[int, int, int], int]
     objective: float
     bound: float
+    least: int
     optimal: bool
 
 
@@ -316,6 +326,7 @@ def _solve(
 ) -> _Answer:
     """Least excess first, then least cost at that excess."""
     model = _Model()
+    mixed = mixed_years(facts)
     t_max, g = len(facts.years), len(facts.grades)
     flow = [model.variable(0, x.most) for x in moves]
     at = {j: n for n, j in enumerate(sorted(part))}
@@ -339,7 +350,8 @@ def _solve(
                 model.constraint([(column, 1.0), (rooms[at[j]][t - 1], -1.0)], 0, np.inf)
         for t in range(1, t_max):
             opened: list[tuple[int, float]] = []
-            for k in range(g):
+            # grades that share a class are left as they are: moves can only make them smaller
+            for k in range(0 if mixed[j, t] else g):
                 terms = change.get((j, k, t), [])
                 now = int(facts.students[j, k, t])
                 top = now + coming.get((j, k, t), 0)
@@ -388,6 +400,7 @@ def _solve(
         classes={(j, k, t): int(answer[c]) for j, k, t, c in opening},
         objective=objective,
         bound=min(bound, objective),
+        least=max(0, int(np.ceil(least - 1e-6))),
         optimal=proved,
     )
 
@@ -408,9 +421,18 @@ def _count_classes(
     students: Int64,
     opened: dict[tuple[int, int, int], int],
     size: Int64,
+    inside: set[int],
 ) -> Int64:
-    """Count classes to open: those of the plan, never more than are needed."""
+    """Count classes to open: those of the plan, never more than are needed.
+
+    A school without a way in the plan opens what its own free rooms allow: that disturbs nobody.
+    """
     classes = facts.classes.astype(np.int64).copy()
+    need = -(-students // size[None, :, None])
+    free = (need.sum(axis=1) <= facts.rooms) & ~mixed_years(facts)
+    free[sorted(inside)] = False
+    free[:, 0] = False
+    classes = np.where(free[:, None, :], np.maximum(classes, need), classes)
     for (j, k, t), number in opened.items():
         classes[j, k, t] = min(number, -(-int(students[j, k, t]) // int(size[k])))
     return classes
@@ -432,35 +454,6 @@ def _rooms_needed(
         if rooms[j].max(initial=0) > built[j]:
             raise CatchmentError("消除计划的教室数不一致 / rooms of the plan do not agree")
     return rooms
-
-
-def _blocked(
-    facts: LedgerFacts,
-    students: Int64,
-    classes: Int64,
-    size: Int64,
-    parts: list[tuple[int, ...]],
-) -> tuple[pd.DataFrame, int]:
-    """Grades whose largest class is still above the limit, and the students above it."""
-    rows: list[tuple[object, ...]] = []
-    total = 0
-    for j in sorted(x for part in parts for x in part):
-        for t in range(1, len(facts.years)):
-            for k in range(len(facts.grades)):
-                over = int(students[j, k, t] - classes[j, k, t] * size[k])
-                if over > 0:
-                    total += over
-                    rows.append(
-                        (
-                            facts.years[t],
-                            facts.site_ids[j],
-                            facts.site_names[j],
-                            facts.grades[k],
-                            int(students[j, k, t]),
-                            over,
-                        )
-                    )
-    return pd.DataFrame(rows, columns=list(BLOCK_COLUMNS)), total
 
 
 def _move_table(facts: LedgerFacts, chosen: list[tuple[_Move, int]]) -> pd.DataFrame:

@@ -27,10 +27,10 @@ def split(students: int, classes: int) -> list[int]:
 
 
 def score(loads: list[list[int]], standards: list[int]) -> tuple[int, int, int]:
-    """Judge a choice: largest class, classes over standard, students over standard."""
+    """Judge a choice: largest excess, classes over standard, students over standard."""
     flat = [(s, z) for sizes, z in zip(loads, standards, strict=True) for s in sizes]
     return (
-        max(s for s, _ in flat),
+        max(s - z for s, z in flat),
         sum(s > z for s, z in flat),
         sum(max(0, s - z) for s, z in flat),
     )
@@ -97,6 +97,38 @@ def test_combined_classes_equal_enumeration() -> None:
             )
         )  # fmt: skip
         assert score([[s] for s in sizes], [size[0]] * rooms) == best
+
+
+def test_in_a_nine_year_school_the_excess_counts_not_the_class() -> None:
+    # Primary 104 and junior 106 in three rooms: one grade must stand in one class.
+    # Two classes of 52 primary pupils and one of 106 (excess 56), or one of 104 (excess 59).
+    assert form_classes([104, 106], 3, [45, 50]).tolist() == [2, 1]
+    # By size alone the junior class of 53 is the largest; by excess the primary one of 52 is.
+    assert form_classes([52, 53], 3, [45, 50]).tolist() == [2, 1]
+
+
+def test_combined_classes_of_mixed_standards_equal_enumeration() -> None:
+    rng = np.random.default_rng(15)
+    for _ in range(600):
+        g = int(rng.integers(2, 6))
+        students = rng.integers(1, 60, g).tolist()
+        size = rng.choice([30, 45, 50], g).tolist()
+        rooms = int(rng.integers(1, g))
+        formed = form_classes(students, rooms, size, combined=True)
+
+        def judged(
+            starts: list[int], students: list[int] = students, size: list[int] = size
+        ) -> tuple[int, int, int]:
+            ends = [*starts[1:], len(students)]
+            return score(
+                [[sum(students[a:b])] for a, b in zip(starts, ends, strict=True)],
+                [min(size[a:b]) for a, b in zip(starts, ends, strict=True)],
+            )
+
+        best = min(
+            judged([0, *inner]) for inner in itertools.combinations(range(1, g), rooms - 1)
+        )
+        assert judged(np.flatnonzero(formed).tolist()) == best
 
 
 @settings(deadline=None, max_examples=60)

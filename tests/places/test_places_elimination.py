@@ -192,3 +192,39 @@ def test_bad_arguments_are_refused() -> None:
         eliminate(facts, target="huge")
     with pytest.raises(InputError):
         eliminate(replace(facts), room_limit=np.full(len(facts.site_ids), -1))
+
+
+def test_combined_classes_and_schools_without_a_class_are_named() -> None:
+    # a: grades 1 and 2 share one class of 5 (limit 3); b: 4 children and no class; c: in order
+    students = np.array([[[3, 3], [2, 2]], [[4, 4], [0, 0]], [[3, 3], [3, 3]]])
+    facts = facts_of(
+        students, np.array([[1, 1], [0, 0], [2, 2]]), np.zeros((3, 3, 2)), (2026, 2027)
+    )
+    classes = facts.classes.copy()
+    classes[0] = [[1, 1], [0, 0]]
+    classes[1] = 0
+    plan = eliminate(replace(facts, classes=classes), limits=LIMITS)
+    found = plan.blocked[["school_id", "grade", "students", "excess"]].to_numpy().tolist()
+    assert found == [["s0", 1, 5, 2], ["s1", 1, 4, 1]]
+    assert plan.blocked["reason_en"].str.contains("combined|neither a room nor").all()
+    assert (plan.excess, plan.excess_bound) == (3, 3)
+    assert plan.new_rooms == 0
+
+
+def test_a_limit_below_the_class_size_opens_free_rooms_and_leaves_nothing_unsaid() -> None:
+    # formed at three a class, but the county's limit is two: free rooms suffice for the first
+    students = np.array([[[3, 3]], [[3, 3]]])
+    facts = facts_of(students, np.array([[2, 2], [1, 1]]), np.zeros((2, 2, 1)), (2026, 2027))
+    strict = ClassLimits(primary=2, junior=2, large=5, super_large=7)
+    plan = eliminate(facts, limits=strict, room_limit=[0, 0])
+    assert plan.classes[0, 0].tolist() == [1, 2]
+    assert plan.blocked[["school_id", "excess"]].to_numpy().tolist() == [["s1", 1]]
+
+
+def test_the_least_excess_is_proved() -> None:
+    rng = np.random.default_rng(21)
+    for _ in range(20):
+        facts = random_county(rng, 2)
+        plan = eliminate(facts, limits=LIMITS, room_limit=np.zeros(len(facts.site_ids)))
+        assert plan.excess_bound <= plan.excess
+        assert plan.status != "optimal" or plan.excess_bound == plan.excess

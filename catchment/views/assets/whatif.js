@@ -103,12 +103,12 @@ Catchment.whatif = (function () {
     for (var r = 0; r < rooms - pairs.length; r++) {
       var worst = 0;
       for (k = 1; k < pairs.length; k++) {
-        if (Math.ceil(pairs[k][0] / least[k]) > Math.ceil(pairs[worst][0] / least[worst])) { worst = k; }
+        if (Math.ceil(pairs[k][0] / least[k]) - pairs[k][1] > Math.ceil(pairs[worst][0] / least[worst]) - pairs[worst][1]) { worst = k; }
       }
       least[worst] += 1;
     }
-    var largest = Math.max.apply(null, pairs.map(function (p, n) { return Math.ceil(p[0] / least[n]); }));
-    var floor = pairs.map(function (p) { return Math.ceil(p[0] / largest); });
+    var beyond = Math.max.apply(null, pairs.map(function (p, n) { return Math.ceil(p[0] / least[n]) - p[1]; }));
+    var floor = pairs.map(function (p) { return Math.ceil(p[0] / (p[1] + beyond)); });
     var best = new Map([[0, [[0, 0, 0], []]]]);
     pairs.forEach(function (p, place) {
       var rest = floor.slice(place + 1).reduce(function (a, b) { return a + b; }, 0), grown = new Map(), s = p[0], size = p[1];
@@ -128,16 +128,16 @@ Catchment.whatif = (function () {
   }
 
   function runs(pairs, rooms) {
-    var g = pairs.length, loads = new Set();
+    var g = pairs.length, caps = new Set();
+    function strictest(a, b) { var z = Infinity; for (var k = a; k < b; k++) { z = Math.min(z, pairs[k][1]); } return z; }
     function sum(a, b) { var s = 0; for (var k = a; k < b; k++) { s += pairs[k][0]; } return s; }
     function solve(cap) {
       var table = pairs.map(function () { return new Map(); }).concat([new Map()]);
       table[0].set(0, [[0, 0, 0], []]);
       for (var end = 1; end <= g; end++) {
         for (var from = 0; from < end; from++) {
-          var load = sum(from, end), size = Infinity;
-          for (var k = from; k < end; k++) { size = Math.min(size, pairs[k][1]); }
-          if (load > cap) { continue; }
+          var load = sum(from, end), size = strictest(from, end);
+          if (load - size > cap) { continue; }
           table[from].forEach(function (old, used) {
             if (used === rooms) { return; }
             var item = [[old[0][0] + (load > size ? 1 : 0), old[0][1] + Math.max(0, load - size), old[0][2] + load * load], old[1].concat([from])];
@@ -147,8 +147,8 @@ Catchment.whatif = (function () {
       }
       return table[g].get(rooms);
     }
-    for (var a = 0; a < g; a++) { for (var b = a + 1; b <= g; b++) { loads.add(sum(a, b)); } }
-    var sorted = Array.from(loads).sort(function (x, y) { return x - y; });
+    for (var a = 0; a < g; a++) { for (var b = a + 1; b <= g; b++) { caps.add(sum(a, b) - strictest(a, b)); } }
+    var sorted = Array.from(caps).sort(function (x, y) { return x - y; });
     for (var n = 0; n < sorted.length; n++) { var found = solve(sorted[n]); if (found) { return found[1]; } }
     return [0];
   }
@@ -226,7 +226,8 @@ Catchment.whatif = (function () {
       }
       var count = [], size = [];
       for (g = 0; g < nGrades; g++) { count.push(load[j * nGrades + g]); size.push(start.classSize[j * nGrades + g]); }
-      var combined = opened[j] === start.opened[j] ? start.combined[j] === 1 : opened[j] === 1;
+      /* Grades may share a class where the lowest band is all that is taught. */
+      var combined = opened[j] === 1;
       var classes = count.some(Boolean) ? classesOf(count, start.rooms[j], size, combined) : [];
       classes.forEach(function (c) { out.large += c[2] >= LARGE ? 1 : 0; out.super_large += c[2] >= SUPER ? 1 : 0; });
       out.classes.push(classes);
