@@ -6,22 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely.geometry.base import BaseGeometry
 
 from catchment.errors import InputError, NotFoundError
 from catchment.network.access import access_report, component_report
-from catchment.network.allowed import WALK
+from catchment.network.areas import isochrones, mode_means
 from catchment.network.graph import RoadNetwork, lengths
-from catchment.network.journey import door_to_door
-from catchment.network.means import RIDES, Means, means_of
-from catchment.network.modes import Modes, modes_of
+from catchment.network.means import Means
+from catchment.network.modes import Modes
 from catchment.network.places import Places, sites_of, villages_of
-from catchment.network.roads import road_classes_of
-from catchment.network.routes import Routes, node_costs, stretch_shape, trace
+from catchment.network.routes import Routes, stretch_shape, trace
 from catchment.region.elevation import sample
 from catchment.region.model import Region
 
@@ -73,84 +69,6 @@ class Path:
     height_m: _Floats
     ascent: float
     descent: float
-
-
-def isochrones(
-    region: Region,
-    network: RoadNetwork,
-    site: str,
-    *,
-    mode: str,
-    limits: Sequence[float] = (15, 30, 40),
-    buffer_m: float = 100.0,
-) -> gpd.GeoDataFrame:
-    """Draw from where a school is reached within some minutes, and say from which villages.
-
-    The area is drawn from the stretches of road, parts of segments included, from which the school
-    is reached in time, and the straight walks of the villages that do; both widened by
-    ``buffer_m``, cut at the county's boundary. Larger limits contain smaller ones. The villages are
-    exact: those whose minutes as of ``travel_times`` are at most the limit.
-
-    Parameters
-    ----------
-    region : Region
-        County.
-    network : RoadNetwork
-        Roads in the region's CRS.
-    site : str
-        Id of a school or candidate site.
-    mode : str
-        ``walk_<band>``, ``bus``, ``ebike`` or ``car``.
-    limits : sequence of float, default (15, 30, 40)
-        One-way minutes from home to school, > 0.
-    buffer_m : float, default 100
-        Width to either side of the road, metres, > 0.
-
-    Returns
-    -------
-    GeoDataFrame
-        ``site_id, mode, minutes, villages`` (how many), ``village_ids`` (tuple) and polygons in
-        the region's CRS, smallest limit first.
-
-    Raises
-    ------
-    InputError
-        When the site or mode does not exist, or a limit is not positive.
-    """
-    wanted = sorted({float(limit) for limit in limits})
-    if not wanted or not wanted[0] > 0 or not np.isfinite(wanted[-1]) or not buffer_m > 0:
-        raise InputError(
-            f"limits = {list(limits)}, buffer_m = {buffer_m}：应为正数 / must be positive"
-        )
-    homes, place = villages_of(region), sites_of(region, [site])
-    means, kmh, _ = _means_for(region, network, mode, homes.then(place))
-    n = len(homes.ids)
-    cost, _ = door_to_door(
-        network, means.forward, means.backward, means.at, slice(0, n), slice(n, None), True
-    )
-    legs = means.at.walk_m[:n, None] + means.at.walk_m[None, n:]
-    # Rounded as in TravelTimes, so that a village exactly at a limit is judged alike.
-    minutes = means.minutes(cost, legs, kmh).astype(np.float32)[:, 0]
-    reach = _Reach(network, means, n, kmh)
-    county = _county(region)
-    rows = []
-    before: BaseGeometry = shapely.Polygon()
-    for limit in wanted:
-        inside = np.flatnonzero(minutes <= limit)
-        parts: list[BaseGeometry] = [*reach.lines(limit), *_legs(homes, means, inside)]
-        if reach.site_reached(limit):
-            parts.append(shapely.Point(place.x[0], place.y[0]))
-        wide = shapely.buffer(np.array(parts, dtype=object), buffer_m, quad_segs=4)
-        area = shapely.union_all(wide)
-        before = _polygons(shapely.union(area if county is None else area & county, before))
-        ids = tuple(homes.ids[k] for k in inside)
-        rows.append((site, mode, limit, len(ids), ids, before))
-    columns = ("site_id", "mode", "minutes", "villages", "village_ids")
-    return gpd.GeoDataFrame(
-        {name: [row[k] for row in rows] for k, name in enumerate(columns)},
-        geometry=[row[5] for row in rows],
-        crs=region.crs,
-    )
 
 
 def path(
@@ -231,7 +149,7 @@ def paths(
     homes = villages_of(region) if villages is None else _villages(region, villages)
     n = len(homes.ids)
     both = homes.then(sites_of(region, [site]))
-    means, kmh, settings = _means_for(region, network, mode, both)
+    means, kmh, settings = mode_means(region, network, mode, both)
     ahead, back = means.forward, means.backward
     ways = (ahead, back) if direction == "there" else (back, ahead)
     routes = trace(network, *ways, means.at, np.arange(n), np.full(n, n))
@@ -281,21 +199,6 @@ def paths(
     return tuple(found)
 
 
-def _means_for(
-    region: Region, network: RoadNetwork, mode: str, places: Places
-) -> tuple[Means, float, Modes]:
-    """Lay out one mode with its points; walking speed of its band, km/h, and the settings."""
-    speed = {f"walk_{band.band}": band.walk_kmh for band in region.bands}
-    if mode not in speed and mode not in RIDES:
-        raise InputError(
-            f"mode = {mode!r}：没有这种方式 / no such mode; one of {', '.join([*speed, *RIDES])}"
-        )
-    settings = modes_of(region)
-    name = WALK if mode in speed else mode
-    (means,) = means_of(network, places.x, places.y, settings, road_classes_of(region), {name})
-    return means, speed.get(mode, 0.0), settings
-
-
 def _villages(region: Region, wanted: Sequence[str]) -> Places:
     position = {str(k): i for i, k in enumerate(region.villages["village_id"])}
     students = region.students
@@ -310,85 +213,6 @@ def _villages(region: Region, wanted: Sequence[str]) -> Places:
             )
         raise NotFoundError(f"villages：没有村 {village} / there is no village {village}")
     return villages_of(region).take([position[village] for village in wanted])
-
-
-class _Reach:
-    """From which stretches of road a school is reached within a cost."""
-
-    def __init__(self, network: RoadNetwork, means: Means, place: int, kmh: float) -> None:
-        self._network, self._means, self._place, self._kmh = network, means, place, kmh
-        self._cost = node_costs(network, means.forward, means.backward, means.at, place)
-        owner = np.repeat(np.arange(len(network.tail)), np.diff(network.offsets))
-        self._lines = np.asarray(shapely.linestrings(network.shape, indices=owner), dtype=object)
-
-    def _budget(self, minutes: float) -> float:
-        """Cost along the roads that the minutes leave, for one who lives on the road."""
-        leg = float(self._means.at.walk_m[self._place])
-        if self._means.name == WALK:
-            return minutes * self._kmh * 1000.0 / 60.0 - leg
-        access = leg / (self._means.access_kmh * 1000.0 / 60.0)
-        return (minutes - access - self._means.fixed_min) * 60.0
-
-    def site_reached(self, minutes: float) -> bool:
-        """Whether the place itself lies within the minutes."""
-        return self._budget(minutes) >= 0
-
-    def lines(self, minutes: float) -> list[shapely.LineString]:
-        """Stretches of road, whole segments as they are."""
-        budget, means = self._budget(minutes), self._means
-        if not budget >= 0 or not len(self._network.tail):
-            return []
-        tail, head = self._cost[self._network.tail], self._cost[self._network.head]
-        with np.errstate(invalid="ignore"):
-            up_to = np.clip((budget - tail) / means.backward, 0.0, 1.0)
-            beyond = 1.0 - np.clip((budget - head) / means.forward, 0.0, 1.0)
-        up_to = np.where((tail <= budget) & np.isfinite(means.backward), up_to, 0.0)
-        beyond = np.where((head <= budget) & np.isfinite(means.forward), beyond, 1.0)
-        whole = up_to >= beyond
-        found = list(self._lines[whole])
-        for k in np.flatnonzero(~whole & ((up_to > 0) | (beyond < 1))):
-            found += self._stretches(int(k), ((0.0, up_to[k]), (beyond[k], 1.0)))
-        s, f = int(means.at.segment[self._place]), float(means.at.fraction[self._place])
-        if s >= 0 and not whole[s]:
-            # On the school's own segment one need not pass a junction.
-            low = max(f - budget / means.forward[s], 0.0)
-            high = min(f + budget / means.backward[s], 1.0)
-            found += self._stretches(s, ((low, f), (f, high)))
-        return found
-
-    def _stretches(
-        self, segment: int, parts: Sequence[tuple[float, float]]
-    ) -> list[shapely.LineString]:
-        return [
-            shapely.LineString(stretch_shape(self._network, segment, low, high))
-            for low, high in parts
-            if high > low
-        ]
-
-
-def _legs(homes: Places, means: Means, which: npt.NDArray[np.int64]) -> list[shapely.LineString]:
-    """Straight walks of villages to the road."""
-    return [
-        shapely.LineString([(homes.x[k], homes.y[k]), (means.at.x[k], means.at.y[k])])
-        for k in which
-    ]
-
-
-def _county(region: Region) -> BaseGeometry | None:
-    """Outline of the county, where it is known."""
-    if not len(region.boundaries) or "kind" not in region.boundaries.columns:
-        return None
-    outline = region.boundaries.geometry[(region.boundaries["kind"] == "county").to_numpy()]
-    outline = outline[~(outline.isna() | outline.is_empty)]
-    if not len(outline):
-        return None
-    return shapely.union_all(shapely.make_valid(outline.to_numpy()))
-
-
-def _polygons(shape: BaseGeometry) -> BaseGeometry:
-    """Leave the areas of a shape, without lines or points where it merely touched."""
-    parts = shapely.get_parts(shapely.make_valid(shape))
-    return shapely.union_all(parts[shapely.get_type_id(parts) == 3])
 
 
 def _course(

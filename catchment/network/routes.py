@@ -92,15 +92,15 @@ def trace(
     return Routes(first, segment, begin, end, cost, metres)
 
 
-def node_costs(
+def ends_of(
     network: RoadNetwork, forward: _Floats, backward: _Floats, at: Attachments, place: int
-) -> _Floats:
-    """Cost from every junction to one place.
+) -> list[tuple[int, float, float]]:
+    """List the junctions from which a place is reached without passing another.
 
     Parameters
     ----------
     network : RoadNetwork
-        Roads with k nodes and e segments.
+        Roads with e segments.
     forward, backward : (e,) float64
         Cost of each segment from tail to head and back, > 0; inf = not usable.
     at : Attachments
@@ -110,17 +110,22 @@ def node_costs(
 
     Returns
     -------
-    (k,) float64
-        Costs; inf = unreachable.
+    list of (int, float, float)
+        Junction, cost from it to the place, and the fraction of the place's segment at which the
+        junction lies (0 or 1); none where the place joins no road.
     """
-    best = np.full(len(network.x), np.inf)
-    if at.segment[place] < 0:
-        return best
-    search = _Search(network, forward, backward)
-    search.root(at, np.array([place]))
-    for node, last, _ in search.ends(at, place):
-        best = np.minimum(best, search.cost[search.rank[node]] + last)
-    return best
+    s, f = int(at.segment[place]), float(at.fraction[place])
+    found: list[tuple[int, float, float]] = []
+    if s < 0:
+        return found
+    for node, share, cost, end in (
+        (network.tail[s], f, forward[s], 0.0),
+        (network.head[s], 1.0 - f, backward[s], 1.0),
+    ):
+        last = 0.0 if share == 0.0 else share * float(cost)
+        if np.isfinite(last):
+            found.append((int(node), last, end))
+    return found
 
 
 def stretch_shape(network: RoadNetwork, segment: int, begin: float, end: float) -> _Floats:
@@ -187,16 +192,7 @@ class _Search:
 
     def ends(self, at: Attachments, place: int) -> list[tuple[int, float, float]]:
         """Nodes from which a place is reached at once: node, cost and fraction of that end."""
-        s, f = int(at.segment[place]), float(at.fraction[place])
-        found = []
-        for node, share, cost, end in (
-            (self.network.tail[s], f, self.forward[s], 0.0),
-            (self.network.head[s], 1.0 - f, self.backward[s], 1.0),
-        ):
-            last = 0.0 if share == 0.0 else share * float(cost)
-            if np.isfinite(last):
-                found.append((int(node), last, end))
-        return found
+        return ends_of(self.network, self.forward, self.backward, at, place)
 
     def root(self, at: Attachments, places: _Longs) -> None:
         """Grow the trees of some places."""
