@@ -99,10 +99,17 @@ class _Large:
 
 @dataclass(frozen=True)
 class _Way:
+    """A way out; ``entry`` is the year of the entrants it sends elsewhere (0 for other ways).
+
+    ``mends`` is False where it only keeps the next class from growing too large.
+    """
+
     zh: str
     en: str
     responsible: str
     years: int
+    entry: int = 0
+    mends: bool = True
 
 
 def ledger(
@@ -236,18 +243,8 @@ def _ways(facts: LedgerFacts, one: _Large, limits: ClassLimits) -> list[_Way]:
                     1,
                 )
             )
-    entry = k == 0 or facts.grades[k] in (1, limits.last_primary + 1)
-    if entry:
-        for n, spare, near in _neighbours(facts, j, k, min(t + 1, len(facts.years) - 1))[:3]:
-            ways.append(
-                _Way(
-                    f"下学年新生分流至{facts.site_names[n]}（余{spare}个学位，时限内{near}人）",
-                    f"next year's entrants to {facts.site_names[n]} ({spare} places, {near} "
-                    "students within the travel limit)",
-                    f"县教育局、{town}",
-                    1,
-                )
-            )
+    entrants = _entrant_ways(facts, one, limits)
+    ways += [w for w in entrants if w.mends]
     if free < extra:
         ways.append(
             _Way(
@@ -258,7 +255,47 @@ def _ways(facts: LedgerFacts, one: _Large, limits: ClassLimits) -> list[_Way]:
             )
         )
     ways.append(_Way("新建校点分流", "a new site", "县人民政府", 3))
+    return ways + [w for w in entrants if not w.mends]
+
+
+def _entrant_ways(facts: LedgerFacts, one: _Large, limits: ClassLimits) -> list[_Way]:
+    """Ways by entrants: they mend a class that has not entered yet, never one that already sits.
+
+    A class of today in the entry grade is followed by next year's entrants: sending some of those
+    to a neighbour keeps the next class from growing too large, and is said to do no more.
+    """
+    j, k, t = one.site, one.grade, one.year
+    grade, first = facts.grades[k], facts.grades[_entry(facts, j, k, t, limits)]
+    entered = facts.years[t] - (grade - first)
+    sits = entered <= facts.years[0]
+    if sits and (t > 0 or grade != first):
+        return []
+    when = facts.years[0] + 1 if sits else entered
+    at = min(t + 1, len(facts.years) - 1) if sits else t
+    ways = []
+    for n, spare, near in _neighbours(facts, j, k, at)[:3]:
+        name = facts.site_names[n]
+        zh = f"{when}年新生分流至{name}（余{spare}个学位，时限内{near}人）"
+        en = f"entrants of {when} to {name} ({spare} places, {near} students within the travel limit)"
+        if sits:
+            zh, en = (
+                f"{zh}：只防止新增，不减小本班",
+                f"{en}: keeps the next class small, not this one",
+            )
+        unit = f"县教育局、{facts.townships[j]}"
+        ways.append(_Way(zh, en, unit, 1, entry=when, mends=not sits))
     return ways
+
+
+def _entry(facts: LedgerFacts, j: int, k: int, t: int, limits: ClassLimits) -> int:
+    """Position of the grade in which a class of grade ``k`` came or comes to the school."""
+    junior = facts.grades[k] > limits.last_primary
+    first = k
+    while first > 0 and facts.hosted[j, first - 1, t]:
+        if junior and facts.grades[first - 1] <= limits.last_primary:
+            break
+        first -= 1
+    return first
 
 
 def _neighbours(facts: LedgerFacts, j: int, k: int, t: int) -> list[tuple[int, int, int]]:
@@ -292,9 +329,18 @@ def _chosen(
         standard = limits.standard(facts.grades[k + gap])
         if classes and -(-students // classes) <= standard:
             zh, en = _reason(facts, one, k + gap)
-            return zh, en, ways[0].responsible, f"{facts.years[t + 1]}-08-31"
-    way = ways[0]
-    return f"建议：{way.zh}", f"proposed: {way.en}", way.responsible, f"{year + way.years}-08-31"
+            return (
+                zh,
+                en,
+                next(w for w in ways if w.mends).responsible,
+                f"{facts.years[t + 1]}-08-31",
+            )
+    way = next(w for w in ways if w.mends)
+    done = way.entry or max(facts.years[0] + way.years, year)
+    if t == 0 and done >= year + left:
+        zh, en = "毕业或升学后自然消除", "ends when the grade leaves"
+        return zh, en, facts.site_names[j], f"{year + left}-08-31"
+    return f"建议：{way.zh}", f"proposed: {way.en}", way.responsible, f"{done}-08-31"
 
 
 def _years_left(facts: LedgerFacts, j: int, k: int, t: int) -> int:

@@ -125,9 +125,7 @@ def test_combined_classes_of_mixed_standards_equal_enumeration() -> None:
                 [min(size[a:b]) for a, b in zip(starts, ends, strict=True)],
             )
 
-        best = min(
-            judged([0, *inner]) for inner in itertools.combinations(range(1, g), rooms - 1)
-        )
+        best = min(judged([0, *inner]) for inner in itertools.combinations(range(1, g), rooms - 1))
         assert judged(np.flatnonzero(formed).tolist()) == best
 
 

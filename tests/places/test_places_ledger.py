@@ -52,12 +52,14 @@ def test_junior_classes_have_their_own_standard() -> None:
 
 
 def test_least_disruptive_way_first() -> None:
-    # a free room and teachers enough: the room is the first way
-    base = facts([[[40, 60], [40, 40]], [[20, 20], [20, 20]]], [[4, 4], [9, 9]])
+    # a class expected for 2027, a free room and teachers enough: the room is the first way
+    base = facts([[[40, 60], [40, 40]], [[20, 20], [20, 20]]], [[4, 2], [9, 9]])
     table = ledger(base, own(("a", 1, "1", 60), ("a", 2, "1", 40)))
     ways = table["ways_out"].iloc[0]
-    assert ways.index("空余教室") < ways.index("新生分流") < ways.index("新建校点")
+    assert ways.index("空余教室") < ways.index("新建校点") < ways.index("新生分流")
     assert "教师" not in ways
+    ahead = table[table["state"] == "forecast"].iloc[0]["ways_out"]
+    assert ahead.index("2027年新生分流") < ahead.index("扩建教室") < ahead.index("新建校点")
     # teachers short, or not reported: said so
     few = ledger(
         replace(base, teachers=np.array([2.0, 20.0])), own(("a", 1, "1", 60), ("a", 2, "1", 40))
@@ -67,18 +69,48 @@ def test_least_disruptive_way_first() -> None:
     assert "未填报" in unknown["ways_out"].iloc[0]
 
 
-def test_without_a_free_room_neighbours_then_building() -> None:
-    base = facts([[[60, 60], [60, 60]], [[20, 20], [20, 20]]], [[2, 2], [9, 9]])
-    table = ledger(base)
+def test_a_class_that_sits_is_not_mended_by_other_entrants() -> None:
+    grades = [[60, 60], [60, 60], [60, 60], [60, 60]]
+    few = [[20, 20]] * 4
+    table = ledger(facts([grades, few], [[4, 4], [9, 9]]))
     first = table[(table["grade"] == 1) & (table["year"] == 2026)].iloc[0]
-    assert first["ways_out"].startswith("1. 下学年新生分流至乙校")
-    assert "扩建教室1间" in first["ways_out"]
-    # a higher grade has no entrants to send: building comes first
+    # no room is free: building is the first way that helps these children
+    assert first["ways_out"].startswith("1. 扩建教室1间")
+    assert first["chosen"].startswith("建议：扩建教室1间")
+    assert first["target_date"] == "2028-08-31"
+    assert first["ways_out"].endswith("只防止新增，不减小本班")
+    assert "keeps the next class small, not this one" in first["ways_out_en"]
+    # a higher grade of today has no entrants at all
     second = table[(table["grade"] == 2) & (table["year"] == 2026)].iloc[0]
-    assert second["ways_out"].startswith("1. 扩建教室1间")
-    far = ledger(facts([[[60, 60], [60, 60]], [[20, 20], [20, 20]]], [[2, 2], [9, 9]], reach=0))
-    assert "新生分流" not in far["ways_out"].iloc[0]
+    assert "新生" not in second["ways_out"]
+    # those who enter in 2027 can still go elsewhere, before they enter
+    ahead = table[(table["grade"] == 1) & (table["year"] == 2027)].iloc[0]
+    assert ahead["ways_out"].startswith("1. 2027年新生分流至乙校")
+    assert ahead["target_date"] == "2027-08-31"
+    # grade 2 of 2027 sits in grade 1 today
+    sitting = table[(table["grade"] == 2) & (table["year"] == 2027)].iloc[0]
+    assert "新生" not in sitting["ways_out"]
+    far = ledger(facts([grades, few], [[4, 4], [9, 9]], reach=0))
+    assert "新生分流" not in far["ways_out"].str.cat()
     assert table["ways_out_en"].str.contains("build 1 room").all()
+
+
+def test_a_cohort_yet_to_enter_is_sent_elsewhere_in_the_year_it_enters() -> None:
+    base = facts([[[20, 60], [20, 20], [20, 60]], [[20, 20]] * 3], [[3, 3], [9, 9]],
+                 years=(2026, 2029))  # fmt: skip
+    third = ledger(base).iloc[-1]
+    # grade 3 of 2029 enters in 2027
+    assert (third["grade"], third["year"]) == (3, 2029)
+    assert third["ways_out"].startswith("1. 2027年新生分流至乙校")
+    assert third["target_date"] == "2027-08-31"
+
+
+def test_building_that_comes_too_late_is_not_promised() -> None:
+    base = facts([[[20, 20], [60, 20], [20, 60], [20, 20]]], [[4, 4]], years=(2026, 2027))
+    row = ledger(replace(base, hosted=np.array([[[1, 1]] * 3 + [[0, 0]]], dtype=bool))).iloc[0]
+    # grade 2 of three leaves in 2028: rooms built by then help nobody in it
+    assert (row["grade"], row["target_date"]) == (2, "2028-08-31")
+    assert "自然消除" in row["chosen"]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +118,7 @@ def test_without_a_free_room_neighbours_then_building() -> None:
     [
         ([[[60, 60], [20, 60]]], [[2, 9]], "扩建教室后增班"),
         ([[[60, 60], [20, 40]]], [[2, 2]], "学生分流"),
-        ([[[60, 60], [20, 60]]], [[2, 2]], "建议"),
+        ([[[60, 60], [20, 60], [20, 20]]], [[3, 3]], "建议"),
     ],
 )
 def test_what_the_plan_does_is_told_by_the_cohort(
