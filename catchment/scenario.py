@@ -7,7 +7,9 @@ errors that name the action, the school, the year and the remedy.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import math
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,10 +69,17 @@ class Expand(_Action):
 
 
 class Build(_Action):
-    """Build a school on a candidate site (新建)."""
+    """Build a school on a candidate site (新建).
+
+    With ``at`` (longitude, latitude) the recipe brings its own candidate site, which the county's
+    table does not hold; ``grades`` are then its first and last grade.
+    """
 
     do: Literal["build"]
     site: str
+    at: tuple[float, float] | None = None
+    name: str | None = Field(default=None, max_length=120)
+    grades: tuple[int, int] = (1, 6)
     rooms: int = Field(ge=1, le=300)
     beds: int = Field(default=0, ge=0, le=10_000)
     dining_seats: int = Field(default=0, ge=0, le=20_000)
@@ -94,8 +103,20 @@ class Road(_Action):
     road_class: str = Field(default="tertiary", alias="class")
 
 
+class Move(_Action):
+    """Send villages to a school that teaches their bands (调整学区).
+
+    ``bands`` left out are all bands that the school teaches in that year.
+    """
+
+    do: Literal["move"]
+    villages: tuple[str, ...] = Field(min_length=1, max_length=5000)
+    to: str
+    bands: tuple[str, ...] = ()
+
+
 Action = Annotated[
-    Keep | Downgrade | Merge | Expand | Build | Reopen | Road, Field(discriminator="do")
+    Keep | Downgrade | Merge | Expand | Build | Reopen | Road | Move, Field(discriminator="do")
 ]
 
 
@@ -145,6 +166,8 @@ class Scenario(_Strict):
     class_size : int or None
         Target of smaller classes (小班化): no class is planned above it; today is judged by the
         standard.
+    limits : dict of str to float
+        Minutes one way, by band, that stand in for the county's own limit of a daily trip.
     """
 
     name: str = Field(min_length=1, max_length=200)
@@ -156,6 +179,7 @@ class Scenario(_Strict):
     seed: int = Field(default=0, ge=0)
     time_limit: float = Field(default=20.0, gt=0, le=86_400)
     class_size: int | None = Field(default=None, ge=10, le=60)
+    limits: dict[str, Annotated[float, Field(ge=5, le=240)]] = {}
 
     def replace(self, **changes: Any) -> Scenario:
         """Return a copy with some fields replaced; the original is untouched.
@@ -288,7 +312,92 @@ def _explain(fault: ValidationError, where: str) -> str:
     return "\n".join(lines)
 
 
-_ACTIONS: tuple[type[_Strict], ...] = (Keep, Downgrade, Merge, Expand, Build, Reopen, Road)
+_ACTIONS: tuple[type[_Strict], ...] = (Keep, Downgrade, Merge, Expand, Build, Reopen, Road, Move)
+
+
+def county_of(scenario: Scenario, region: Region) -> Region:
+    """Return the county with what the recipe itself brings: candidate sites and limits.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        A recipe.
+    region : Region
+        The county as read.
+
+    Returns
+    -------
+    Region
+        The county itself where the recipe brings nothing; a site it holds already is left as it is.
+
+    Raises
+    ------
+    InputError
+        When a site bears the code of a school, lies nowhere, or a limit names no band.
+    """
+    sites = _own_sites(scenario, region)
+    unknown = sorted(set(scenario.limits) - {b.band for b in region.bands})
+    if unknown:
+        raise InputError(
+            f"limits: 没有学段 {', '.join(unknown)}；请用 {', '.join(b.band for b in region.bands)} / "
+            f"no such band: {', '.join(unknown)}"
+        )
+    bands = tuple(
+        dataclasses.replace(b, trip_limit_min=scenario.limits.get(b.band, b.trip_limit_min))
+        for b in region.bands
+    )
+    if sites is None:
+        return region if bands == region.bands else region.replace(bands=bands)
+    return region.replace(bands=bands, sites=sites)
+
+
+def _own_sites(scenario: Scenario, region: Region) -> gpd.GeoDataFrame | None:
+    """Table of candidate sites with those that builds bring along, None where none does."""
+    known = set(region.sites["site_id"].astype(str)) if len(region.sites) else set()
+    schools = set(region.schools["school_id"].astype(str))
+    rows: dict[str, dict[str, Any]] = {}
+    for action in scenario.actions:
+        if not isinstance(action, Build) or action.at is None or action.site in known:
+            continue
+        lon, lat = action.at
+        if action.site in schools:
+            raise InputError(
+                f"新建校点 {action.site} 与学校代码重复；请换一个代码 / the new site bears the code of a school"
+            )
+        if not (-180 <= lon <= 180 and -85 <= lat <= 85):
+            raise InputError(
+                f"新建校点 {action.site}: at = {[lon, lat]} 应为 [经度, 纬度] / must be [longitude, latitude]"
+            )
+        first, last = action.grades
+        if not any(first <= b.grade_from and b.grade_to <= last for b in region.bands):
+            raise InputError(
+                f"新建校点 {action.site}: grades = {[first, last]} 不含任何完整学段 / holds no whole band"
+            )
+        point = gpd.GeoSeries.from_xy([lon], [lat], crs="EPSG:4326").to_crs(region.crs).iloc[0]
+        if not (math.isfinite(point.x) and math.isfinite(point.y)):
+            raise InputError(
+                f"新建校点 {action.site}: at = {[lon, lat]} 不在本县坐标系内 / lies outside the county's system"
+            )
+        township = ""
+        if len(region.villages):
+            nearest = region.villages.geometry.distance(point).to_numpy().argmin()
+            township = str(region.villages["township"].iloc[int(nearest)])
+        rows[action.site] = {
+            "site_id": action.site,
+            "name": action.name or action.site,
+            "township": township,
+            "grade_from": first,
+            "grade_to": last,
+            "geometry": point,
+        }
+    if not rows:
+        return None
+    more = pd.DataFrame(list(rows.values()))
+    for column in region.sites.columns.difference(more.columns):
+        more[column] = pd.NA
+    more = more.reindex(columns=list(region.sites.columns))
+    joined = pd.concat([region.sites.astype(object), more.astype(object)], ignore_index=True)
+    return gpd.GeoDataFrame(joined, geometry="geometry", crs=region.crs)
 
 
 def resolve(scenario: Scenario, region: Region) -> Scenario:
@@ -314,6 +423,35 @@ def resolve(scenario: Scenario, region: Region) -> Scenario:
         When an action cannot be carried out: merging into a closed school, a ring of mergers, two
         contradictory actions, downgrading a school without higher grades and so on.
     """
+    final = identify(scenario, region)
+    # Walking through the years is the check itself: every action meets the county of its year.
+    for year in sorted({a.year for a in final.actions if a.year is not None}):
+        apply(final, region, year)
+    return final
+
+
+def identify(scenario: Scenario, region: Region) -> Scenario:
+    """Replace names by ids and absent years by the first year, without walking through the years.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The recipe.
+    region : Region
+        The county, with the recipe's own sites (see :func:`county_of`).
+
+    Returns
+    -------
+    Scenario
+        The same recipe with ids and years everywhere, actions in order of year.
+
+    Raises
+    ------
+    NotFoundError
+        When a school, site or village does not exist.
+    InputError
+        When mergers form a ring.
+    """
     resolved: list[Any] = []
     built = {a.site for a in scenario.actions if isinstance(a, Build)}
     for number, action in enumerate(scenario.actions, start=1):
@@ -322,6 +460,8 @@ def resolve(scenario: Scenario, region: Region) -> Scenario:
         where = f"第 {number} 个行动 {action.do}（{year}）/ action {number}"
         if isinstance(action, Build):
             changes["site"] = _find(action.site, region.sites, "site_id", where, "备选校址", "site")
+        elif isinstance(action, Move):
+            changes |= _find_move(action, region, where)
         elif not isinstance(action, Road):
             changes["school"] = _find_school(action.school, region, built, where)
         if isinstance(action, Merge | Downgrade) and action.into is not None:
@@ -329,11 +469,20 @@ def resolve(scenario: Scenario, region: Region) -> Scenario:
         resolved.append(action.model_copy(update=changes))
     resolved.sort(key=lambda a: a.year)
     _refuse_rings(resolved)
-    final = scenario.model_copy(update={"actions": tuple(resolved)})
-    # Walking through the years is the check itself: every action meets the county of its year.
-    for year in sorted({a.year for a in resolved}):
-        apply(final, region, year)
-    return final
+    return scenario.model_copy(update={"actions": tuple(resolved)})
+
+
+def _find_move(action: Move, region: Region, where: str) -> dict[str, Any]:
+    bands = {b.band for b in region.bands}
+    wrong = [b for b in action.bands if b not in bands]
+    if wrong:
+        raise NotFoundError(f"{where}: 没有学段 {', '.join(wrong)} / no such band")
+    known = set(region.villages["village_id"].astype(str))
+    villages = tuple(
+        v if v in known else _find(v, region.villages, "village_id", where, "村", "village")
+        for v in dict.fromkeys(action.villages)
+    )
+    return {"villages": villages, "to": _find_target(action.to, region, where)}
 
 
 def _find(wanted: str, table: pd.DataFrame, key: str, where: str, zh: str, en: str) -> str:
@@ -445,13 +594,17 @@ def apply(scenario: Scenario, region: Region, year: int) -> Region:
         for action in actions:
             if isinstance(action, Merge | Downgrade):
                 villages = _redirect(villages, schools, action, region.bands, region.schools)
+        # A hand has the last word of its year.
+        for action in actions:
+            if isinstance(action, Move):
+                villages = _move(villages, schools, action, region.bands)
     return region.replace(schools=schools.reset_index(drop=True), villages=villages)
 
 
 def _refuse_contradictions(actions: Sequence[Any], schools: pd.DataFrame) -> None:
     decided: dict[str, str] = {}
     for action in actions:
-        if isinstance(action, Expand):
+        if isinstance(action, Expand | Move):
             continue
         subject = action.site if isinstance(action, Build) else action.school
         if subject in decided:
@@ -467,6 +620,8 @@ def _carry_out(schools: gpd.GeoDataFrame, region: Region, action: Any) -> gpd.Ge
         return _build(schools, region, action)
     if isinstance(action, Reopen):
         return _reopen(schools, action)
+    if isinstance(action, Move):
+        return schools
     _require_open(schools, action.school, action.year, action.do)
     if isinstance(action, Expand):
         return _expand(schools, action)
@@ -645,6 +800,36 @@ def _redirect(
         if column in villages.columns:
             leaving = villages[column].astype("object") == action.school
             villages.loc[leaving, column] = action.into
+    return villages
+
+
+def _move(
+    villages: gpd.GeoDataFrame,
+    schools: gpd.GeoDataFrame,
+    action: Move,
+    bands: Sequence[Band],
+) -> gpd.GeoDataFrame:
+    """Villages sent by hand; the school must teach the bands that are sent."""
+    if action.to not in schools.index or schools.loc[action.to, "status"] != "existing":
+        raise InputError(
+            f"{_label(schools, action.to)} 在 {action.year} 年不办学，不能接收调整来的村；请换学校或先 "
+            f"build/reopen / school is closed in {action.year} and cannot take villages"
+        )
+    row = schools.loc[action.to]
+    taught = _grades_of(bands, int(row["grade_from"]), int(row["grade_to"]))
+    wrong = [b for b in action.bands if b not in taught]
+    if wrong:
+        raise InputError(
+            f"{_label(schools, action.to)} 不办 {', '.join(wrong)}，不能接收调整来的村 / "
+            f"school does not teach {', '.join(wrong)}"
+        )
+    villages = villages.copy()
+    mine = villages["village_id"].astype(str).isin(action.villages)
+    for band in action.bands or taught:
+        column = f"school_{band}"
+        if column not in villages.columns:
+            villages[column] = pd.Series([None] * len(villages), index=villages.index, dtype=object)
+        villages.loc[mine, column] = action.to
     return villages
 
 

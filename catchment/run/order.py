@@ -38,7 +38,15 @@ from catchment.run.designate import settle_designations
 from catchment.run.draw import catchments_of
 from catchment.run.explain import explain
 from catchment.run.model import Run
-from catchment.scenario import Scenario, apply, read_scenario, resolve, roads_of, start_of
+from catchment.scenario import (
+    Scenario,
+    apply,
+    county_of,
+    read_scenario,
+    resolve,
+    roads_of,
+    start_of,
+)
 from catchment.verify import Fault, check_plan, demand_sound, fault_table
 
 Progress = Callable[[str], None]
@@ -166,6 +174,7 @@ def pose(
     Posed
         Everything a plan is made from.
     """
+    region = county_of(scenario, region)
     scenario = resolve(scenario, region)
     bands = used_bands(region.bands, scenario.method.stages)
     years = scenario.years
@@ -238,6 +247,7 @@ def run_scenario(
     Run
         Everything there is to show.
     """
+    region = county_of(scenario, region)
     posed = pose(scenario, region, progress=progress, kept=kept)
     scenario, bands, students = posed.scenario, posed.bands, posed.students
     base, today, problem = posed.base, posed.today, posed.problem
