@@ -213,7 +213,8 @@ def _pieces(problem: Problem, plan: Plan, t: int, *, strict: bool) -> Iterator[F
     touching = _touching(problem)
     for b, band in enumerate(problem.bands):
         # Groups are ordered by village, then band, and hold every pair.
-        site_of = [int(j) for j in plan.site_of[b::bands, t]]
+        known = range(len(problem.site_ids))
+        site_of = [int(j) if j in known else -1 for j in plan.site_of[b::bands, t].tolist()]
         main, rest = _split(problem, site_of, touching)
         for j, part in rest:
             names = "、".join(problem.village_ids[v] for v in part[:8])
