@@ -166,6 +166,62 @@ def assemble(
     )
 
 
+@dataclass(frozen=True)
+class SiteYears:
+    """What a recipe does to the sites and the villages' schools, year by year.
+
+    Attributes
+    ----------
+    opened : (m, b, t) bool
+        Bands taught.
+    rooms, beds, dining_seats : (m, t) int32
+        Classrooms usable; beds and dining seats, -1 where unknown.
+    designated : (n, t) int32
+        School of each group by the county's word or a hand, -1 where none.
+    """
+
+    opened: Bool
+    rooms: Int32
+    beds: Int32
+    dining_seats: Int32
+    designated: Int32
+
+
+def restate(
+    problem: Problem, years: SiteYears, bands: Sequence[Band], allowed: Sequence[BandMode] = ()
+) -> Problem:
+    """Pose the same question with other sites, rooms and designations in its years.
+
+    Parameters
+    ----------
+    problem : Problem
+        A question of the same county and years; its trips are kept.
+    years : SiteYears
+        What holds in each year.
+    bands : sequence of Band
+        Bands in use.
+    allowed : sequence of BandMode
+        Modes and limits of the bands, as in the travel times.
+
+    Returns
+    -------
+    Problem
+        What :func:`assemble` makes of the counties of those years.
+    """
+    daily = problem.mode if problem.daily_mode is None else problem.daily_mode
+    now = years.designated
+    return problem.replace(
+        mode=_boarding(daily, problem.minutes, years.beds, problem.group_band, bands, allowed),
+        rooms=years.rooms,
+        beds=years.beds,
+        dining_seats=years.dining_seats,
+        can_host=problem.can_host | years.opened.any(axis=2),
+        must_open=years.opened,
+        must_close=~years.opened,
+        fixed_site=np.where(now != problem.today[:, None], now, -1).astype(np.int32),
+    )
+
+
 def _universe(region: Region) -> _Universe:
     schools, sites = region.schools, region.sites
     ids = (*schools["school_id"].astype(str), *sites["site_id"].astype(str))
