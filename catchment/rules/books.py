@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+import re
+import unicodedata
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -197,10 +199,10 @@ def _changed(rule: Rule, row: dict[str, str], at: str) -> Rule:
         raise InputError(f"{at}: 没有 limit，请填写数值 / no limit; enter a number")
     reason = row.get("reason", "")
     looser = rule.limit is not None and _looser(rule.operator, rule.limit, limit)
-    if looser and not reason:
+    if looser and not _says_why(reason):
         raise InputError(
-            f"{at}: {rule.code} 由 {rule.limit:g} 放宽为 {limit:g}，必须在 reason 列写明理由 / "
-            "a looser limit needs a reason"
+            f"{at}: {rule.code} 由 {rule.limit:g} 放宽为 {limit:g}，必须在 reason 列写明理由"
+            f"（“{reason}”不是理由，至少四个字）/ a looser limit needs a reason in words"
         )
     return dataclasses.replace(
         rule,
@@ -209,6 +211,22 @@ def _changed(rule: Rule, row: dict[str, str], at: str) -> Rule:
         note_zh="；".join(x for x in (rule.note_zh, f"县级取值 {limit:g}") if x),
         note_en="; ".join(x for x in (rule.note_en, f"county value {limit:g}") if x),
     )
+
+
+_EMPTY_WORDS = ("无", "暂无", "没有", "同意", "未知", "不详", "待补", "待定", "理由", "原因")
+
+
+def _says_why(reason: str) -> bool:
+    """Whether a reason is one: words, not a dash, a repeated sign or a word that says nothing.
+
+    It is printed beside every finding, so it has to tell a committee something.
+    """
+    words = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFKC", reason))
+    letters = "".join(words)
+    han = sum("\u4e00" <= c <= "\u9fff" for c in letters)
+    if letters in _EMPTY_WORDS or len(set(letters.lower())) < 3:
+        return False
+    return han >= 4 or sum(len(w) > 1 for w in words if w.isascii()) >= 2
 
 
 def _looser(operator: str, before: float, after: float) -> bool:

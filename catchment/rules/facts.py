@@ -33,7 +33,8 @@ class Facts:
     Attributes
     ----------
     site_name, site_town, site_urban : tuple of str
-        (m) names, townships, urban-rural classes (empty where unknown).
+        (m) names, townships, urban-rural classes (empty where unknown; a candidate site has that of
+        the nearest village).
     naps, teachers : (m,) float64
         Nap places and staff; nan where unknown.
     village_name, village_town, village_urban : tuple of str
@@ -45,7 +46,8 @@ class Facts:
     evidence : DataFrame
         Columns :data:`EVIDENCE_COLUMNS`.
     public_transport : bool or None
-        Whether public transport serves long trips; None where unknown.
+        Whether public transport serves long trips everywhere; None where the record of evidence
+        decides.
     resources : DataFrame or None
         Resources of the schools, see :mod:`catchment.indicators.balance`.
     """
@@ -168,6 +170,7 @@ def facts_of(
         str(row["village_id"]): row
         for row in regions[0].villages.drop(columns="geometry", errors="ignore").to_dict("records")
     }
+    nearest = _classes_nearby(regions[0])
     of_site = [sites.get(s, {}) for s in problem.site_ids]
     of_village = [villages.get(v, {}) for v in problem.village_ids]
     table = pd.DataFrame(columns=list(EVIDENCE_COLUMNS)) if evidence is None else evidence
@@ -176,7 +179,10 @@ def facts_of(
             _text(row.get("name")) or s for row, s in zip(of_site, problem.site_ids, strict=True)
         ),
         site_town=tuple(_text(row.get("township")) for row in of_site),
-        site_urban=tuple(_code(row.get("urban_class")) for row in of_site),
+        site_urban=tuple(
+            _code(row.get("urban_class")) or nearest.get(s, "")
+            for row, s in zip(of_site, problem.site_ids, strict=True)
+        ),
         naps=np.array([_float(row.get("nap_places")) for row in of_site]),
         teachers=np.array([_float(row.get("teachers")) for row in of_site]),
         village_name=tuple(
@@ -191,6 +197,23 @@ def facts_of(
         public_transport=public_transport,
         resources=resources,
     )
+
+
+def _classes_nearby(region: Region) -> dict[str, str]:
+    """Urban-rural class of each candidate site: that of the village nearest to it.
+
+    Candidate sites bear no class of their own, and the class is a property of the place. Existing
+    schools report theirs; where it is blank it stays unknown.
+    """
+    out: dict[str, str] = {}
+    sites, villages = region.sites, region.villages
+    if not len(sites) or "geometry" not in sites or "urban_class" not in villages:
+        return out
+    place = np.column_stack([villages.geometry.x, villages.geometry.y])
+    for code, point in zip(sites["site_id"].astype(str), sites.geometry, strict=True):
+        away = np.hypot(place[:, 0] - point.x, place[:, 1] - point.y)
+        out[code] = _code(villages["urban_class"].iloc[int(away.argmin())])
+    return out
 
 
 def case_of(

@@ -7,17 +7,15 @@ unknown. A hard item that is broken forbids the change and is named in the verdi
 from __future__ import annotations
 
 import datetime as dt
-import re
-import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from catchment.rules.clause import Rule
 from catchment.rules.facts import Case
 from catchment.rules.findings import NAN, Findings
+from catchment.rules.records import judged
 from catchment.rules.size import OneClass, actual_classes, classes_of
 
 Int64 = npt.NDArray[np.int64]
@@ -223,70 +221,22 @@ def _names(case: Case, sites: tuple[int, ...] | list[int]) -> str:
     return "、".join(case.facts.site_name[j] for j in sites)
 
 
-_DAY = re.compile(r"^(\d{4})(?:-|/|\.|年)?(\d{1,2})(?:-|/|\.|月)?(\d{1,2})日?$")
-
-
-def _day(text: object) -> dt.date | None:
-    """Read a date as offices write it; None where it is none."""
-    found = _DAY.match(unicodedata.normalize("NFKC", str(text)).strip())
-    if found is None:
-        return None
-    try:
-        return dt.date(*(int(part) for part in found.groups()))
-    except ValueError:
-        return None
-
-
-def _share(text: object, unit: str) -> tuple[float, str]:
-    """Value of a record and what is wrong with it; a percentage is not a share."""
-    plain = unicodedata.normalize("NFKC", str(text)).strip()
-    value = float(pd.to_numeric(pd.Series([plain.rstrip("%")]), errors="coerce").iloc[0])
-    if not np.isfinite(value):
-        return NAN, "未写数值 / no value"
-    if unit == "%" and (not 0 <= value <= 100 or (0 < value < 1 and not plain.endswith("%"))):
-        return NAN, f"{plain} 应为百分数，如 80 / must be a percentage such as 80"
-    return value, ""
-
-
 def _evidence(case: Case, closing: Closing, rule: Rule, out: Findings) -> None:
     """Look for a dated record; without one the item stays awaited, with a doubtful one undecided."""
-    table = case.facts.evidence
-    item = rule.scope.get("item", (rule.quantity,))[0]
     alone = sum(r.code == rule.code and r.evaluate == rule.evaluate for r in case.rules) == 1
-    if not table.empty:
-        text = {
-            c: table[c].fillna("").astype(str).str.strip() for c in ("school_id", "code", "item")
-        }
-        mine = table[
-            (text["school_id"] == case.problem.site_ids[closing.site])
-            & (text["code"] == rule.code)
-            # A record that names no item speaks for a rule only where the rule has one item.
-            & text["item"].isin([item, rule.quantity, *([""] if alone else [])])
-            & table["date"].fillna("").astype(str).str.strip().ne("")
-        ]
-        if len(mine):
-            days = [_day(d) for d in mine["date"]]
-            latest = max(
-                range(len(mine)), key=lambda k: (days[k] is not None, days[k] or dt.date.min, k)
-            )
-            row, day = mine.iloc[latest], days[latest]
-            end = dt.date(int(case.problem.years[closing.year]), 9, 1)
-            if day is None or day > end:
-                said = f"{row['date']} {row['document']}".strip()
-                zh = f"{said}：日期不可读，或晚于撤并学年开始"
-                en = f"{said}: no readable date before the school year of the change"
-                _add(case, closing, rule, out, NAN, "unknown", zh, en)
-                return
-            value, wrong = _share(row["value"], rule.unit)
-            when = f"{day.isoformat()} {row['document']}".strip()
-            if wrong or rule.limit is None:
-                zh, _, en = (wrong or "规则没有限值 / the rule has no limit").partition(" / ")
-                _add(case, closing, rule, out, NAN, "unknown", f"{when}：{zh}", f"{when}: {en}")
-                return
-            result = "pass" if rule.holds(value) else "fail"
-            _add(case, closing, rule, out, value, result, when, when)
-            return
-    _add(case, closing, rule, out, NAN, "evidence", "待补证据", "evidence awaited")
+    found = judged(
+        case.facts.evidence,
+        rule,
+        case.problem.site_ids[closing.site],
+        by=dt.date(int(case.problem.years[closing.year]), 9, 1),
+        alone=alone,
+        late_zh="日期不可读，或晚于撤并学年开始",
+        late_en="no readable date before the school year of the change",
+    )
+    if found is None:
+        _add(case, closing, rule, out, NAN, "evidence", "待补证据", "evidence awaited")
+    else:
+        _add(case, closing, rule, out, found.value, found.result, found.zh, found.en)
 
 
 def _trips(case: Case, closing: Closing, rule: Rule, out: Findings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from catchment.rules.clause import Rule
 from catchment.rules.facts import Case, Facts, case_of, facts_of
 from catchment.rules.findings import COLUMNS, NAN, RESULTS, Findings
 from catchment.rules.gate import check_gate
+from catchment.rules.records import judged
 from catchment.rules.resources import check_resources
 
 __all__ = ["COLUMNS", "RESULTS", "Rule", "check"]
@@ -53,7 +55,8 @@ def check(
     evidence : DataFrame, optional
         Record of evidence: ``school_id, code, item, date, value, document``.
     public_transport : bool, optional
-        Whether public transport serves long trips; unknown when left out.
+        Whether public transport serves long trips everywhere; what the record of evidence says of
+        the county or of a school when left out.
     resources : DataFrame, optional
         Resources of the schools, see :mod:`catchment.indicators.balance`.
     base : Problem, optional
@@ -116,24 +119,13 @@ def _unknown(case: Case, rule: Rule, out: Findings, zh: str, en: str) -> None:
 
 
 def _evidence(case: Case, rule: Rule, out: Findings) -> None:
-    """Ask for documents where the plan makes them necessary."""
+    """Ask for documents where the plan makes them necessary; recorded ones are judged."""
     problem, roll = case.problem, case.rolls[0]
     if "new" in rule.scope:
         opened = case.plan.open.any(axis=1) & ~problem.existing[:, None]
         for j in np.flatnonzero(opened.any(axis=1)):
-            year = problem.years[int(opened[j].argmax())]
-            name = case.facts.site_name[j]
-            out.add(
-                rule,
-                "site",
-                problem.site_ids[j],
-                name,
-                year,
-                NAN,
-                "evidence",
-                "待补证据",
-                "awaited",
-            )
+            year = int(problem.years[int(opened[j].argmax())])
+            _recorded(case, rule, out, int(j), year, dt.date(year, 9, 1))
         return
     if "grades" in rule.scope:
         grades = travel.grades_of(case, rule)
@@ -143,14 +135,13 @@ def _evidence(case: Case, rule: Rule, out: Findings) -> None:
             far &= roll.served[:, y] & np.isfinite(roll.minutes[:, y]) & (pupils > 0)
             for site in sorted({int(s) for s in case.plan.site_of[far, y]}):
                 need = int(pupils[far & (case.plan.site_of[:, y] == site)].sum())
-                out.add(
+                _recorded(
+                    case,
                     rule,
-                    "site",
-                    problem.site_ids[site],
-                    case.facts.site_name[site],
-                    year,
-                    NAN,
-                    "evidence",
+                    out,
+                    site,
+                    int(year),
+                    dt.date(int(year) + 1, 8, 31),
                     f"{need} 人单程超过时限，如寄宿须确认四项保障",
                     f"{need} students beyond the limit; boarding needs the four guarantees",
                     students=need,
@@ -160,14 +151,40 @@ def _evidence(case: Case, rule: Rule, out: Findings) -> None:
         riders = np.array([m.startswith("bus") for m in problem.modes] + [False])
         if not riders[case.plan.mode_of].any():
             return
+    year = int(problem.years[0])
+    _recorded(case, rule, out, None, year, dt.date(year + 1, 8, 31))
+
+
+def _recorded(
+    case: Case,
+    rule: Rule,
+    out: Findings,
+    site: int | None,
+    year: int,
+    by: dt.date,
+    zh: str = "待补证据",
+    en: str = "evidence awaited",
+    *,
+    students: int = 0,
+) -> None:
+    """Add what is recorded of a site, or of the county; awaited where nothing is."""
+    code = "" if site is None else case.problem.site_ids[site]
+    name = "全县" if site is None else case.facts.site_name[site]
+    alone = sum(r.code == rule.code and r.evaluate == rule.evaluate for r in case.rules) == 1
+    found = judged(case.facts.evidence, rule, code, by=by, alone=alone)
+    kind, ident = ("county", "county") if site is None else ("site", code)
+    if found is None:
+        out.add(rule, kind, ident, name, year, NAN, "evidence", zh, en, students=students)
+        return
     out.add(
         rule,
-        "county",
-        "county",
-        "全县",
-        problem.years[0],
-        NAN,
-        "evidence",
-        "待补证据",
-        "evidence awaited",
+        kind,
+        ident,
+        name,
+        year,
+        found.value,
+        found.result,
+        found.zh,
+        found.en,
+        students=students,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from catchment.places import class_table, own_classes
 from catchment.rules.clause import Rule
-from catchment.rules.facts import Case
+from catchment.rules.facts import URBAN, Case
 from catchment.rules.findings import NAN, Findings
 from catchment.rules.travel import grades_of
 
@@ -196,17 +197,22 @@ def check_school_size(case: Case, rule: Rule, out: Findings) -> None:
         ``R-SIZ-01`` or ``R-SIZ-02``.
     out : Findings
         Takes one finding a school and year beyond the limit; an open school that nobody is assigned
-        to is unknown.
+        to is unknown, and so is one beyond a rural limit whose urban-rural class is missing. Urban
+        schools are outside a clause with ``urban=rural``.
     """
     problem, scope = case.problem, rule.scope
     students = case.rolls[0].at_site.sum(axis=1)
     kind = _kind(case)
     roles = scope.get("role", ())
     wanted = {"school": ("complete", "incomplete", "junior")}.get(roles[0], roles)
+    rural_only = scope.get("urban") == ("rural",)
+    place = np.array(case.facts.site_urban, dtype=object)
     for y, year in enumerate(problem.years):
         about = np.isin(kind[:, y], wanted)
         if "new" in scope:
             about &= ~problem.existing
+        if rural_only:
+            about &= ~np.isin(place, URBAN)
         # a school that nobody is assigned to has a number of students that is not known
         empty = about & ~np.isin(np.arange(len(about)), case.plan.site_of[:, y])
         bad = False
@@ -215,6 +221,12 @@ def check_school_size(case: Case, rule: Rule, out: Findings) -> None:
             if not empty[j] and rule.holds(value):
                 continue
             bad = True
+            unclear = rural_only and not place[j]
+            zh, en = "", ""
+            if empty[j]:
+                zh, en = "招生范围不明", "catchment not known"
+            elif unclear:
+                zh, en = "城乡分类缺失", "the urban-rural class is missing"
             out.add(
                 rule,
                 "site",
@@ -222,15 +234,36 @@ def check_school_size(case: Case, rule: Rule, out: Findings) -> None:
                 case.facts.site_name[j],
                 year,
                 NAN if empty[j] else value,
-                "unknown" if empty[j] else "fail",
-                "招生范围不明" if empty[j] else "",
-                "catchment not known" if empty[j] else "",
+                "unknown" if empty[j] or unclear else "fail",
+                zh,
+                en,
                 students=int(value),
             )
         if not bad:
             top = float(students[about, y].max()) if about.any() else NAN
             note = ("", "") if about.any() else ("无适用对象", "applies to nothing")
             out.add(rule, "county", "county", "全县", year, top, "pass", *note)
+
+
+def staff_ratios(rules: Sequence[Rule]) -> dict[str, float]:
+    """Students for one member of staff by stage, as the books have it.
+
+    Parameters
+    ----------
+    rules : sequence of Rule
+        Clauses.
+
+    Returns
+    -------
+    dict of str to float
+        ``primary`` and ``junior``; 19 and 13.5 where the books name none.
+    """
+    out = {"primary": 19.0, "junior": 13.5}
+    for rule in rules:
+        if rule.quantity == "students_per_staff" and rule.limit:
+            for stage in rule.scope.get("stage", ()):
+                out[stage] = rule.limit
+    return out
 
 
 def check_staff(case: Case, rule: Rule, out: Findings) -> None:
@@ -243,8 +276,8 @@ def check_staff(case: Case, rule: Rule, out: Findings) -> None:
     rule : Rule
         ``R-STF-01`` or ``R-STF-02``.
     out : Findings
-        First year only: staff of later years is not known. A nine-year school's staff is shared
-        out to its stages by the standard need.
+        First year only: staff of later years is not known. The staff of a nine-year school is
+        shared out to its stages by what its grades need, at the ratios of the books.
     """
     if rule.limit is None:
         _no_limit(case, rule, out)
@@ -256,6 +289,7 @@ def check_staff(case: Case, rule: Rule, out: Findings) -> None:
         at_site[:, stage == "primary"].sum(axis=1),
         at_site[:, stage == "junior"].sum(axis=1),
     )
+    ratio = staff_ratios(case.rules)
     bad = False
     best = NAN
     for j in range(len(problem.site_ids)):
@@ -271,10 +305,9 @@ def check_staff(case: Case, rule: Rule, out: Findings) -> None:
             mine = (primary if "primary" in rule.scope["stage"] else junior)[j]
             if mine == 0:
                 continue
-            need = primary[j] / 19.0 + junior[j] / 13.5
-            share = (
-                primary[j] / 19.0 if "primary" in rule.scope["stage"] else junior[j] / 13.5
-            ) / need
+            need = {s: n[j] / ratio[s] for s, n in (("primary", primary), ("junior", junior))}
+            own = need["primary" if "primary" in rule.scope["stage"] else "junior"]
+            share = own / sum(need.values())
             value = mine / (staff * share) if staff * share > 0 else NAN
         ok = value == value and rule.holds(round(value, 9))
         best = value if best != best else max(best, value)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import numpy.typing as npt
 
 from catchment.rules.clause import Rule
 from catchment.rules.facts import URBAN, Case
 from catchment.rules.findings import NAN, Findings
+from catchment.rules.records import public_transport
 
 Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
@@ -151,8 +154,9 @@ def check_bus_need(case: Case, rule: Rule, out: Findings) -> None:
     rule : Rule
         ``R-TRV-04``.
     out : Findings
-        A walk beyond the limit is broken where there is no public transport, unknown where that is
-        not known.
+        A walk beyond the limit is broken where there is no public transport, kept where the county
+        has recorded one for the school (with date and document), and unknown, with the way to
+        record it, where nothing is recorded.
     """
     problem, roll = case.problem, case.rolls[0]
     limit = np.array(
@@ -162,29 +166,48 @@ def check_bus_need(case: Case, rule: Rule, out: Findings) -> None:
         ]
     )[problem.group_band]
     walking = np.array([m.startswith("walk") for m in problem.modes] + [False])
-    transit = case.facts.public_transport
     for y, year in enumerate(problem.years):
         about = (roll.students[:, y] > 0) & roll.served[:, y]
         far = about & walking[case.plan.mode_of[:, y]] & (roll.minutes[:, y] > limit)
         lost = about & ~np.isfinite(roll.minutes[:, y])
-        if transit:
-            far[:] = False
+        transit = {
+            int(j): _public_transport(case, int(j), int(year))
+            for j in np.unique(case.plan.site_of[far, y])
+        }
+        missing = False
         for i in np.flatnonzero(far | lost):
             pupils = int(roll.students[i, y])
-            result = "unknown" if lost[i] or transit is None else "fail"
+            there = None if lost[i] else transit[int(case.plan.site_of[i, y])]
+            if there:
+                continue
+            missing = True
+            result = "fail" if there is False else "unknown"
             why = (
                 ("没有可行路径", "no trip is known")
                 if lost[i]
-                else ("步行超过时限且无校车", "a walk beyond the limit and no bus")
-                if transit is False
                 else (
-                    "步行超过时限且无校车，公共交通情况未知",
-                    "a walk beyond the limit and no bus; public transport unknown",
+                    "步行超过时限，无校车，无公共交通",
+                    "a walk beyond the limit; no bus of any kind",
+                )
+                if there is False
+                else (
+                    "步行超过时限且无校车；公共交通情况未填报（evidence.csv：R-TRV-04，"
+                    "public_transport，有或无，附日期和文件）",
+                    "a walk beyond the limit and no school bus; public transport is not recorded "
+                    "(evidence.csv: R-TRV-04, public_transport, yes or no, with date and document)",
                 )
             )
             _group(case, rule, out, int(i), y, float(pupils), result, pupils, why)
-        if not (far | lost).any():
+        if not missing:
             out.add(rule, "county", "county", "全县", year, 0.0, "pass")
+
+
+def _public_transport(case: Case, site: int, year: int) -> bool | None:
+    """Whether public transport serves a school: told to the check, or recorded with its date."""
+    if case.facts.public_transport is not None:
+        return case.facts.public_transport
+    code = case.problem.site_ids[site]
+    return public_transport(case.facts.evidence, code, by=dt.date(year + 1, 8, 31))
 
 
 def check_bus_speed(case: Case, rule: Rule, out: Findings) -> None:

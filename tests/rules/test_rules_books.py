@@ -89,6 +89,38 @@ def test_county_may_be_looser_only_with_a_reason(tmp_path: Path) -> None:
     assert "30 → 40" in changed.loosened
 
 
+@pytest.mark.parametrize(
+    "reason",
+    ["-", "—", "……", "无", "同意", "x", "aaaa", "123456", "。。。", "理由", "N/A", "啊啊啊啊"],
+)
+def test_a_sign_is_no_reason(tmp_path: Path, reason: str) -> None:
+    folder = county(tmp_path, f"code,limit,reason\nR-TRV-01,40,{reason}\n")
+    with pytest.raises(InputError, match=r"R-TRV-01.*理由"):
+        books.read_books(["national"], folder)
+
+
+def test_a_reason_in_english_words_will_do(tmp_path: Path) -> None:
+    folder = county(tmp_path, "code,limit,reason\nR-TRV-01,40,bridge under repair until 2027\n")
+    assert any(r.loosened for r in books.read_books(["national"], folder))
+
+
+@pytest.mark.parametrize("name", books.book_names())
+def test_a_county_can_name_every_clause(name: str) -> None:
+    own = [r for r in books.read_books([name])]
+    keys = [(r.code, r.applies_to) for r in own]
+    assert len(keys) == len(set(keys))
+
+
+def test_one_of_two_bounds_is_changed_and_the_other_kept(tmp_path: Path) -> None:
+    scope = "new;role=complete;urban=rural;item=least"
+    folder = county(tmp_path, f"code,applies_to,limit,reason\nR-SIZ-02,{scope},300,\n")
+    rules = books.read_books(["national"], folder)
+    limits = {
+        r.applies_to.rpartition("=")[2]: r.limit for r in rules if "role=complete" in r.applies_to
+    }
+    assert limits == {"least": 300, "most": 1080}
+
+
 def test_county_table_in_chinese_and_gb18030(tmp_path: Path) -> None:
     (tmp_path / "rules.csv").write_bytes(
         "规则代码,适用范围,限值,理由\nR-CON-03,closing;item=dining,0.5,分两批就餐\n,,,\n".encode(

@@ -8,6 +8,7 @@ import pytest
 from world import Knob, World, class_rows, crowded, good_world, resource_rows
 
 from catchment.indicators.balance import RESOURCES
+from catchment.rules.facts import EVIDENCE_COLUMNS
 from catchment.rules.findings import COLUMNS
 from catchment.rules.gate import VERDICT
 
@@ -272,9 +273,11 @@ CASES: dict[Key, tuple[Knob, Knob, Knob | None]] = {
     ("R-CLS-06", BOTH): (limit("R-CLS-06", BOTH, 45), limit("R-CLS-06", BOTH, 20), same),
     ("R-SIZ-01", "role=school"): (same, more_students(20), all_to(0)),
     ("R-SIZ-01", "role=nine_year"): (same, more_students(5), all_to(1)),
-    ("R-SIZ-02", "new;role=incomplete"): (both(new_site("incomplete"), load(1, 100)), both(new_site("incomplete"), load(1, 121)), both(new_site("incomplete"), all_to(0))),
-    ("R-SIZ-02", "new;role=complete"): (both(new_site("complete"), load(1, 500)), both(new_site("complete"), load(1, 100)), both(new_site("complete"), all_to(0))),
-    ("R-SIZ-02", "new;role=junior"): (both(new_site("junior"), load(1, 700)), both(new_site("junior"), load(1, 100)), both(new_site("junior"), all_to(0))),
+    ("R-SIZ-02", "new;role=incomplete;urban=rural;item=most"): (both(new_site("incomplete"), load(1, 100)), both(new_site("incomplete"), load(1, 121)), both(new_site("incomplete"), all_to(0))),
+    ("R-SIZ-02", "new;role=complete;urban=rural;item=least"): (both(new_site("complete"), load(1, 500)), both(new_site("complete"), load(1, 100)), both(new_site("complete"), all_to(0))),
+    ("R-SIZ-02", "new;role=junior;urban=rural;item=least"): (both(new_site("junior"), load(1, 700)), both(new_site("junior"), load(1, 100)), both(new_site("junior"), all_to(0))),
+    ("R-SIZ-02", "new;role=complete;urban=rural;item=most"): (both(new_site("complete"), load(1, 500)), both(new_site("complete"), load(1, 1100)), both(new_site("complete"), all_to(0))),
+    ("R-SIZ-02", "new;role=junior;urban=rural;item=most"): (both(new_site("junior"), load(1, 700)), both(new_site("junior"), load(1, 1300)), both(new_site("junior"), all_to(0))),
     ("R-STF-01", "stage=primary"): (same, teachers(10, 2, 1), teachers(np.nan, np.nan, np.nan)),
     ("R-STF-01", "stage=junior"): (same, teachers(10, 2, 1), teachers(np.nan, np.nan, np.nan)),
     ("R-STF-02", "role=small"): (limit("R-STF-02", "role=small", 1.5), limit("R-STF-02", "role=small", 5), same),
@@ -536,3 +539,94 @@ def test_findings_carry_the_reason_of_a_looser_limit(world: World) -> None:
 
 def test_same_input_same_findings(world: World) -> None:
     assert world.findings().to_csv(index=False) == world.findings().to_csv(index=False)
+
+
+RURAL_SIZES = [key for key in CASES if key[0] == "R-SIZ-02"]
+
+
+@pytest.mark.parametrize("key", RURAL_SIZES, ids=lambda k: k[1])
+def test_rural_sizes_leave_urban_schools_alone_and_ask_for_the_class(
+    world: World, key: Key
+) -> None:
+    broken = CASES[key][1](world)
+    assert results(broken.with_facts(site_urban=("121", "111", "220")), key) == {"pass"}
+    assert results(broken.with_facts(site_urban=("121", "", "220")), key) == {"unknown"}
+
+
+def evidence(*rows: tuple[str, str, str, str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=list(EVIDENCE_COLUMNS))
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], "unknown"),
+        ([("", "R-TRV-04", "public_transport", "2026-09-01", "无", "客运公司函")], "fail"),
+        ([("", "R-TRV-04", "公共交通", "2026年9月1日", "有", "客运公司函")], "pass"),
+        # without a document, without a date, or of a later time it does not count
+        ([("", "R-TRV-04", "public_transport", "2026-09-01", "有", "")], "unknown"),
+        ([("", "R-TRV-04", "public_transport", "", "有", "客运公司函")], "unknown"),
+        ([("", "R-TRV-04", "public_transport", "2031-01-01", "有", "客运公司函")], "unknown"),
+        ([("", "R-TRV-04", "public_transport", "2026-09-01", "大概有", "客运公司函")], "unknown"),
+    ],
+)
+def test_public_transport_is_recorded_never_assumed(
+    world: World, rows: list[tuple[str, ...]], said: str
+) -> None:
+    far = slower(5)(world).with_facts(public_transport=None, evidence=evidence(*rows))
+    key = ("R-TRV-04", "grades=1-9")
+    assert results(far, key) == {said}
+    if said == "unknown":
+        table = only(far, key)
+        told = table.loc[table["code"] == key[0], "detail_zh"]
+        assert told.str.contains("evidence.csv").all()
+
+
+def test_a_school_s_own_record_of_public_transport_goes_before_the_county_s(world: World) -> None:
+    rows = [
+        ("", "R-TRV-04", "public_transport", "2026-09-01", "无", "客运公司函"),
+        *((s, "R-TRV-04", "public_transport", "2026-09-02", "有", "线路表") for s in ("A", "B")),
+    ]
+    far = slower(5)(world).with_facts(public_transport=None, evidence=evidence(*rows))
+    table = only(far, ("R-TRV-04", "grades=1-9"))
+    broken = table[table["result"] == "fail"]
+    assert len(broken)
+    assert broken["detail_en"].str.contains("attends C").all()
+
+
+def test_documents_outside_a_closing_are_looked_up_too(world: World) -> None:
+    key = ("R-CLS-05", "county")
+    assert results(world, key) == {"evidence"}
+    for date, value, said in (
+        ("2026-10-01", "1", "pass"), ("2026-10-01", "0", "fail"), ("someday", "1", "unknown"),
+        ("2029-10-01", "1", "unknown"), ("2026-10-01", "有", "unknown"),
+    ):  # fmt: skip
+        rows = evidence(("", "R-CLS-05", "", date, value, "台账制度"))
+        assert results(world.with_facts(evidence=rows), key) == {said}, (date, value)
+
+
+def test_a_new_site_s_review_is_the_site_s_own(world: World) -> None:
+    key = ("R-SITE-02", "new")
+    new = new_site("complete")(world)
+    rows = evidence(("A", "R-SITE-02", "", "2025-05-01", "1", "选址论证"))
+    assert results(new.with_facts(evidence=rows), key) == {"evidence"}
+    rows = evidence(("B", "R-SITE-02", "", "2025-05-01", "1", "选址论证"))
+    assert results(new.with_facts(evidence=rows), key) == {"pass"}
+
+
+def test_staff_of_both_stages_is_shared_by_the_ratios_of_the_books(world: World) -> None:
+    """Staff of a nine-year school: its need by grades over its staff, times the stage's ratio."""
+    key = ("R-STF-01", "stage=primary")
+    p = world.problem
+    at_a = (world.site_of[:, 0] == 0)[:, None] * p.students[:, :, 0]
+    primary = int(at_a[:, np.asarray(p.grades) <= 6].sum())
+    junior = int(at_a.sum()) - primary
+    assert primary
+    assert junior
+    staff = world.with_facts(teachers=np.array([20.0, 20.0, 8.0]))
+    for ratio in (13.5, 10.0):
+        turned = staff.with_limit("R-STF-01", "stage=junior", ratio)
+        found = turned.findings()
+        rows = found[(found["code"] == key[0]) & (found["id"] == "A") & (found["limit"] == 19.0)]
+        need = primary / 19.0 + junior / ratio
+        assert rows.iloc[0]["value"] == pytest.approx(19.0 * need / 20.0)
