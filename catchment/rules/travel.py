@@ -191,10 +191,14 @@ def check_bus_need(case: Case, rule: Rule, out: Findings) -> None:
                 )
                 if there is False
                 else (
-                    "步行超过时限且无校车；公共交通情况未填报（evidence.csv：R-TRV-04，"
-                    "public_transport，有或无，附日期和文件）",
-                    "a walk beyond the limit and no school bus; public transport is not recorded "
-                    "(evidence.csv: R-TRV-04, public_transport, yes or no, with date and document)",
+                    (
+                        "步行超过时限且无校车；公共交通情况未填报（evidence.csv：R-TRV-04，"
+                        "public_transport，有或无，附日期和文件）"
+                    ),
+                    (
+                        "a walk beyond the limit and no school bus; public transport is not recorded "
+                        "(evidence.csv: R-TRV-04, public_transport, yes or no, with date and document)"
+                    ),
                 )
             )
             _group(case, rule, out, int(i), y, float(pupils), result, pupils, why)

@@ -106,7 +106,7 @@ def test_a_reason_in_english_words_will_do(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", books.book_names())
 def test_a_county_can_name_every_clause(name: str) -> None:
-    own = [r for r in books.read_books([name])]
+    own = list(books.read_books([name]))
     keys = [(r.code, r.applies_to) for r in own]
     assert len(keys) == len(set(keys))
 
