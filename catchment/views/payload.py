@@ -92,7 +92,7 @@ def map_payload(run: Run, *, lang: str = "zh") -> dict[str, Any]:
             p: [series(c) for c in bands]
             for p, bands in catchment_colours(problem, ways, touching).items()
         },
-        "plans": {p: _arrangement(run, p, ways[p]) for p in PLANS},
+        "plans": {p: arrangement(run, p, ways[p]) for p in PLANS},
         "indicators": _indicators(run.indicators),
         "measures": {
             k: [m.zh, m.en, m.definition_zh, m.definition_en] for k, m in registry().items()
@@ -427,7 +427,24 @@ def site_roles(run: Run, plan: Plan) -> npt.NDArray[np.int8]:
     return np.where(keeps, declared[:, None], role).astype(np.int8)
 
 
-def _arrangement(run: Run, label: str, plan: Plan) -> dict[str, Any]:
+def arrangement(run: Run, label: str, plan: Plan) -> dict[str, Any]:
+    """Who goes where and what stands where under one of a run's arrangements.
+
+    Parameters
+    ----------
+    run : Run
+        A whole run; its indicators may be empty.
+    label : {"today", "plan"}
+        Whose question the arrangement answers.
+    plan : Plan
+        The arrangement.
+
+    Returns
+    -------
+    dict
+        Yearly series ``site``, ``mode``, ``role``, ``rooms``, ``places``, ``load``, ``classes``,
+        ``open``.
+    """
     problem = run.problem_of(label)
     load = site_loads(problem, plan)
     hosted = plan.open[:, problem.grade_band, :]
