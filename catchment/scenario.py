@@ -161,8 +161,11 @@ class Scenario(_Strict):
         Rule books.
     seed : int
         Seed of the method.
+    effort : float
+        How long the method searches; 1 is the standard, 5 five times the work. The same recipe
+        gives the same plan on every run.
     time_limit : float
-        Seconds the method may take.
+        Seconds the method may take, should the machine be too slow for its work.
     class_size : int or None
         Target of smaller classes (小班化): no class is planned above it; today is judged by the
         standard.
@@ -177,7 +180,8 @@ class Scenario(_Strict):
     method: Method = Method()
     rules: RuleBooks = RuleBooks()
     seed: int = Field(default=0, ge=0)
-    time_limit: float = Field(default=20.0, gt=0, le=86_400)
+    effort: float = Field(default=1.0, gt=0, le=10_000)
+    time_limit: float = Field(default=120.0, gt=0, le=86_400)
     class_size: int | None = Field(default=None, ge=10, le=60)
     limits: dict[str, Annotated[float, Field(ge=5, le=240)]] = {}
 

@@ -167,6 +167,7 @@ def districts(
     *,
     time_limit: float,
     seed: int = 0,
+    work: float = np.inf,
 ) -> Solution:
     """Assign whole units to sites so that capacities hold and every catchment is connected.
 
@@ -187,6 +188,9 @@ def districts(
         Seconds of search.
     seed : int
         Seed of the search.
+    work : float
+        Proposals of the search. A search that ends by its work gives the same plan on every
+        run; one that the clock ends (``timed_out``) need not. By default time alone ends it.
 
     Returns
     -------
@@ -210,8 +214,18 @@ def districts(
         )
     if not time_limit > 0:
         raise InputError(f"time_limit 应大于 0，实为 {time_limit} / time_limit must be above 0")
+    if not work > 0:
+        raise InputError(f"work 应大于 0，实为 {work} / work must be above 0, not {work}")
     return districting.solve(
-        cost, demand, capacity, neighbours, home, began=began, time_limit=time_limit, seed=seed
+        cost,
+        demand,
+        capacity,
+        neighbours,
+        home,
+        began=began,
+        time_limit=time_limit,
+        seed=seed,
+        work=work,
     )
 
 

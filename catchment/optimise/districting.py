@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ Float64 = npt.NDArray[np.float64]
 
 DESCENT = 3_000_000  # proposals of the last descent, at most
 PACE = 1_000_000  # proposals per second that the length of single runs is planned with
+PART = 0.2  # share of the work, where it is limited, that a single run may take
 
 
 def solve(
@@ -33,6 +35,7 @@ def solve(
     began: float,
     time_limit: float,
     seed: int,
+    work: float = np.inf,
 ) -> Solution:
     """Search for the cheapest plan of whole units and connected catchments.
 
@@ -46,15 +49,17 @@ def solve(
         Seconds of search.
     seed : int
         Seed of the search.
+    work : float
+        Proposals of the search, inf = as many as the time allows.
 
     Returns
     -------
     Solution
-        The best plan met.
+        The best plan met; ``timed_out`` where the clock ended the search and not the work.
     """
     n, m = cost.shape
     until = time.perf_counter()
-    _warm_up()
+    warm_up()
     until = began + time_limit + time.perf_counter() - until
     indptr, indices = adjacency(neighbours, n)
     shut = (capacity <= 0) | ~np.isfinite(cost).any(axis=0)
@@ -78,7 +83,7 @@ def solve(
             )
         )
     proved = bool(said)
-    best, over = _search(ground, start, price, bound, until, time_limit, seed)
+    best, over, late = _search(ground, start, price, bound, until, time_limit, seed, work)
     if over > 0:
         best = growth.peel(ground, best)
     out = np.flatnonzero(best < 0)
@@ -106,6 +111,7 @@ def solve(
         seconds=time.perf_counter() - began,
         seed=seed,
         reason=witness.joined(said),
+        timed_out=late,
     )
 
 
@@ -163,7 +169,8 @@ def _rates(ground: Ground, price: Float64) -> Float64:
     return np.where(np.isfinite(paid), paid, 0.0)
 
 
-def _warm_up() -> None:
+@cache
+def warm_up() -> None:
     """Compile the loops (first call on a machine), so that it does not eat the time limit."""
     line = csr_matrix(np.array([[0, 1, 0], [0, 0, 1], [0, 0, 0]], dtype=bool))
     indptr, indices = adjacency(line, 3)
@@ -188,10 +195,11 @@ def _search(
     until: float,
     time_limit: float,
     seed: int,
-) -> tuple[Int32, float]:
-    """Search; the best plan with its overload."""
+    work: float,
+) -> tuple[Int32, float, bool]:
+    """Search; the best plan with its overload, and whether the clock ended the search."""
     if not (start >= 0).any():
-        return start, 0.0
+        return start, 0.0, False
     scale = regions.measure(ground, start, price)
     search = regions.Search(
         ground=ground,
@@ -200,7 +208,8 @@ def _search(
         seed=seed,
         until=until,
         start=start,
-        budget=int(PACE * min(time_limit, 1e4)),
+        budget=int(PACE * min(time_limit, 1e4) if np.isinf(work) else max(1.0, PART * work)),
+        work=work,
         bound=bound if np.isfinite(bound) else -np.inf,
         store=Store(_rates(ground, price), np.where(price > 0, price * ground.capacity, 0.0)),
     )
@@ -224,4 +233,4 @@ def _search(
         annealing.make_pool(1, 1),
         np.zeros(1, dtype=bool),
     )
-    return site, over
+    return site, over, search.late

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from catchment.optimise import assignment, contiguity
+from catchment.optimise import assignment, contiguity, districting
 from catchment.places import classes_for_plan
 from catchment.plan import Plan
 from catchment.problem import Bool, Int8, Int32, Problem
@@ -18,10 +19,13 @@ Cost = npt.NDArray[np.float64]
 
 
 _BY_THE_CLOCK = (
-    "划片搜索受求解时间限制，换一台机器或再算一次可能得到质量相近的另一方案；已写出的方案不会变 / "
-    "the search runs against the clock: another run may find another plan of like quality; the plan "
-    "written here stays"
+    "求解时间用尽，划片搜索未做完既定步数：再算一次可能得到另一方案（可加大 time_limit） / "
+    "the time limit ended the search before its work was done: another run may find another plan "
+    "(raise time_limit)"
 )
+
+STEPS = 20_000
+"""Proposals of the search for each village of a band and year, at ``effort`` 1."""
 
 
 def today_plan(problem: Problem) -> Plan:
@@ -64,7 +68,8 @@ def scenario_plan(
     connected: bool = True,
     stay_minutes: float = 0.0,
     start: int = 0,
-    time_limit: float = 20.0,
+    effort: float = 1.0,
+    time_limit: float = 120.0,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> Plan:
@@ -86,8 +91,12 @@ def scenario_plan(
         (``nearest`` and ``capacity``); in later years, the school of the year before.
     start : int
         Position of the first year in which the method holds; before it, ``today`` does.
+    effort : float
+        How long the search is, 1 = :data:`STEPS` a village (``capacity``). It ends by this work,
+        so that the same question and seed give the same plan on every run.
     time_limit : float
-        Seconds for the whole plan (``capacity``).
+        Seconds for the whole plan (``capacity``), should the machine be too slow for the work;
+        the plan says so where it was.
     seed : int
         Seed of the search (``capacity``).
     progress : callable, optional
@@ -103,7 +112,9 @@ def scenario_plan(
     site_of = np.full((len(problem.group_band), years), -1, dtype=np.int32)
     notes: list[Note] = []
     bound = 0.0
-    share = time_limit / max((years - start) * bands, 1)
+    clock = _Clock(time_limit, (years - start) * bands, effort)
+    if method == "capacity":
+        districting.warm_up()
     for t in range(years):
         for band in range(bands):
             if progress is not None:
@@ -119,7 +130,9 @@ def scenario_plan(
             cost = _forward_only(cost, problem.today[members], site_of[members, :t], before, usable)
             way = method if t >= start else "today"
             if way == "capacity":
-                site, low, more = _capacity(problem, members, band, t, cost, fixed, share, seed)
+                drawn = _capacity(problem, members, band, t, cost, fixed, clock, seed)
+                site, low, more, used = drawn
+                clock = clock.less(used)
             else:
                 wanted = assignment.nearest(cost)
                 if way == "today":
@@ -142,7 +155,7 @@ def scenario_plan(
         seed,
         "feasible",
         bound,
-        (*_folded(problem, notes), *((_BY_THE_CLOCK,) if method == "capacity" else ())),
+        _folded(problem, notes),
     )
 
 
@@ -331,7 +344,12 @@ def _connect(
     usable = problem.must_open[:, band, t]
     everyone = np.arange(len(members), dtype=np.int32)
     home = _homes(problem, usable, cost, everyone, fixed)
-    whole = contiguity.connect(site, cost, problem.neighbours, home, usable)
+    # Villages named by an action stay where it sends them; the others are joined around them.
+    pinned = np.flatnonzero(fixed >= 0)
+    bound = cost.copy()
+    bound[pinned] = np.inf
+    bound[pinned, fixed[pinned]] = cost[pinned, fixed[pinned]]
+    whole = contiguity.connect(site, bound, problem.neighbours, home, usable)
     whole = np.where(fixed >= 0, fixed, whole).astype(np.int32)
     moved = np.flatnonzero(whole != site)
     if not len(moved):
@@ -384,6 +402,36 @@ OVER_LIMIT_MINUTES = 120.0
 """What a minute limit is worth: a trip beyond it counts as so many minutes longer."""
 
 
+@dataclass(frozen=True)
+class _Clock:
+    """Seconds left for so many searches, and how much work each may do."""
+
+    seconds: float
+    searches: int
+    effort: float
+
+    def share(self) -> float:
+        """Seconds the next search may take; what it does not use is left for those after it."""
+        return self.seconds / max(self.searches, 1)
+
+    def less(self, used: float) -> _Clock:
+        """Return the clock after a search."""
+        return _Clock(max(self.seconds - used, 0.0), self.searches - 1, self.effort)
+
+    def work(self, units: int) -> float:
+        """Proposals a search over so many units may make."""
+        return max(self.effort * STEPS * units, 1.0)
+
+
+class _Drawn(NamedTuple):
+    """Catchments of a band and year, their bound, what had to be done, seconds of search."""
+
+    site: Int32
+    bound: float
+    notes: tuple[Note, ...]
+    seconds: float
+
+
 def _capacity(
     problem: Problem,
     members: Int32,
@@ -391,9 +439,9 @@ def _capacity(
     t: int,
     cost: Cost,
     fixed: Int32,
-    time_limit: float,
+    clock: _Clock,
     seed: int,
-) -> tuple[Int32, float, tuple[Note, ...]]:
+) -> _Drawn:
     usable = problem.must_open[:, band, t]
     minutes = _cost(problem, members, band, t, usable)
     demand = problem.demand()[members, t].astype(np.int64)
@@ -405,7 +453,7 @@ def _capacity(
     wanted[pinned, fixed[pinned]] = cost[pinned, fixed[pinned]]
     served = np.flatnonzero(np.isfinite(wanted).any(axis=1)).astype(np.int32)
     if not len(served):
-        return np.full(len(members), -1, dtype=np.int32), 0.0, ()
+        return _Drawn(np.full(len(members), -1, dtype=np.int32), 0.0, (), 0.0)
     wanted, demand, minutes = wanted[served], demand[served], minutes[served]
     places = band_places(problem, band, t).astype(np.int64)
     short, seated = _overflow(demand, places, wanted)
@@ -419,12 +467,15 @@ def _capacity(
     own = np.where(home >= 0, demand[np.maximum(home, 0)], 0)
     neighbours = problem.neighbours[served][:, served]
     site = np.full(len(members), -1, dtype=np.int32)
+    used, late = 0.0, False
     for slack in SLACKS:
         room = np.where(usable, np.maximum(np.ceil(capacity * (1 + slack)), own), 0)
         solution = assignment.districts(
             wanted, demand, room, neighbours, home,
-            time_limit=time_limit / len(SLACKS), seed=seed,
+            time_limit=max(clock.share() - used, 0.1), seed=seed, work=clock.work(len(served)),
         )  # fmt: skip
+        used += solution.seconds
+        late = late or solution.timed_out
         if (solution.site_of >= 0).all() and solution.status in ("optimal", "feasible"):
             site[served] = solution.site_of
             break
@@ -438,7 +489,9 @@ def _capacity(
     low = assignment.transport(
         minutes, demand.astype(np.float64), np.maximum(capacity, load).astype(np.float64)
     ).bound
-    return site, float(low), tuple(notes)
+    if late:
+        notes.append(Note(band, _BY_THE_CLOCK, str(problem.years[t])))
+    return _Drawn(site, float(low), tuple(notes), used)
 
 
 def _overflow(
@@ -499,9 +552,9 @@ def _finish(
         mode_of[:, t] = np.where(served, mode, -1)
         objective += float((demand[served, t] * minutes[served]).sum())
     at_site = students_at_sites(problem, site_of)
-    taught = np.asarray(opened.any(axis=2))
-    # Only where the lowest band alone is taught (a teaching point) may grades share a class.
-    combined = taught[:, 0] & (taught.sum(axis=1) == 1)
+    # Only where the lowest band alone is taught in a year (a teaching point) may grades share a
+    # class; a school made a teaching point later may from then on.
+    combined = opened[:, 0] & (opened.sum(axis=1) == 1)
     classes, _ = classes_for_plan(at_site, problem.rooms, problem.class_size, combined)
     return Plan(
         open=opened.copy(),

@@ -1,7 +1,8 @@
 """Search by annealing parts of good plans again, a few neighbouring catchments at a time.
 
 Tasks are numbered, each with its own random numbers, and their results are taken in order: the
-course of the search depends on the seed alone, the time limit only says where it ends.
+course of the search depends on the seed alone. A limit of work ends it at the same proposal
+wherever and however often it runs; a time limit ends it where the machine has got to.
 """
 
 from __future__ import annotations
@@ -75,7 +76,11 @@ class Task(NamedTuple):
 
 @dataclass
 class Search:
-    """The state of one search."""
+    """The state of one search.
+
+    ``work`` is how many proposals may be made (inf = no limit), ``spent`` how many the tasks begun
+    so far were given; ``late`` says that the time was over before the work was done.
+    """
 
     ground: Ground
     scale: Scale
@@ -84,13 +89,16 @@ class Search:
     until: float
     start: Int32
     budget: int
+    work: float
     bound: float
     tariff: float
     plans: list[Plan] = field(default_factory=list)
     made: int = 0
+    spent: int = 0
     taken: int = 0
     last_gain: int = 0
     kept: Plan | None = None
+    late: bool = False
     halt: Bool = field(default_factory=lambda: np.zeros(1, dtype=bool))
 
     def best(self) -> Plan:
@@ -129,7 +137,10 @@ def measure(ground: Ground, site: Int32, price: Float64) -> Scale:
 
 
 def run(search: Search) -> None:
-    """Search until the time is over, the bound is reached or nothing better is found for long.
+    """Search until time or work are over, the bound is reached or nothing better is found for long.
+
+    Tasks that were begun before the work was over are waited for, so that the plan does not depend
+    on which of them happened to be ready.
 
     Parameters
     ----------
@@ -140,8 +151,10 @@ def run(search: Search) -> None:
     joint: Task | None = None
     with ThreadPoolExecutor(max_workers=2) as workers:
         while not search.halt[0]:
-            while len(flying) < AHEAD:
+            while len(flying) < AHEAD and search.spent < search.work:
                 flying.append(_launch(search, workers))
+            if not flying:
+                break
             task = flying.popleft()
             _take_in(search, task.parent, _await(search, task))
             if joint is not None and search.taken % JOIN == JOIN - 1:
@@ -155,7 +168,7 @@ def run(search: Search) -> None:
             if stalled or done:
                 search.halt[0] = True
         if joint is not None:
-            _take_in(search, None, joint.result.result())
+            _take_in(search, None, _await(search, joint))
 
 
 def _await(search: Search, task: Task) -> Found | None:
@@ -163,6 +176,7 @@ def _await(search: Search, task: Task) -> Found | None:
     try:
         return task.result.result(timeout=max(0.0, search.until - time.perf_counter()))
     except TimeoutError:
+        search.late = True
         search.halt[0] = True  # compiled loops end within microseconds
         return task.result.result()
 
@@ -200,6 +214,7 @@ def _launch(search: Search, workers: ThreadPoolExecutor) -> Task:
             units = int(region[site[site >= 0]].sum())
             length = int(units * AGAIN * 3.0 ** rng.uniform(-1.0, 1.0))
     length = min(length, search.budget)
+    search.spent += length + (SHAKE * n if shaken else 0)
     cold = min(0.1 * scale.shift, hot)
     stream = dice(int(rng.integers(2**62)))
     site = site.copy()

@@ -36,6 +36,9 @@ class Solution:
         Seed used.
     reason : str
         For ``infeasible``: which units and limits, in words and positions.
+    timed_out : bool
+        Whether the clock ended the search: another run may then end with another plan. A search
+        that ends by its work, its bound or by itself gives the same plan again.
     """
 
     open: npt.NDArray[np.bool_]
@@ -47,3 +50,4 @@ class Solution:
     seconds: float
     seed: int = 0
     reason: str = ""
+    timed_out: bool = False

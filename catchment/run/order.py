@@ -56,6 +56,7 @@ _OWN_TABLES = (
     "bands.csv",
     "evidence.csv",
     "modes.csv",
+    "need_factors.csv",
     "region.toml",
     "resources.csv",
     "road_classes.csv",

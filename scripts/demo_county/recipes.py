@@ -17,7 +17,7 @@ name = "{name}"
 region = ".."
 years = [{years}]
 seed = 1
-time_limit = 10
+time_limit = 120
 
 [method]
 assignment = "{method}"
