@@ -1,4 +1,4 @@
-"""Empty templates for a county office: one workbook with a sheet a layer, and two recipes."""
+"""Empty templates for a county office: a workbook with a sheet a layer, two recipes, own tables."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from xlsxwriter.utility import xl_col_to_name
 
 from catchment.errors import InputError
 from catchment.files import write_atomically
+from catchment.region.county_tables import FILES, template_text
 from catchment.region.schema import (
     GRADES,
     PLACE_COLUMNS,
@@ -116,7 +117,8 @@ def write_templates(folder: str | Path, lang: Language = "zh") -> tuple[Path, ..
     Returns
     -------
     tuple of Path
-        The workbook, ``region.toml`` and ``scenario.toml``.
+        The workbook, ``region.toml``, ``scenario.toml`` and the county's own tables:
+        ``evidence.csv``, ``resources.csv`` and ``need_factors.csv``.
 
     Raises
     ------
@@ -129,6 +131,7 @@ def write_templates(folder: str | Path, lang: Language = "zh") -> tuple[Path, ..
     texts = {
         root / "region.toml": _REGION_ZH if zh else _REGION_EN,
         root / "scenario.toml": _SCENARIO_ZH if zh else _SCENARIO_EN,
+        **{root / name: template_text(table, lang) for table, name in FILES.items()},
     }
     taken = [path.name for path in (book, *texts) if path.exists()]
     if taken:
@@ -145,7 +148,7 @@ def write_templates(folder: str | Path, lang: Language = "zh") -> tuple[Path, ..
 
 
 def _write_text(text: str, path: Path) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
+    path.write_text(text, encoding="utf-8", newline="" if path.suffix == ".csv" else "\n")
 
 
 def template_headings(layer: Layer, lang: Language) -> list[tuple[str, Column | None]]:

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from catchment.errors import InputError, NotFoundError
 from catchment.indicators.balance import RESOURCES, TABLE_COLUMNS
-from catchment.places import ClassLimits
+from catchment.places import ClassLimits, NeedFactors
+from catchment.region.county_tables import FILES, factor_rows, read_rows
 from catchment.rules.clause import EVALUATIONS, OPERATORS, SEVERITIES, Rule
 from catchment.rules.facts import EVIDENCE_COLUMNS
 
@@ -255,7 +257,7 @@ def read_evidence(county_folder: Path) -> pd.DataFrame | None:
     InputError
         When a column is missing.
     """
-    return _table(county_folder / "evidence.csv", EVIDENCE_COLUMNS, ())
+    return _table(county_folder, "evidence", EVIDENCE_COLUMNS, ())
 
 
 def read_resources(county_folder: Path) -> pd.DataFrame | None:
@@ -278,32 +280,105 @@ def read_resources(county_folder: Path) -> pd.DataFrame | None:
         When a column is missing or a number cannot be read.
     """
     numbers = ("students", "students_primary", "students_junior", *RESOURCES)
-    return _table(county_folder / "resources.csv", TABLE_COLUMNS, numbers)
+    return _table(county_folder, "resources", TABLE_COLUMNS, numbers)
 
 
-def _table(path: Path, columns: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame | None:
-    if not path.is_file():
+def _table(
+    folder: Path, name: str, columns: Sequence[str], numbers: Sequence[str]
+) -> pd.DataFrame | None:
+    rows = read_rows(folder, name, columns)
+    if rows is None:
         return None
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("gb18030")
-    table = pd.DataFrame(list(csv.DictReader(text.splitlines())), dtype=object)
-    missing = [c for c in columns if c not in table.columns]
-    if missing:
-        raise InputError(
-            f"{path.name} 缺少列 {'、'.join(missing)}，请补上 / columns missing: {missing}"
-        )
-    table = table.fillna("")
-    for name in (c for c in numbers if c in table.columns):
-        values = pd.to_numeric(table[name].replace("", None), errors="coerce")
-        bad = values.isna() & (table[name].astype(str).str.strip() != "") | (values < 0)
+    heads = [*columns, *sorted({k for r in rows for k in r if k} - set(columns) - {"row"})]
+    table = pd.DataFrame([{h: r.get(h, "") for h in heads} for r in rows], columns=heads)
+    table = table.astype(object)
+    for column in (c for c in numbers if c in table.columns):
+        values = pd.to_numeric(table[column].replace("", None), errors="coerce")
+        bad = values.isna() & (table[column].astype(str) != "") | (values < 0)
+        bad |= np.isinf(values.astype(float))
         if bad.any():
             at = int(bad.to_numpy().argmax())
             raise InputError(
-                f"{path.name} 第 {at + 2} 行 {name} = {table[name].iloc[at]!r}，应为非负数 / "
-                f"row {at + 2}: must be a number, 0 or more"
+                f"{FILES[name]} 第 {rows[at]['row']} 行 {column} = {table[column].iloc[at]!r}，"
+                f"应为非负数 / row {rows[at]['row']}: must be a number, 0 or more"
             )
-        table[name] = values.astype(float)
+        table[column] = values.astype(float)
     return table
+
+
+def read_need_factors(county_folder: Path | None, rules: Sequence[Rule]) -> NeedFactors:
+    """Read the factors by which needs are counted.
+
+    Parameters
+    ----------
+    county_folder : Path or None
+        Folder that may hold ``need_factors.csv`` (``factor, value``).
+    rules : sequence of Rule
+        Clauses: staff ratios (``R-STF-01``), staff for each class of a small school (``R-STF-02``,
+        where the county has entered one) and what a small school is (``R-DEF-01``).
+
+    Returns
+    -------
+    NeedFactors
+        Usual values where the county names none.
+
+    Raises
+    ------
+    InputError
+        When a factor is not known or its value is no number, 0 or more.
+    """
+    value = {r["factor"]: float(r["value"]) for r in factor_rows()}
+    rows = (
+        None
+        if county_folder is None
+        else read_rows(county_folder, "need_factors", ("factor", "value"))
+    )
+    for row in rows or []:
+        at = f"{FILES['need_factors']} 第 {row['row']} 行 / row {row['row']}"
+        if row["factor"] not in value:
+            raise InputError(
+                f"{at}: 不认识的系数 {row['factor']!r}；可用：{'、'.join(value)} / unknown factor"
+            )
+        given = _number(row["value"], at)
+        if given is None:
+            continue
+        if given < 0:
+            raise InputError(f"{at}: {row['factor']} = {given:g}，应为非负数 / must be 0 or more")
+        value[row["factor"]] = given
+    by_class = next((r.limit for r in rules if r.code == "R-STF-02" and r.limit), None)
+    ratio = staff_ratios(rules)
+    lessons = tuple(
+        v for k, v in value.items() if k.startswith("lessons_") and k != "lessons_per_teacher"
+    )
+    return NeedFactors(
+        primary_ratio=ratio["primary"],
+        junior_ratio=ratio["junior"],
+        class_factor=value["class_factor"] if by_class is None else by_class,
+        small_school=class_limits(rules).small_school,
+        sittings=value["sittings"],
+        nap_last_grade=int(value["nap_last_grade"]),
+        lessons_per_class=lessons,
+        lessons_per_teacher=value["lessons_per_teacher"],
+    )
+
+
+def staff_ratios(rules: Sequence[Rule]) -> dict[str, float]:
+    """Students for one member of staff by stage, as the books have it.
+
+    Parameters
+    ----------
+    rules : sequence of Rule
+        Clauses.
+
+    Returns
+    -------
+    dict of str to float
+        ``primary`` and ``junior``; 19 and 13.5 where the books name none.
+    """
+    usual = NeedFactors()
+    out = {"primary": usual.primary_ratio, "junior": usual.junior_ratio}
+    for rule in rules:
+        if rule.quantity == "students_per_staff" and rule.limit:
+            for stage in rule.scope.get("stage", ()):
+                out[stage] = rule.limit
+    return out

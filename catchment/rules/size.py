@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from catchment.places import class_table, own_classes
+from catchment.rules.books import staff_ratios
 from catchment.rules.clause import Rule
 from catchment.rules.facts import URBAN, Case
 from catchment.rules.findings import NAN, Findings
@@ -243,27 +243,6 @@ def check_school_size(case: Case, rule: Rule, out: Findings) -> None:
             top = float(students[about, y].max()) if about.any() else NAN
             note = ("", "") if about.any() else ("无适用对象", "applies to nothing")
             out.add(rule, "county", "county", "全县", year, top, "pass", *note)
-
-
-def staff_ratios(rules: Sequence[Rule]) -> dict[str, float]:
-    """Students for one member of staff by stage, as the books have it.
-
-    Parameters
-    ----------
-    rules : sequence of Rule
-        Clauses.
-
-    Returns
-    -------
-    dict of str to float
-        ``primary`` and ``junior``; 19 and 13.5 where the books name none.
-    """
-    out = {"primary": 19.0, "junior": 13.5}
-    for rule in rules:
-        if rule.quantity == "students_per_staff" and rule.limit:
-            for stage in rule.scope.get("stage", ()):
-                out[stage] = rule.limit
-    return out
 
 
 def check_staff(case: Case, rule: Rule, out: Findings) -> None:

@@ -138,7 +138,7 @@ def test_bad_targets_are_refused(tmp_path):
 def test_templates_can_be_filled_in_and_read(tmp_path, lang):
     folder = tmp_path / "新县"
     written = write_templates(folder, lang)
-    assert [p.suffix for p in written] == [".xlsx", ".toml", ".toml"]
+    assert [p.suffix for p in written] == [".xlsx", ".toml", ".toml", *[".csv"] * 3]
     empty = check_region(folder)
     assert {f.code for f in empty.errors} == {"layer_empty"}
     book = openpyxl.load_workbook(written[0])
