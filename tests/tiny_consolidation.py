@@ -14,8 +14,8 @@ from catchment.problem import Problem
 
 
 def tiny_problem(rng: np.random.Generator, villages=5, sites=3, years=3) -> Problem:
-    """5 villages, 3 sites, 2 bands of 1 or 2 grades, 3 years."""
-    bands, per = 2, int(rng.integers(1, 3))
+    """5 villages, 3 sites, 2 bands of 1 to 3 grades, 3 years."""
+    bands, per = 2, int(rng.integers(1, 4))
     grades = bands * per
     grade_band = np.repeat(np.arange(bands), per).astype(np.int8)
     group_village = np.repeat(np.arange(villages), bands).astype(np.int32)
@@ -114,9 +114,10 @@ def tiny_question(seed: int) -> Question:
     if rng.random() < 0.2:
         at_least = np.zeros((m, years), dtype=np.int8)
         at_least[int(rng.integers(1, m)), 1:] = 1
+    together = float(rng.choice([0, 3, 6, 30]))
     return Question(
         problem=problem,
-        costs=costs,
+        costs=costs.replace(combined_class=together),
         limits=limits,
         may_close=rng.random(m) < 0.7,
         may_downgrade=rng.random(m) < 0.6,
@@ -160,10 +161,18 @@ def brute_force(question: Question, most: int = 200_000) -> float | None:
         keep_beds[s] += problem.students[i].sum(axis=0) * (kind == "board")
         keep_seats[s] += problem.students[i].sum(axis=0) * (kind != "walk")
     size = problem.class_size[0, 0]
-    keep_classes = -(-keep // size)
-    lacking = keep_classes.sum(axis=1) > problem.rooms
+    together = int(min(size, costs.combined_class)) if grades > 2 else 0
+    lowest = np.flatnonzero(problem.grade_band == 0)
+    point_today = [list(problem.today_open[j]) == [True, False] for j in range(m)]
+    keep_classes = np.array(
+        [
+            [_count(keep[j, :, t], size, together, lowest, point_today[j]) for t in range(years)]
+            for j in range(m)
+        ]
+    )
+    lacking = keep_classes > problem.rooms
     tolerate = question.tolerate_shortage
-    room_cap = np.maximum(problem.rooms, keep_classes.sum(axis=1) * tolerate)
+    room_cap = np.maximum(problem.rooms, keep_classes * tolerate)
     bed_cap = np.maximum(np.maximum(problem.beds, 0), keep_beds)
     seat_cap = np.where(
         problem.dining_seats < 0, 10**6, np.maximum(problem.dining_seats, keep_seats)
@@ -172,7 +181,7 @@ def brute_force(question: Question, most: int = 200_000) -> float | None:
     decisions = [_decisions(question, i, home[i], w, lacking & tolerate) for i in range(len(home))]
     if math.prod(len(d) for d in decisions) > most:
         return None
-    first = sum(costs.class_year * float((-(-keep[j, :, 0] // size)).sum()) for j in range(m))
+    first = sum(costs.class_year * float(keep_classes[j, 0]) for j in range(m))
     for j in range(m):
         taught = int(problem.today_open[j].sum())
         first += (costs.site_year + costs.band_year * (taught - 1)) if taught else 0.0
@@ -204,7 +213,8 @@ def brute_force(question: Question, most: int = 200_000) -> float | None:
         ]
     ) * np.array(w)[:, None]  # fmt: skip
     best = _try_all(
-        start, value, load, ride, board, moved, used, size,
+        start, value, load, ride, board, moved, used, size, together, lowest,
+        np.array([_can(question, j)[:1] == [0] for j in range(m)]),
         room_cap, bed_cap, seat_cap, size_cap,
         np.stack([question.extra_rooms, question.extra_beds, question.extra_seats]),
         year_cost, count, path_state, path_cost, exempt, lim.min_size,
@@ -214,6 +224,34 @@ def brute_force(question: Question, most: int = 200_000) -> float | None:
         10**6 if lim.moved_per_year is None else lim.moved_per_year,
     )  # fmt: skip
     return float(best + first)
+
+
+@njit(cache=True)
+def _count(load, size, together, lowest, point):
+    """Fewest classes: at a teaching point, try every set of places where grades are parted."""
+    alone = 0
+    for g in range(len(load)):
+        alone += -(-load[g] // size)
+    if not point or together == 0:
+        return alone
+    upper = alone
+    for g in lowest:
+        upper -= -(-load[g] // size)
+    fewest = alone
+    for parted in range(1 << (len(lowest) - 1)):
+        count, first = upper, 0
+        for k in range(len(lowest)):
+            if k == len(lowest) - 1 or (parted >> k) & 1:
+                mine = load[lowest[first] : lowest[k] + 1]
+                if mine.sum() <= together:
+                    count += 1 if mine.sum() > 0 else 0
+                elif k == first:
+                    count += -(-mine[0] // size)
+                else:
+                    count += 1 << 30
+                first = k + 1
+        fewest = min(fewest, count)
+    return fewest
 
 
 def _can(question, j):
@@ -341,13 +379,14 @@ def _decisions(question, i, s, w, lacking):
 
 @njit(cache=True)
 def _try_all(
-    start, value, load, ride, board, moved, used, size,
+    start, value, load, ride, board, moved, used, size, together, lowest, may_share,
     room_cap, bed_cap, seat_cap, size_cap, extra, year_cost,
     count, path_state, path_cost, exempt, min_size, min_from, closures, in_all, most_moved,
 ):  # fmt: skip
     n = len(start) - 1
     m, grades, years = load.shape[1], load.shape[2], load.shape[3]
     pick = start[:-1].copy()
+    formed = np.zeros(path_cost.shape)
     best = np.inf
     while True:
         total = 0.0
@@ -369,20 +408,27 @@ def _try_all(
             for j in range(m):
                 stock = np.zeros(3, dtype=np.int64)
                 for t in range(1, years):
-                    classes, there = 0, 0
-                    for g in range(grades):
-                        classes += -(-here[j, g, t] // size)
-                        there += here[j, g, t]
-                    stock[0] = max(stock[0], classes - room_cap[j, t])
                     stock[1] = max(stock[1], boarders[j, t] - bed_cap[j, t])
                     stock[2] = max(stock[2], riders[j, t] - seat_cap[j, t])
-                    total += classes * year_cost[t, 0]
-                    for k in range(3):
+                    for k in range(1, 3):
                         total += stock[k] * year_cost[t, k + 1]
                         if stock[k] > extra[k, j]:
                             ok = False
-                    if there > size_cap[j, t]:
+                    if here[j, :, t].sum() > size_cap[j, t]:
                         ok = False
+        if ok and total < best:
+            # Classes, and the rooms for them, depend on whether the site is a teaching point.
+            for j in range(m):
+                for p in range(count[j]):
+                    lacks = 0
+                    formed[j, p] = 0.0
+                    for t in range(1, years):
+                        point = path_state[j, p, t] == 1 and may_share[j]
+                        classes = _count(here[j, :, t], size, together, lowest, point)
+                        lacks = max(lacks, classes - room_cap[j, t])
+                        formed[j, p] += classes * year_cost[t, 0] + lacks * year_cost[t, 1]
+                    if lacks > extra[0, j]:
+                        formed[j, p] = np.inf
         if ok and total < best:
             choice = np.zeros(m, dtype=np.int64)
             while True:
@@ -390,7 +436,7 @@ def _try_all(
                 gone = np.zeros(years, dtype=np.int64)
                 for j in range(m):
                     course = path_state[j, choice[j]]
-                    cost += path_cost[j, choice[j]]
+                    cost += path_cost[j, choice[j]] + formed[j, choice[j]]
                     for t in range(1, years):
                         if course[t] < need[j, t]:
                             good = False

@@ -16,14 +16,17 @@ from tests.tiny_consolidation import tiny_question
 
 
 def answered(first: int, **wanted: object) -> tuple[model.Question, model.Answer]:
-    """The first tiny question from a seed on whose best plan closes a school."""
+    """The first tiny question from a seed on, without demands, whose best plan closes a school and moves students."""
     for seed in range(first, first + 300):
         question = tiny_question(seed).replace(**wanted)
+        if question.at_least is not None or question.at_most is not None:
+            continue
         answer = model.consolidate(question, time_limit=20)
         if answer.plan.status != "optimal":
             continue
         runs = answer.plan.open.any(axis=1)
-        if (runs[:, 0] & ~runs[:, -1]).any():
+        moves = answer.breakdown.of("moves") > 0
+        if (runs[:, 0] & ~runs[:, -1]).any() and moves:
             return question, answer
     raise AssertionError("no such question")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.costs import Costs
 from catchment.optimise.phases.question import Breakdown, Building
 from catchment.plan import Plan
@@ -85,7 +86,7 @@ def cost_of(
     """Count what a plan costs, whoever made it.
 
     Teachers: whole classes by grade at the standard class size, whether or not there is a room for
-    each. Minutes, bus and boarding: from every student's own trip; a boarder travels once a week.
+    each; at a teaching point small neighbouring grades share a class. Minutes, bus and boarding: from every student's own trip; a boarder travels once a week.
     Building: charged in equal parts over its life from the year of first use. Moves: students of a
     group in the first year at another site. Unserved: students without a school, from the second
     year on, where some site that could host them can be reached.
@@ -113,7 +114,7 @@ def cost_of(
     yuan = np.zeros((len(ITEMS), years))
     where = grade_sites(problem, plan.site_of, transition)
     at_site = students_there(problem, where)
-    classes = -(-at_site // problem.class_size[:, :, None])
+    classes = classes_counted(problem, at_site, plan.open, costs)
     new = ~problem.today_open.any(axis=1)
     life = costs.building_life
     for t in range(years):

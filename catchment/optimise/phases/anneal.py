@@ -14,6 +14,7 @@ import numpy.typing as npt
 from numba import njit
 
 from catchment.optimise.dice import below, uniform
+from catchment.optimise.phases.combined import fewest_classes
 from catchment.optimise.phases.compile import Model
 from catchment.optimise.phases.decode import Decision
 
@@ -49,8 +50,9 @@ class Table(NamedTuple):
         Whether the group needs more than the site's lowest band.
     low_grade : (m, g) bool
         Grades of the site's lowest band.
-    sites : (m, 4) int64
-        State today, whether a teaching point is allowed, exempt from the least size, bands.
+    sites : (m, 7) int64
+        State today, whether a teaching point is allowed, exempt from the least size, bands, most
+        students of a combined class, first and last plus one of the lowest band's grades.
     limits_of_state : (2, m, t) int8
         Lowest and highest state.
     cap : (4, m, t) int64
@@ -176,9 +178,9 @@ def tabulate(model: Model) -> Table:
         & (year[None, :] >= model.earliest[:, None])
         & (year[None, :] <= np.minimum(model.last, model.latest)[owner][:, None])
     )
-    low_grade = np.zeros((m, grades), dtype=bool)
-    for i in range(n):
-        low_grade[:, has[i]] |= ~model.kind[i][:, None]
+    low_grade = model.low_grade
+    first_grade = np.where(low_grade.any(axis=1), low_grade.argmax(axis=1), 0)
+    last_grade = first_grade + low_grade.sum(axis=1)
     moved = model.students[:, model.lag == 0].sum(axis=1).astype(np.int64)
     go, stay = _values(model, owner, moved)
     served = np.flatnonzero(model.today >= 0)
@@ -213,9 +215,17 @@ def tabulate(model: Model) -> Table:
         lag=model.lag.astype(np.int32),
         kind=np.ascontiguousarray(model.kind),
         low_grade=low_grade,
-        sites=np.column_stack([model.was, model.downgrade, model.exempt, model.bands]).astype(
-            np.int64
-        ),
+        sites=np.column_stack(
+            (
+                model.was,
+                model.downgrade,
+                model.exempt,
+                model.bands,
+                model.together,
+                first_grade,
+                last_grade,
+            )
+        ).astype(np.int64),
         limits_of_state=np.stack([model.at_least, model.at_most]),
         cap=np.stack([model.cap_rooms, model.cap_beds, model.cap_seats, model.cap_size]),
         extra=model.extra,
@@ -431,6 +441,9 @@ def _judge(  # type: ignore[no-untyped-def]
             if here > 0:
                 classes += (here + class_size[j, g] - 1) // class_size[j, g]
                 size += here
+        if state == 1 and classes > 1 and sites[j, 4] > 1:
+            a, b = sites[j, 5], sites[j, 6]
+            classes = fewest_classes(load[j, a:b, t], class_size[j, a:b], sites[j, 4])
         cost += classes * yuan[0, t]
         rooms = max(rooms, classes - cap[0, j, t])
         beds = max(beds, users[1, j, t] - cap[1, j, t])

@@ -69,6 +69,7 @@ class Draft:
     low: dict[tuple[int, int], int] = field(default_factory=dict)
     full: dict[tuple[int, int], int] = field(default_factory=dict)
     classes: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    shared: dict[tuple[int, int, int, int], int] = field(default_factory=dict)
     added: tuple[dict[tuple[int, int], int], ...] = ()
     load: dict[tuple[int, int, int], Terms] = field(default_factory=dict)
     base: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0, 0), dtype=np.int64))
@@ -327,11 +328,26 @@ def _site_columns(draft: Draft) -> None:
                     draft.classes[j, g, t] = draft.column(
                         f"classes[{j},{g},{t}]", float(model.class_cost[t]), 0.0, np.inf
                     )
+            _shared_columns(draft, j, t)
             for k, name in enumerate(("rooms", "beds", "seats")):
                 yuan = float(model.unit[k] * model.weight[t])
                 limit = float(model.extra[k, j])
                 added[k][j, t] = draft.column(f"{name}[{j},{t}]", yuan, 0.0, limit, False)
     draft.added = added
+
+
+def _shared_columns(draft: Draft, j: int, t: int) -> None:
+    """One column for every run of neighbouring grades that may share a class (复式班)."""
+    model = draft.model
+    always_full = model.was[j] == ALL and not model.downgrade[j] and model.bands[j] > 1
+    if model.together[j] < 1 or always_full or draft.lower[draft.full[j, t]] > 0:
+        return
+    taught = [g for g in np.flatnonzero(model.low_grade[j]) if (j, int(g), t) in draft.classes]
+    for k, first in enumerate(taught):
+        for last in taught[k + 1 :]:
+            draft.shared[j, int(first), int(last), t] = draft.column(
+                f"shared[{j},{first}-{last},{t}]", float(model.class_cost[t]), 0.0, 1.0
+            )
 
 
 def serve(draft: Draft) -> Iterator[Row]:
@@ -410,18 +426,52 @@ def one_way(draft: Draft) -> Iterator[Row]:
 
 
 def classes(draft: Draft) -> Iterator[Row]:
-    """Whole classes hold all students of a grade."""
+    """Whole classes, or a combined one, hold all students of a grade."""
+    over = _sharing(draft)
     for (j, g, t), column in draft.classes.items():
         size = float(draft.model.class_size[j, g])
         minus = [(c, -v) for c, v in draft.load.get((j, g, t), [])]
+        joined = [(c, float(draft.model.together[j])) for c in over.get((j, g, t), [])]
         yield Row(
-            f"classes[{j},{g},{t}]", [(column, size), *minus], float(draft.base[j, g, t]), np.inf
+            f"classes[{j},{g},{t}]",
+            [(column, size), *joined, *minus],
+            float(draft.base[j, g, t]),
+            np.inf,
         )
+
+
+def _sharing(draft: Draft) -> dict[tuple[int, int, int], list[int]]:
+    """Columns of the combined classes that a grade may be in."""
+    out: dict[tuple[int, int, int], list[int]] = {}
+    for (j, first, last, t), column in draft.shared.items():
+        for g in range(first, last + 1):
+            out.setdefault((j, g, t), []).append(column)
+    return out
+
+
+def combined(draft: Draft) -> Iterator[Row]:
+    """Let grades share a class at teaching points alone, each in one at most, none too large."""
+    model = draft.model
+    for (j, g, t), columns in _sharing(draft).items():
+        terms = [(c, 1.0) for c in columns]
+        point = [(draft.low[j, t], -1.0), (draft.full[j, t], 1.0)]
+        yield Row(f"combined[{j},{g},{t}]", [*terms, *point], -np.inf, 0.0)
+    for (j, first, last, t), column in draft.shared.items():
+        terms = [x for g in range(first, last + 1) for x in draft.load.get((j, g, t), [])]
+        there = float(draft.base[j, first : last + 1, t].sum())
+        spare = there + sum(v for _, v in terms) - float(model.together[j])
+        if spare > 0:
+            full = [*terms, (column, spare)]
+            limit = float(model.together[j]) + spare - there
+            yield Row(f"combined[{j},{first}-{last},{t}]", full, -np.inf, limit)
 
 
 def rooms(draft: Draft) -> Iterator[Row]:
     """Every class has a room: there already, lacking already today, or built the year before."""
     model = draft.model
+    shared: dict[tuple[int, int], list[int]] = {}
+    for (j, _, _, t), column in draft.shared.items():
+        shared.setdefault((j, t), []).append(column)
     for j in draft.sites:
         for t in range(1, draft.years):
             terms = [
@@ -430,6 +480,7 @@ def rooms(draft: Draft) -> Iterator[Row]:
                 if (j, g, t) in draft.classes
             ]
             if terms:
+                terms += [(c, 1.0) for c in shared.get((j, t), [])]
                 terms.append((draft.added[0][j, t], -1.0))
                 yield Row(f"rooms[{j},{t}]", terms, -np.inf, float(model.cap_rooms[j, t]))
 
@@ -552,6 +603,7 @@ BLOCKS: dict[str, Callable[[Draft], Iterator[Row]]] = {
     "states": states,
     "one_way": one_way,
     "classes": classes,
+    "combined": combined,
     "rooms": rooms,
     "beds": beds,
     "seats": seats,

@@ -53,8 +53,9 @@ class Parts(NamedTuple):
         Yuan of having no site in the year, inf where that may not be.
     size : (m, b, p) int64
         Class size, 0 beyond the band's grades.
-    sites : (m, 4) int64
-        State today, whether a teaching point is allowed, bands, lowest band.
+    sites : (m, 5) int64
+        State today, whether a teaching point is allowed, bands, lowest band, most students of a
+        combined class of a teaching point.
     states : (2, m, t) int64
         Lowest and highest state.
     rooms : (2, m, t) int64
@@ -180,9 +181,9 @@ def split(
         settle=settle,
         free=free,
         size=size,
-        sites=np.column_stack([model.was, model.downgrade, model.bands, model.low]).astype(
-            np.int64
-        ),
+        sites=np.column_stack(
+            (model.was, model.downgrade, model.bands, model.low, model.together)
+        ).astype(np.int64),
         states=np.stack([model.at_least, model.at_most]).astype(np.int64),
         rooms=np.stack([room, room + model.extra[0][:, None]]),
         yuan=np.vstack(
@@ -311,7 +312,7 @@ def _owners(model: Model, parts: Parts) -> list[tuple[int, int]]:
 
 
 @njit(cache=True)
-def _knapsack(profit, weight, chosen, size, most, out):  # type: ignore[no-untyped-def]
+def _knapsack(profit, weight, chosen, size, most, out, more=0):  # type: ignore[no-untyped-def]
     """Most profit by number of classes, villages divisible; an upper bound on whole villages."""
     n = len(chosen)
     ratio = np.empty(n)
@@ -321,7 +322,7 @@ def _knapsack(profit, weight, chosen, size, most, out):  # type: ignore[no-untyp
     order = np.argsort(ratio)
     gained, filled, k = 0.0, 0.0, 0
     for classes in range(most + 1):
-        room = float(classes * size)
+        room = float(max(classes * size + more, 0))
         while k < n:
             e = chosen[order[k]]
             if filled + weight[e] > room:
@@ -377,12 +378,16 @@ def _fill(profit, weight, chosen, room, x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _band_gain(profit, weight, chosen, sizes, most, whole, table, gain, which):  # type: ignore[no-untyped-def]
+def _band_gain(  # type: ignore[no-untyped-def]
+    profit, weight, chosen, sizes, most, whole, shared, table, gain, which, point_gain, point_which,
+):  # fmt: skip
     """Upper bound on the profit of a band by its classes, and the knapsack that gives it.
 
     ``weight`` is (p + 1, k): students by grade, then of all grades. With a given number of classes
     in all, no more fits than (a) into their places together, and (b) into the classes of each
     grade; the classes are shared among the grades so that the tightest of the latter is loosest.
+    At a teaching point one of the classes may be a combined one, of at most ``shared`` students:
+    then only (a) binds, with that class smaller.
     """
     per = len(sizes)
     single = np.zeros((per, most + 1))
@@ -413,6 +418,21 @@ def _band_gain(profit, weight, chosen, sizes, most, whole, table, gain, which): 
                 low, by, room = single[g, given[g]], g, given[g] * sizes[g]
         gain[classes] = low
         which[classes, 0], which[classes, 1] = by, room
+    if shared < 2:
+        return
+    mixed = np.zeros(most + 1)
+    if whole:
+        for classes in range(1, most + 1):
+            mixed[classes] = table[shared + (classes - 1) * largest]
+    else:
+        _knapsack(profit, weight[per], chosen, largest, most, mixed, shared - largest)
+    for classes in range(most + 1):
+        point_gain[classes] = gain[classes]
+        point_which[classes, 0], point_which[classes, 1] = which[classes, 0], which[classes, 1]
+        if classes and mixed[classes] > gain[classes]:
+            point_gain[classes] = mixed[classes]
+            point_which[classes, 0] = per
+            point_which[classes, 1] = shared + (classes - 1) * largest
 
 
 @njit(cache=True)
@@ -437,6 +457,8 @@ def _evaluate(  # type: ignore[no-untyped-def]
     weight = np.zeros((per + 1, len(unit)))
     gain = np.zeros((bands, deepest + 1))
     which = np.zeros((bands, deepest + 1, 2), dtype=np.int64)
+    point_gain = np.zeros(deepest + 1)
+    point_which = np.zeros((deepest + 1, 2), dtype=np.int64)
     for t in range(1, years):
         for k in range(2):
             if pace_price[k, t] > 0:
@@ -484,17 +506,20 @@ def _evaluate(  # type: ignore[no-untyped-def]
                     if size[j, b, g]:
                         need += int((load[g] + size[j, b, g] - 1) // size[j, b, g])
                 most_of[b] = min(need, rooms[1, j, t])
+                shared = sites[j, 4] if b == sites[j, 3] else 0
                 if need:
                     _band_gain(
                         profit, weight, chosen[chosen_of[b] : top], size[j, b], most_of[b], whole,
-                        table, gain[b], which[b],
+                        shared, table, gain[b], which[b], point_gain, point_which,
                     )  # fmt: skip
                 else:
                     gain[b, 0] = 0.0
+                    if shared:
+                        point_gain[0] = 0.0
             chosen_of[bands] = top
             closing = pace_price[0, t] + shut[j, t] - shut[j, t - 1] if sites[j, 0] > 0 else 0.0
             best, state, split_classes = _best_state(
-                j, t, sites, states, rooms, yuan, closing, most_of, gain, bands
+                j, t, sites, states, rooms, yuan, closing, most_of, gain, point_gain, bands
             )
             total += best
             if state == 0:
@@ -506,6 +531,8 @@ def _evaluate(  # type: ignore[no-untyped-def]
                 if classes == 0:
                     continue
                 by, room = which[b, classes, 0], which[b, classes, 1]
+                if state == 1 and sites[j, 4] > 1:
+                    by, room = point_which[classes, 0], point_which[classes, 1]
                 mine = chosen[chosen_of[b] : chosen_of[b + 1]]
                 _fill(profit, weight[by], mine, float(room), x)
                 for k in mine:
@@ -517,7 +544,9 @@ def _evaluate(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _best_state(j, t, sites, states, rooms, yuan, closing, most_of, gain, bands):  # type: ignore[no-untyped-def]
+def _best_state(  # type: ignore[no-untyped-def]
+    j, t, sites, states, rooms, yuan, closing, most_of, gain, point_gain, bands,
+):  # fmt: skip
     """Cheapest state of a site in a year with the classes of each band."""
     best, chosen = np.inf, 0
     split_best = np.zeros(bands, dtype=np.int64)
@@ -542,10 +571,11 @@ def _best_state(j, t, sites, states, rooms, yuan, closing, most_of, gain, bands)
             if state == 1 and b != low:
                 continue
             new = np.full(limit + 1, -np.inf)
+            mine = point_gain if state == 1 and sites[j, 4] > 1 else gain[b]
             for have in range(limit + 1):
                 for k in range(min(most_of[b], limit - have) + 1):
-                    if now[have] + gain[b, k] > new[have + k]:
-                        new[have + k] = now[have] + gain[b, k]
+                    if now[have] + mine[k] > new[have + k]:
+                        new[have + k] = now[have] + mine[k]
                         path[b, have + k] = k
             now = new
         for k in range(limit + 1):

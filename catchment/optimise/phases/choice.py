@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from catchment.errors import InputError, NotFoundError
 from catchment.optimise.phases.account import cost_of, grade_sites, students_there
+from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.compile import compile_model
 from catchment.optimise.phases.decode import answer_of, keep_decision
 from catchment.optimise.phases.question import SMALL, Answer, Question
@@ -237,7 +238,7 @@ def figures(question: Question, answer: Answer) -> Figures:
     problem, plan = question.problem, answer.plan
     where = grade_sites(problem, plan.site_of, question.transition)
     there = students_there(problem, where)
-    classes = -(-there // problem.class_size[:, :, None])
+    classes = classes_counted(problem, there, plan.open, question.costs)
     spent, riders, worst = _day_trips(question, where)
     size = there.sum(axis=1)
     runs = np.asarray(plan.open.any(axis=1))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from catchment.optimise.phases.combined import classes_counted, most_together
 from catchment.optimise.phases.question import ALL, LOWEST, Question, checked
 from catchment.problem import Bool, Int32
 
@@ -56,6 +57,10 @@ class Model:
         Yuan a year of one built room, bed, seat.
     class_size : (m, g) int32
         Class size.
+    together : (m,) int64
+        Most students of a combined class of a teaching point, 0 where there is none.
+    low_grade : (m, g) bool
+        Grades of the site's lowest band.
     class_cost, site_cost, band_cost, new_cost, move_cost : (t,) float64
         Yuan weighted by the year.
     at_least, at_most : (m, t) int8
@@ -100,6 +105,8 @@ class Model:
     extra: Int64
     unit: Float64
     class_size: Int32
+    together: Int64
+    low_grade: Bool
     class_cost: Float64
     site_cost: Float64
     band_cost: Float64
@@ -304,6 +311,8 @@ def compile_model(question: Question) -> Model:
         ),
         unit=np.array([costs.room_build, costs.bed_build, costs.seat_build]) / life,
         class_size=problem.class_size.astype(np.int32),
+        together=np.where(low == 0, most_together(problem, costs), 0),
+        low_grade=np.asarray(problem.grade_band[None, :] == low[:, None]),
         class_cost=costs.class_year * weight,
         site_cost=costs.site_year * weight,
         band_cost=costs.band_year * weight,
@@ -364,7 +373,8 @@ def _keep(question: Question, today: Int32, rides: Bool, boards: Bool) -> tuple[
     load = np.zeros((m, len(problem.grades), years), dtype=np.int64)
     served = np.flatnonzero(today >= 0)
     np.add.at(load, today[served], problem.students[served])
-    classes = (-(-load // problem.class_size[:, :, None])).sum(axis=1)
+    still = np.repeat(problem.today_open[:, :, None], years, axis=2)
+    classes = classes_counted(problem, load.astype(np.int32), still, question.costs).sum(axis=1)
     demand = problem.demand().astype(np.int64)
     beds, seats = np.zeros((m, years), dtype=np.int64), np.zeros((m, years), dtype=np.int64)
     np.add.at(beds, today[served], demand[served] * boards[served, today[served]])
@@ -413,7 +423,14 @@ def _first_year(
     load = np.zeros((len(problem.site_ids), len(problem.grades)), dtype=np.int64)
     served = np.flatnonzero(today >= 0)
     np.add.at(load, today[served], students[served, :, 0])
-    classes = float((-(-load // problem.class_size)).sum())
+    classes = float(
+        classes_counted(
+            problem,
+            load[:, :, None].astype(np.int32),
+            problem.today_open[:, :, None],
+            costs,
+        ).sum()
+    )
     bands = np.where(was == ALL, hosting(question).sum(axis=1), np.where(was > 0, 1, 0))
     runs = bands > 0
     total = costs.class_year * classes + costs.site_year * float(runs.sum())

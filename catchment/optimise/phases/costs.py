@@ -23,6 +23,8 @@ class Costs:
     ----------
     teachers_per_class, teacher_year : float
         Teachers of one class, and what one costs a year.
+    combined_class : float
+        Most students of a combined class (复式班) at a teaching point; 0 for none.
     site_year, band_year : float
         Running a site with one band, and each further band, a year.
     bus_km, boarding_year : float
@@ -45,6 +47,7 @@ class Costs:
 
     teachers_per_class: float
     teacher_year: float
+    combined_class: float
     site_year: float
     band_year: float
     bus_km: float

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from scipy.sparse.csgraph import connected_components
 
 from catchment.optimise.phases.account import cost_of, grade_sites, students_there
+from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.compile import Model, hosting
 from catchment.optimise.phases.question import ALL, LOWEST, Answer, Building, Question
 from catchment.optimise.solution import Status
@@ -155,7 +156,7 @@ def open_bands(question: Question, state: Int8) -> Bool:
     return np.asarray(out, dtype=bool)
 
 
-def construction(question: Question, model: Model, where: Int32) -> Building:
+def construction(question: Question, model: Model, where: Int32, opened: Bool) -> Building:
     """Fewest rooms, beds and seats that must be added.
 
     Parameters
@@ -166,6 +167,8 @@ def construction(question: Question, model: Model, where: Int32) -> Building:
         The model.
     where : (n, g, t) int32
         Site of every group, grade and year.
+    opened : (m, b, t) bool
+        Bands taught.
 
     Returns
     -------
@@ -174,7 +177,7 @@ def construction(question: Question, model: Model, where: Int32) -> Building:
     """
     problem = question.problem
     at_site = students_there(problem, where)
-    classes = (-(-at_site // problem.class_size[:, :, None])).sum(axis=1).astype(np.int64)
+    classes = classes_counted(problem, at_site, opened, question.costs).sum(axis=1)
     beds, seats = np.zeros_like(classes), np.zeros_like(classes)
     names = np.array(problem.modes)
     i, g, t = np.nonzero((problem.students > 0) & (where >= 0))
@@ -233,15 +236,11 @@ def answer_of(
     years = len(problem.years)
     site_of = trajectory(model, decision, years)
     where = grade_sites(problem, site_of, question.transition)
-    built = construction(question, model, where)
     if state is None:
         state = needed_states(model, where, problem.students)
     opened = open_bands(question, state)
-    rooms = problem.rooms + built.rooms
-    taught = opened.sum(axis=1)
-    classes, _ = classes_for_plan(
-        students_there(problem, where), rooms, problem.class_size, opened[:, 0] & (taught == 1)
-    )
+    built = construction(question, model, where, opened)
+    classes = _classes(question, where, opened, built)
     rows = np.arange(len(site_of))
     mode_of = np.full(site_of.shape, -1, dtype=np.int8)
     for t in range(years):
@@ -267,7 +266,7 @@ def answer_of(
         bound=bound,
         seconds=seconds,
         seed=seed,
-        notes=_notes(question, model, where, built),
+        notes=_notes(question, model, where, opened, built),
     )
     table = cost_of(problem, plan, question.costs, built=built, transition=question.transition)
     lowest = bound if status == "infeasible" else min(bound, table.total)
@@ -275,7 +274,21 @@ def answer_of(
     return Answer(plan, built, table, history, _pieces(question, site_of), reason)
 
 
-def _notes(question: Question, model: Model, where: Int32, built: Building) -> tuple[str, ...]:
+def _classes(question: Question, where: Int32, opened: Bool, built: Building) -> Int32:
+    """Classes as counted where the rooms suffice, else as the rooms allow."""
+    problem = question.problem
+    there = students_there(problem, where)
+    rooms = problem.rooms + built.rooms
+    point = opened[:, 0] & (opened.sum(axis=1) == 1)
+    squeezed, _ = classes_for_plan(there, rooms, problem.class_size, point)
+    counted = classes_counted(problem, there, opened, question.costs)
+    fits = counted.sum(axis=1) <= rooms
+    return np.where(fits[:, None, :], counted, squeezed).astype(np.int32)
+
+
+def _notes(
+    question: Question, model: Model, where: Int32, opened: Bool, built: Building
+) -> tuple[str, ...]:
     problem = question.problem
     notes = ["目标值与下界以元计 / objective and bound are in yuan"]
     lost = (where[:, 0, :] < 0) & (problem.students.sum(axis=1) > 0)
@@ -286,7 +299,7 @@ def _notes(question: Question, model: Model, where: Int32, built: Building) -> t
         )
         notes.append(f"到不了任何学校的村 / villages without a school: {names}")
     at_site = students_there(problem, where)
-    classes = (-(-at_site // problem.class_size[:, :, None])).sum(axis=1)
+    classes = classes_counted(problem, at_site, opened, question.costs).sum(axis=1)
     short = np.maximum(classes - problem.rooms - built.rooms, 0)
     if short[:, 1:].any():
         lines = "、".join(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from catchment.optimise.milp import solve_milp
 from catchment.optimise.phases.blocks import BLOCKS, Draft, lay_out, matrix
+from catchment.optimise.phases.combined import formed
 from catchment.optimise.phases.compile import Model
 from catchment.optimise.phases.decode import Decision, keep_decision
 from catchment.problem import Bool, Int8
@@ -142,9 +143,12 @@ def _start(draft: Draft, decision: Decision) -> npt.NDArray[np.float64]:
     _start_states(draft, x, count)
     need: dict[tuple[int, int], float] = {}
     for (j, g, t), column in draft.classes.items():
-        formed = np.ceil(count[j, g, t] / model.class_size[j, g] - 1e-9)
-        x[column] = formed
-        need[j, t] = need.get((j, t), 0.0) + formed
+        x[column] = np.ceil(count[j, g, t] / model.class_size[j, g] - 1e-9)
+    _start_shared(draft, x, count)
+    for (j, _, t), column in draft.classes.items():
+        need[j, t] = need.get((j, t), 0.0) + x[column]
+    for (j, _, _, t), column in draft.shared.items():
+        need[j, t] = need.get((j, t), 0.0) + x[column]
     for k, (users, base, cap) in enumerate(
         (
             (None, None, model.cap_rooms),
@@ -164,16 +168,39 @@ def _start(draft: Draft, decision: Decision) -> npt.NDArray[np.float64]:
     return x
 
 
+def _start_shared(
+    draft: Draft, x: npt.NDArray[np.float64], count: dict[tuple[int, int, int], float]
+) -> None:
+    """Form the combined classes of the teaching points."""
+    model = draft.model
+    for j, t in sorted({(j, t) for j, _, _, t in draft.shared}):
+        if x[draft.low[j, t]] < 0.5 or x[draft.full[j, t]] > 0.5:
+            continue
+        grades = np.flatnonzero(model.low_grade[j])
+        load = np.array([round(count.get((j, int(g), t), 0.0)) for g in grades], dtype=np.int64)
+        size = model.class_size[j, grades].astype(np.int64)
+        row = formed(load, size, int(model.together[j]))
+        for k, g in enumerate(grades):
+            joined = [k]
+            for other in range(k + 1, len(grades)):
+                if row[other]:
+                    break
+                joined += [other] if load[other] else []
+            if row[k] and len(joined) > 1:
+                x[draft.shared[j, int(g), int(grades[joined[-1]]), t]] = 1.0
+                for other in joined:
+                    x[draft.classes[j, int(grades[other]), t]] = 0.0
+
+
 def _start_states(
     draft: Draft, x: npt.NDArray[np.float64], count: dict[tuple[int, int, int], float]
 ) -> None:
     model = draft.model
     grade_kind: dict[tuple[int, int, int], bool] = {}
-    low_grades = _low_grades(model)
     for (j, g, t), value in count.items():
         if value > 0:
             grade_kind[j, 1, t] = True
-            if not low_grades[j, g]:
+            if not model.low_grade[j, g]:
                 grade_kind[j, 2, t] = True
     for j in draft.sites:
         for level, state in ((1, draft.low), (2, draft.full)):
@@ -192,14 +219,3 @@ def _start_states(
             x[draft.low[j, t]] = both
             if equal:
                 x[draft.full[j, t]] = both
-
-
-def _low_grades(model: Model) -> Bool:
-    """Grades that belong to the lowest band of each site, (m, g)."""
-    m, g = len(model.low), model.students.shape[1]
-    out = np.zeros((m, g), dtype=bool)
-    for i in range(len(model.today)):
-        mine = np.flatnonzero(model.students[i].any(axis=1))
-        for k in mine:
-            out[:, k] = ~model.kind[i]
-    return out

@@ -124,9 +124,38 @@ def _facts(question: Question, site_of: np.ndarray) -> _Facts:
     return facts
 
 
-def _classes(question: Question, facts: _Facts, j: int, t: int) -> list[int]:
-    size = question.problem.class_size[j]
-    return [-(-facts.load.get((j, g, t), 0) // int(size[g])) for g in range(len(size))]
+def _classes(
+    question: Question, facts: _Facts, j: int, t: int, taught: np.ndarray
+) -> tuple[list[int], int]:
+    """Classes by grade if none is shared, and the fewest in all at a site of these bands."""
+    problem = question.problem
+    size = problem.class_size[j]
+    load = [facts.load.get((j, g, t), 0) for g in range(len(size))]
+    alone = [-(-n // int(s)) for n, s in zip(load, size, strict=True)]
+    low = [g for g in range(len(size)) if problem.grade_band[g] == 0]
+    if list(np.flatnonzero(taught)) != [0] or len(problem.bands) < 2 or len(low) < 2:
+        return alone, sum(alone)
+    most = min(int(question.costs.combined_class), *(int(size[g]) for g in low))
+    fewest = sum(alone)
+    # Every way of cutting the grades into runs of neighbours.
+    for cuts in range(2 ** (len(low) - 1)):
+        runs: list[list[int]] = [[low[0]]]
+        for k, g in enumerate(low[1:]):
+            if cuts >> k & 1:
+                runs.append([g])
+            else:
+                runs[-1].append(g)
+        total = sum(alone) - sum(alone[g] for g in low)
+        for run in runs:
+            together = sum(load[g] for g in run)
+            if len(run) == 1 or sum(load[g] > 0 for g in run) < 2:
+                total += sum(alone[g] for g in run)
+            elif together <= most:
+                total += 1
+            else:
+                total += 10**6
+        fewest = min(fewest, total)
+    return alone, fewest
 
 
 def _levels(question: Question, opened: np.ndarray, j: int) -> list[int]:
@@ -198,7 +227,7 @@ def _moves(question: Question, answer: Answer, keep: _Facts) -> Iterator[Violati
         for j in range(len(problem.site_ids))
         for t in range(1, len(problem.years))
         if question.tolerate_shortage
-        and sum(_classes(question, keep, j, t)) > int(problem.rooms[j, t])
+        and _classes(question, keep, j, t, problem.today_open[j])[1] > int(problem.rooms[j, t])
     }
     for i in range(len(problem.group_band)):
         village = problem.village_ids[int(problem.group_village[i])]
@@ -254,8 +283,9 @@ def _places(question: Question, answer: Answer, facts: _Facts, keep: _Facts) -> 
                 yield Violation(rule, code, 0, int(stock.max()), int(most))
         for t in range(1, len(problem.years)):
             year = problem.years[t]
-            formed = sum(_classes(question, facts, j, t))
-            lacking = sum(_classes(question, keep, j, t)) if question.tolerate_shortage else 0
+            formed = _classes(question, facts, j, t, answer.plan.open[j, :, t])[1]
+            today = _classes(question, keep, j, t, problem.today_open[j])[1]
+            lacking = today if question.tolerate_shortage else 0
             room = max(int(problem.rooms[j, t]), lacking) + int(built.rooms[j, t])
             if formed > room:
                 yield Violation("a room for every class", code, year, formed, room)
@@ -320,9 +350,11 @@ def _books(question: Question, answer: Answer, facts: _Facts) -> Iterator[Violat
     problem, plan = question.problem, answer.plan
     for j, code in enumerate(problem.site_ids):
         for t, year in enumerate(problem.years):
-            need = _classes(question, facts, j, t)
+            alone, fewest = _classes(question, facts, j, t, plan.open[j, :, t])
             rooms = int(problem.rooms[j, t]) + int(answer.built.rooms[j, t])
-            if sum(need) <= rooms and need != [int(x) for x in plan.classes[j, :, t]]:
+            here = [int(x) for x in plan.classes[j, :, t]]
+            wrong = here != alone if fewest == sum(alone) else sum(here) != fewest
+            if fewest <= rooms and wrong:
                 yield Violation("whole classes as counted", code, year)
     table = cost_of(
         problem, plan, question.costs, built=answer.built, transition=question.transition
