@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from demo_county import files, recipes, roads, schooling, settlements, terrain
+from demo_county import files, recipes, registers, roads, schooling, settlements, terrain
 
 SEED = 7
 
@@ -37,13 +37,14 @@ def make(out: Path, seed: int = SEED) -> list[str]:
         The county's main figures, a line each.
     """
     names = settlements.read_names()
-    chance = np.random.default_rng(seed).spawn(4)
+    chance = np.random.default_rng(seed).spawn(5)
     land = terrain.build(chance[0])
     county = settlements.settle(chance[1], land, names)
     county, people = schooling.educate(chance[2], county, names)
     streets = names["town"]["streets"]
     ways = roads.ways(county.grid, [v.cell for v in county.villages], streets[8:10])
     files.write_all(out, chance[3], county, people, ways, names)
+    registers.write(out, chance[4], county, people, names["note"])
     recipes.write(out / "scenarios", county, people, names)
     return _figures(county, people, ways)
 

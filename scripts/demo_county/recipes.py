@@ -74,12 +74,7 @@ def _action(**values: object) -> str:
 
 def _merge(county: County, schooling: Schooling, names: Mapping[str, Any]) -> str:
     """Keep Lijia, downgrade the far complete school, merge the rest, expand first, build in town."""
-    own = [s for s in schooling.schools if s.township == PLANNED and not s.closed]
-    centre = next(s for s in own if s.role == "中心校")
-    kept = next(s for s in own if s.name.startswith("李家坝"))
-    complete = [s for s in own if s.role == "完全小学"]
-    lower = max(complete, key=lambda s: _apart(s, centre))
-    rest = [s for s in own if s.role in {"完全小学", "教学点"} and s not in {kept, lower}]
+    centre, kept, lower, far, near = _parts(schooling)
     text = _head(
         names,
         f"{county.townships[PLANNED]}2028年片区化：保留李家坝、偏远教学点，其余并入中心小学",
@@ -104,9 +99,7 @@ def _merge(county: County, schooling: Schooling, names: Mapping[str, Any]) -> st
         into=centre.code,
         reason="高年级并入中心小学，低年级留在村里",
     )
-    # Beyond some kilometres in the hills the youngest would ride for more than half an hour.
-    near = [s for s in rest if _apart(s, centre) <= NEAR_M]
-    for school in sorted((s for s in rest if s not in near), key=lambda s: s.code):
+    for school in sorted(far, key=lambda s: s.code):
         text += _action(
             do="keep",
             year=2028,
@@ -130,6 +123,39 @@ def _merge(county: County, schooling: Schooling, names: Mapping[str, Any]) -> st
         reason="县城学位不足，新建小学消除大班额",
     )
     return text
+
+
+def merged_school(county: County, schooling: Schooling) -> School:
+    """Return the school that the recipe merges first.
+
+    Parameters
+    ----------
+    county : County
+        Villages and townships.
+    schooling : Schooling
+        Schools.
+
+    Returns
+    -------
+    School
+        The merged school with the lowest code.
+    """
+    return min(_parts(schooling)[4], key=lambda s: s.code)
+
+
+def _parts(
+    schooling: Schooling,
+) -> tuple[School, School, School, list[School], list[School]]:
+    """Centre, the school kept, the one downgraded, those too far to merge, and those merged."""
+    own = [s for s in schooling.schools if s.township == PLANNED and not s.closed]
+    centre = next(s for s in own if s.role == "中心校")
+    kept = next(s for s in own if s.name.startswith("李家坝"))
+    complete = [s for s in own if s.role == "完全小学"]
+    lower = max(complete, key=lambda s: _apart(s, centre))
+    rest = [s for s in own if s.role in {"完全小学", "教学点"} and s not in {kept, lower}]
+    # Beyond some kilometres in the hills the youngest would ride for more than half an hour.
+    near = [s for s in rest if _apart(s, centre) <= NEAR_M]
+    return centre, kept, lower, [s for s in rest if s not in near], near
 
 
 def _apart(a: School, b: School) -> float:

@@ -452,8 +452,8 @@ def _furnish(
     if school.role != "教学点" and not school.closed:
         dining = int(round(everyone * (0.5 if in_town else rng.uniform(0.75, 1.1)), -1))
         naps = int(round(everyone * (0.1 if in_town else rng.uniform(0.3, 0.7)), -1))
-    ratio = 19.0 if school.last <= 6 else 13.5
-    need = max(everyone / ratio, 1.7 * classes if school.role == "完全小学" else 0.0)
+    by_ratio = (everyone - junior) / 19.0 + junior / 13.5
+    need = max(by_ratio, 1.7 * classes if school.role == "完全小学" else 0.0)
     teachers = 0 if school.closed else max(1, round(need * rng.uniform(0.95, 1.12)))
     if school.role == "教学点":
         teachers = max(1, min(4, -(-everyone // 9)))
