@@ -66,6 +66,7 @@ def init(folder: Path, lang: Lang = "zh") -> None:
 @app.command()
 def check(region: Path, out: Out = None, lang: Lang = "zh") -> None:
     """列出数据中的全部问题（表格和地图）/ all problems in the layers, as a table and as a map."""
+    from catchment.network.doubts import check_roads
     from catchment.region.check import check_region
     from catchment.views.files import write_text
     from catchment.views.problem_map import write_problem_map
@@ -74,7 +75,7 @@ def check(region: Path, out: Out = None, lang: Lang = "zh") -> None:
     check_lang(lang)
     with progress() as tell:
         tell("检查 / checking")
-        found = check_region(region)
+        found = check_region(region, further=check_roads)
     table = pd.concat([found.table(), _own_tables(region)], ignore_index=True)
     target = output_folder(out or Path("runs") / f"check-{region.resolve().stem}")
     target.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
-from xml.parsers import expat
 
 import geopandas as gpd
 import networkx as nx
@@ -31,6 +30,9 @@ from catchment.network.roads import (
     read_road_classes,
     road_use,
 )
+from catchment.region.apart import tried
+from catchment.region.guard import UnsafeError, refuse_doctype
+from catchment.region.soundness import pbf_blocks
 
 _KEYS = (
     "highway", "oneway", "oneway:bus", "oneway:psv", "junction", "access", "foot", "vehicle",
@@ -38,6 +40,11 @@ _KEYS = (
 )  # fmt: skip
 _NAMES = ("name", "name:zh", "name:zh-Hans")
 _SAME_M = 0.5
+# What reading a damaged graph trips over, down to literals nested too deeply.
+_GRAPH_FAULTS = (
+    LookupError, ValueError, TypeError, AttributeError, SyntaxError, ArithmeticError, RuntimeError,
+    MemoryError, nx.NetworkXError, shapely.errors.ShapelyError,
+)  # fmt: skip
 _BARRIERS = {
     "railway": ("railway", frozenset({"rail", "light_rail", "narrow_gauge"})),
     "waterway": ("river", frozenset({"river", "canal"})),
@@ -99,14 +106,13 @@ def read_pbf(
     metric = require_metric(crs, path.name)
     if not path.is_file():
         raise NotFoundError(f"找不到道路文件 {path.name} / no such road file: {path.name}")
-    if path.suffix.lower() == ".osm":
-        _refuse_doctype(path)
-    elif path.suffix.lower() != ".pbf":
+    if path.suffix.lower() not in {".osm", ".pbf"}:
         # Packed XML would pass the test for document types.
         raise InputError(
             f"{path.name}：道路文件须为 .osm.pbf 或 .osm（先解压） / road files must be .osm.pbf or "
             ".osm; unpack them first"
         )
+    _prove(path)
     table = classes if classes is not None else read_road_classes()
     reader = _Ways(table, frozenset(drop), respect_access, bounds)
     try:
@@ -160,8 +166,7 @@ def read_barriers(
     metric = require_metric(crs, path.name)
     if not path.is_file():
         raise NotFoundError(f"找不到道路文件 {path.name} / no such road file: {path.name}")
-    if path.suffix.lower() == ".osm":
-        _refuse_doctype(path)
+    _prove(path)
     rows: list[tuple[str, str, bool, shapely.LineString]] = []
     try:
         ways = osmium.FileProcessor(str(path)).with_locations()
@@ -221,11 +226,11 @@ def read_graphml(
     metric = require_metric(crs, path.name)
     if not path.is_file():
         raise NotFoundError(f"找不到道路文件 {path.name} / no such road file: {path.name}")
-    _refuse_doctype(path)
+    _prove(path)
     try:
         graph = osmnx.load_graphml(path)
         return _from_graph(graph, metric, classes)
-    except (KeyError, ValueError, TypeError, AttributeError, SyntaxError, nx.NetworkXError) as bad:
+    except _GRAPH_FAULTS as bad:
         if isinstance(bad, InputError):
             raise
         raise InputError(
@@ -526,28 +531,39 @@ def _first(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _refuse_doctype(path: Path) -> None:
-    """Refuse XML that declares a document type: entities in it can grow without bound."""
-    parser = expat.ParserCreate()
-
-    def refuse(*_: object) -> None:
-        raise InputError(
-            f"{path.name}：含 DOCTYPE 声明，出于安全拒绝读取 / declares a DOCTYPE; refused, since "
-            "its entities could exhaust memory"
-        )
-
-    class _RootReached(Exception):  # noqa: N818
-        pass
-
-    def stop(*_: object) -> None:
-        raise _RootReached
-
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = stop
+def _prove(path: Path) -> None:
+    """Refuse a file that is not plainly XML without a document type, or whole blocks of a PBF."""
+    if path.suffix.lower() == ".pbf":
+        fault, packed = pbf_blocks(path)
+        if fault:
+            raise InputError(
+                f"{path.name}：无法作为 OpenStreetMap 文件读取（{fault}），请重新下载 / cannot be read "
+                f"as an OpenStreetMap file ({fault}); fetch it again"
+            )
+        if packed:
+            return
+        # Blocks without compression carry no checksum.
+        try:
+            tried("catchment.network.osm:open_apart", path)
+        except UnsafeError as unsafe:
+            raise InputError(
+                f"{path.name}：无法读取（{unsafe}），请重新下载 / cannot be read; fetch it again"
+            ) from unsafe
+        return
     try:
         with path.open("rb") as stream:
-            parser.ParseFile(stream)
-    except _RootReached:
-        return
-    except expat.ExpatError as fault:
-        raise InputError(f"{path.name}：不是有效的 XML（{fault}） / not valid XML") from fault
+            refuse_doctype(stream)
+    except UnsafeError as unsafe:
+        raise InputError(f"{path.name}：{unsafe}") from unsafe
+
+
+def open_apart(path: Path) -> None:
+    """Read a road file and drop it: run in a process of its own.
+
+    Parameters
+    ----------
+    path : Path
+        An OpenStreetMap file.
+    """
+    for _ in osmium.FileProcessor(str(path)).with_locations():
+        pass

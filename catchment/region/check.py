@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from catchment.region.bands import Band
-from catchment.region.faults import Problems
-from catchment.region.read import gather
+from catchment.region.faults import Fault, Problems, placed, problems
+from catchment.region.read import Reading, gather, row_places
+from catchment.region.schema import layers
 
 
-def check_region(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Problems:
+def check_region(
+    path: str | Path,
+    *,
+    bands: tuple[Band, ...] | None = None,
+    further: Callable[[Reading], list[Fault]] | None = None,
+) -> Problems:
     """Collect everything that is wrong with a region.
 
     Parameters
@@ -18,6 +25,8 @@ def check_region(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> 
         A folder or one GeoPackage.
     bands : tuple of Band, optional
         Table of bands; that of the folder, else the shipped one, when left out.
+    further : callable, optional
+        A check of a higher floor (the roads), given all that was read.
 
     Returns
     -------
@@ -32,4 +41,12 @@ def check_region(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> 
     NotFoundError
         When there is nothing at the path.
     """
-    return gather(path, bands=bands).problems
+    reading = gather(path, bands=bands)
+    if further is None:
+        return reading.problems
+    more = further(reading)
+    places = {name: row_places(reading.tables[name]) for name in {f.layer for f in more}}
+    more = [placed(f, places[f.layer].get(f.row)) for f in more]
+    told = {(f.layer, f.code) for f in reading.problems.faults if f.code == "looks_shifted"}
+    more = [f for f in more if (f.layer, f.code) not in told]
+    return problems([*reading.problems.faults, *more], layers())

@@ -37,6 +37,16 @@ _YEAR = re.compile(
     r"([0-9]{4})(?:\.0)?\s*(?:[-\u2013\u2014~/至]\s*[0-9]{2,4})?\s*(?:年|学年|学年度|年度|年秋季?|秋季?)?"
 )
 _LOST_CODE = re.compile(r"[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]+|[0-9]+\.[0-9]+")
+# What spreadsheets make of 3-1 and 2023-3-1 when a table is saved as text.
+_DATE = re.compile(
+    r"(?:[0-9]{4}[-/年][0-9]{1,2}[-/月][0-9]{1,2}日?(?: 0?0:00(?::00)?)?|[0-9]{1,2}月[0-9]{1,2}日|"
+    r"[0-9]{1,2}-(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)|"
+    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)-[0-9]{1,2})",
+    re.IGNORECASE,
+)
+_GARBLED = re.compile(
+    "[\ufffd\ue000-\uf8ff]|锟斤拷|烫烫|屯屯|[ÃÂÐÑ][\u0080-\u00ff]|(?:[À-ÿ]{2}){2}"
+)
 _BLANKS = frozenset({"-", "--", "\u2014", "\u2014\u2014", "/", "\\", "无", "空", "缺"})
 _SUMS = frozenset({"合计", "小计", "总计", "学生合计", "总人数", "total"})
 _MADE_BY_GIS = frozenset({"objectid", "shapelength", "shapearea", "shapeleng"})
@@ -127,6 +137,8 @@ def clean(raw: Raw, layer: Layer, file: str) -> Cleaned:
         values, found = _column(raw, layer, column, at, file)
         data[column.column] = values
         faults.extend(found)
+    matched.notes.extend(_normalised(raw, layer, matched))
+    faults.extend(_garbled(raw, layer, matched, file))
     rows = np.asarray(raw.rows, dtype=np.int64)
     source = np.arange(count, dtype=np.int64)
     table = pd.DataFrame(data, columns=[c.column for c in layer.columns], dtype=object)
@@ -253,6 +265,44 @@ def _column(
     return values, faults
 
 
+def _garbled(raw: Raw, layer: Layer, matched: _Matched, file: str) -> list[Fault]:
+    """Find names that an earlier program has read in the wrong encoding and saved so."""
+    return [
+        Fault("text_garbled", layer.layer, raw.rows[r], raw.headings[at], line[at][:60], file=file)
+        for name, at in matched.columns.items()
+        if layer.column(name).type == "text" and name != "address" and layer.layer not in TOLERANT
+        for r, line in enumerate(raw.cells)
+        if not line[at].isascii() and _GARBLED.search(line[at])
+    ]
+
+
+def _normalised(raw: Raw, layer: Layer, matched: _Matched) -> list[tuple[str, str]]:
+    """Say in which columns digits of full width, invisible characters or separators were undone."""
+    counted = [
+        (name, at) for name, at in matched.columns.items() if layer.column(name).type != "text"
+    ]
+    counted += [("students", at) for at in matched.grades.values()]
+    notes = []
+    for name, at in counted:
+        texts = [line[at] for line in raw.cells]
+        odd = sum(1 for t in texts if not t.isascii() and _odd(t))
+        if layer.column(name).type in {"int", "float"}:
+            odd += sum(1 for t in texts if t.isascii() and "," in t)
+        if odd:
+            notes.append(
+                (
+                    f"列“{raw.headings[at]}”有 {odd} 格含全角字符、不可见字符或千分位，已转换",
+                    f"column {raw.headings[at]!r}: characters made plain in {odd} cells",
+                )
+            )
+    return notes
+
+
+def _odd(text: str) -> bool:
+    """Say whether a cell reads differently once it is made plain; blanks around it do not count."""
+    return plain(text) != text.strip() and any(c in "0123456789" for c in plain(text))
+
+
 def _effect(layer: Layer, column: Column) -> str:
     """Say what a bad cell spoils: itself where it is optional, its row where it is required."""
     return "row" if column.required or layer.key == () or column.column in PLACE_COLUMNS else "cell"
@@ -330,6 +380,8 @@ def _parse_id(text: str) -> tuple[Any, str]:
         return joined, ""
     if _LOST_CODE.fullmatch(value):
         return None, "id_is_float"
+    if _DATE.fullmatch(value):
+        return None, "id_like_date"
     return value, ""
 
 

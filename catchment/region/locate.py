@@ -17,6 +17,7 @@ from typing import Any
 
 from catchment.errors import InputError, NotFoundError
 from catchment.region.faults import Fault, LayerError
+from catchment.region.guard import bad_name, inside
 from catchment.region.raw import Place
 from catchment.region.schema import heading_key, layers
 from catchment.region.tables import sheet_names
@@ -225,6 +226,11 @@ def confined(root: Path, name: str, where: str) -> Path:
             f"{where} = {name!r} 必须是数据文件夹内的相对路径，不能含 .. / {where} = {name!r} must be "
             "a path inside the region's folder, without .."
         )
+    if part := bad_name(name):
+        raise InputError(
+            f"{where} = {name!r} 中的“{part}”不能作文件名；请改名 / {part!r} in {where} = {name!r} cannot "
+            "be a file name on every system; rename the file"
+        )
     path = root.joinpath(*posix.parts)
     if not path.resolve().is_relative_to(root.resolve()):
         raise InputError(
@@ -236,7 +242,20 @@ def confined(root: Path, name: str, where: str) -> Path:
             f"{where} = {name!r}：没有这个文件；请核对文件名 / {where} = {name!r}: no such file; check "
             "its name"
         )
+    _parts_inside(root, path)
     return path
+
+
+def _parts_inside(root: Path, path: Path) -> None:
+    """Refuse a Shapefile one of whose parts is a link that leads outside."""
+    if path.suffix.lower() != ".shp":
+        return
+    for part in shapefile_parts(path).values():
+        if not inside(root, part):
+            raise InputError(
+                f"{part.name} 指向数据文件夹之外；请把文件复制进来 / {part.name} leads outside the "
+                "region's folder; copy the file into it"
+            )
 
 
 def digest(path: Path) -> str:
@@ -265,7 +284,7 @@ def digest(path: Path) -> str:
 
 
 def _is_road_file(path: Path) -> bool:
-    return path.name.lower().endswith((".osm.pbf", ".graphml"))
+    return path.name.lower().endswith((".osm.pbf", ".osm", ".graphml"))
 
 
 def _in_folder(root: Path) -> Found:
@@ -305,6 +324,9 @@ def _in_folder(root: Path) -> Found:
                 places[layer.layer] = _place(root, layer.layer, path, manifest, sub)
     faults.extend(_missing(places, roads, faults))
     bands = root / "bands.csv"
+    if bands.exists() and not inside(root, bands):
+        faults.append(Fault("file_outside", "", file=bands.name))
+        bands = root / "-"
     return Found(root, manifest, places, roads, bands if bands.is_file() else None, tuple(faults))
 
 
@@ -344,8 +366,10 @@ def _candidates(
         kind = path.suffix.lower()
         if path.resolve() in used or path.name.startswith((".", "~$")) or _own_table(path):
             continue
-        if not path.resolve().is_relative_to(root.resolve()):
+        if not inside(root, path):
+            faults.append(Fault("file_outside", _layer_named(path.stem) or "", file=path.name))
             continue
+        _parts_inside(root, path)
         if kind in _UNSUPPORTED:
             faults.append(Fault("file_unsupported", _layer_named(path.stem) or "", file=path.name))
             continue
@@ -375,6 +399,7 @@ OWN_TABLES = (
     "barriers",
     "evidence",
     "modes",
+    "need_factors",
     "resources",
     "road_classes",
     "rules",

@@ -28,6 +28,7 @@ from catchment.region.raw import Raw
 FloatArray = npt.NDArray[np.float64]
 COUNTY_BUFFER_M = 20_000.0
 FAR_FACTOR, FAR_FLOOR_M = 10.0, 60_000.0
+TWO_WAYS_M = 100.0
 _POINTS = {"Point"}
 _LINES = {"LineString", "LinearRing", "MultiLineString"}
 _POLYGONS = {"Polygon", "MultiPolygon"}
@@ -163,13 +164,34 @@ def locate_points(raw: Raw, cleaned: Cleaned, layer: str, source: SourceCrs, fil
                     file=file,
                 )
             )
-    return Located(
-        shapely.get_x(points),
-        shapely.get_y(points),
-        polygons,
-        ("geometry", "geometry"),
-        tuple(faults),
+    x, y = shapely.get_x(points), shapely.get_y(points)
+    faults.extend(_two_ways(x, y, cleaned, layer, source, file))
+    return Located(x, y, polygons, ("geometry", "geometry"), tuple(faults))
+
+
+def _two_ways(
+    x: FloatArray, y: FloatArray, cleaned: Cleaned, layer: str, source: SourceCrs, file: str
+) -> list[Fault]:
+    """Compare geometry with columns of longitude and latitude in one source."""
+    if not {"lon", "lat"} <= set(cleaned.titles):
+        return []
+    a, b = (
+        cleaned.table[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in ("lon", "lat")
     )
+    lon, lat = to_lonlat(x, y, source)
+    # Columns are taken as degrees of the source's own datum and offset.
+    given_lon, given_lat = to_lonlat(a, b, source) if source.is_geographic else (a, b)
+    away = np.hypot((lon - given_lon) * np.cos(np.radians(lat)), lat - given_lat) * 111_195.0
+    return [
+        Fault(
+            "place_two_ways",
+            layer,
+            int(cleaned.rows[k]),
+            details={"metres": f"{away[k]:,.0f}"},
+            file=file,
+        )
+        for k in np.flatnonzero(away > TWO_WAYS_M)
+    ]
 
 
 def _filled(table: Any, *columns: str) -> bool:

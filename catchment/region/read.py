@@ -22,6 +22,7 @@ from catchment.region.bands import Band, read_bands
 from catchment.region.clean import Cleaned, clean
 from catchment.region.elevation import Elevation, read_elevation
 from catchment.region.faults import Fault, LayerError, Problems, placed, problems
+from catchment.region.homes import at_villages, by_address
 from catchment.region.locate import Found, Manifest, digest, locate
 from catchment.region.model import Region, Source
 from catchment.region.positions import (
@@ -192,6 +193,12 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
             parts[name] = _read(layer, place, faults)
         except LayerError as stop:
             faults.append(stop.fault)
+    if "students" in parts and "villages" in parts:
+        homes = parts["students"]
+        homes.cleaned, told = by_address(
+            homes.cleaned, homes.raw, parts["villages"].cleaned.table, homes.place.file
+        )
+        faults.extend(told)
     for spatial in parts.values():
         if spatial.layer.spatial:
             _locate(spatial, found.manifest, faults)
@@ -207,11 +214,23 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
         for name, layer in layers().items()
         if layer.geometry != "raster"
     }
+    tables["students"], faults = at_villages(tables["students"], tables["villages"], faults)
     faults.extend(check_relations(tables, bands))
     if county is not None:
         faults.extend(check_surroundings(tables, county.crs))
     elevation, sources = _elevation(found, faults)
     sources = [*(_source(part) for part in parts.values()), *sources]
+    for part in parts.values():
+        # What was repaired or left out while reading is told by the check too.
+        faults.extend(
+            Fault(
+                "repaired",
+                part.layer.layer,
+                file=part.place.file,
+                details={"detail_zh": zh, "detail_en": en},
+            )
+            for zh, en in part.notes
+        )
     if found.road_file is not None:
         sources.append(
             Source(
@@ -221,7 +240,7 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
                 0,
             )
         )
-    places = {name: _places(table) for name, table in tables.items()}
+    places = {name: row_places(table) for name, table in tables.items()}
     faults = [placed(f, places.get(f.layer, {}).get(f.row)) for f in faults]
     return Reading(
         found,
@@ -297,6 +316,11 @@ def _locate(part: _Part, manifest: Manifest, faults: list[Fault]) -> None:
         a in part.cleaned.titles and b in part.cleaned.titles
         for a, b in (("lon", "lat"), ("easting", "northing"))
     )
+    known = {"address", "village_id"} & set(part.cleaned.titles)
+    if raw.geometry is None and layer == "students" and not has_columns and known:
+        # Students may be known by village or address alone.
+        part.source = part.source or parse_crs(_WGS84)
+        has_columns = True
     if raw.geometry is None and (part.layer.geometry != "point" or not has_columns):
         faults.append(Fault("place_columns_missing", layer, file=file))
         return
@@ -456,8 +480,19 @@ def _outside(part: _Part, row: int, x: float, y: float, far: float, county: Coun
     )
 
 
-def _places(table: Table) -> dict[int | None, tuple[float, float]]:
-    """Place of every row that has one, by its number."""
+def row_places(table: Table) -> dict[int | None, tuple[float, float]]:
+    """Give the place of every row that has one, by its number.
+
+    Parameters
+    ----------
+    table : Table
+        A layer.
+
+    Returns
+    -------
+    dict of int to (lon, lat)
+        WGS84 degrees; empty for students.
+    """
     # Home points of students are in no output, not even in the table of faults.
     if table.layer.layer == "students":
         return {}

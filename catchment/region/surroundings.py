@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +95,32 @@ def check_surroundings(tables: Mapping[str, Table], crs: CRS) -> list[Fault]:
     faults.extend(_shifted(tables["students"], tables["roads"], None, crs))
     faults.extend(_far_students(tables["students"], tables["villages"]))
     return faults
+
+
+def shifts(tables: Mapping[str, Table], roads: npt.NDArray[np.object_], crs: CRS) -> list[Fault]:
+    """Find layers that an undeclared offset would put on roads from a file of their own.
+
+    Parameters
+    ----------
+    tables : mapping of str to Table
+        All layers, placed.
+    roads : ndarray of object
+        Lines in the metric system.
+    crs : CRS
+        Metric system.
+
+    Returns
+    -------
+    list of Fault
+        One a layer at most; layers that townships give away already are told by
+        ``check_surroundings`` and here again in other words.
+    """
+    lines = replace(tables["roads"], geometry=roads)
+    townships = _townships(tables["boundaries"])
+    found = []
+    for name in ("villages", "schools", "sites"):
+        found.extend(_shifted(tables[name], lines, townships, crs))
+    return [*found, *_shifted(tables["students"], lines, None, crs)]
 
 
 def overlaps(boundaries: Table) -> list[Fault]:

@@ -19,6 +19,7 @@ import openpyxl
 from openpyxl.utils import get_column_letter
 
 from catchment.region.faults import Fault, LayerError
+from catchment.region.guard import MAX_TEXT_BYTES, UnsafeError, judge_archive, refuse_doctype
 from catchment.region.raw import Place, Raw
 from catchment.region.schema import (
     grade_heading,
@@ -31,7 +32,6 @@ from catchment.region.schema import (
 )
 
 MAX_ROWS, MAX_COLUMNS = 1_000_000, 400
-MAX_BYTES, MAX_RATIO = 2_000_000_000, 200
 HEADING_SEARCH = 15
 
 Grid = list[list[str]]
@@ -74,6 +74,11 @@ _UNITS = {
     "m",
     "平方米",
 }
+_MERGED = re.compile(
+    rb"""<(?:\w+:)?mergeCell\s+ref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']"""
+)
+_CELL = re.compile(rb"<(?:\w+:)?c(?=[\s>/])([^<>]*)>")
+_CELL_PLACE = re.compile(rb"""\br=["']([A-Z]{1,3})(\d{1,7})["']""")
 _ZERO_PADDED = re.compile(r'^"?(0{2,})"?(?:;.*)?$')
 
 
@@ -105,19 +110,34 @@ def read_csv(place: Place) -> Raw:
     LayerError
         When the encoding or the heading row cannot be found, or the file is no text.
     """
+    if place.path.stat().st_size > MAX_TEXT_BYTES:
+        raise _fault(place, "file_too_large", detail=f"{place.path.stat().st_size:,} bytes")
     data = place.path.read_bytes()
     text, encoding, notes = decode(place, data)
     lines = text.lstrip("\ufeff")
     try:
-        grid = [
-            list(row)
-            for row in csv.reader(io.StringIO(lines, newline=""), delimiter=_delimiter(lines))
-        ]
+        mark = _delimiter(lines)
+        grid = [list(row) for row in csv.reader(io.StringIO(lines, newline=""), delimiter=mark)]
     except csv.Error as fault:
         raise _fault(place, "file_unreadable", detail=str(fault)) from fault
     if len(grid) > MAX_ROWS or max((len(r) for r in grid), default=0) > MAX_COLUMNS:
         raise _fault(place, "file_too_large", detail=f"{len(grid)} rows")
     cleaned = [[_unquote(cell) for cell in row] for row in grid]
+    if mark != ",":
+        shown = {"\t": "TAB"}.get(mark, mark)
+        notes.append((f"各列以 {shown} 分隔", f"columns are separated by {shown}"))
+    freed = sum(
+        a != b
+        for old, new in zip(grid, cleaned, strict=True)
+        for a, b in zip(old, new, strict=True)
+    )
+    if freed:
+        notes.append(
+            (
+                f"{freed} 格去掉了表格软件的文本标记",
+                f"spreadsheet text marks taken off {freed} cells",
+            )
+        )
     return _understand(place, _Sheet(cleaned, {}, notes, encoding))
 
 
@@ -207,8 +227,14 @@ def read_xlsx(place: Place) -> Raw:
     LayerError
         When the workbook is unsafe or unreadable, or the sheet or its heading row is missing.
     """
-    name = choose_sheet(place)
-    return _understand(place, _sheet(place, name))
+    name, spare = choose_sheet(place)
+    sheet = _sheet(place, name)
+    if spare:
+        listed = "、".join(spare)[:80]
+        sheet.notes.append(
+            (f"读取工作表“{name}”；未读取：{listed}", f"read sheet {name!r}; not read: {listed}")
+        )
+    return _understand(place, sheet)
 
 
 def sheet_names(place: Place) -> list[str]:
@@ -232,7 +258,7 @@ def sheet_names(place: Place) -> list[str]:
         book.close()
 
 
-def choose_sheet(place: Place) -> str:
+def choose_sheet(place: Place) -> tuple[str, list[str]]:
     """Find the sheet of a workbook that holds a layer.
 
     Parameters
@@ -244,21 +270,23 @@ def choose_sheet(place: Place) -> str:
     -------
     str
         Name of the sheet.
+    list of str
+        Other sheets that might hold data, where none is named after the layer.
     """
     names = sheet_names(place)
     if place.sublayer:
         wanted = [n for n in names if plain(n) == plain(place.sublayer)]
         if not wanted:
             raise _fault(place, "sheet_missing", sheet=place.sublayer, names="、".join(names))
-        return wanted[0]
+        return wanted[0], []
     layer = layers()[place.layer]
     keys = [heading_key(layer.layer), *(heading_key(a) for a in layer.aliases)]
     for key in keys:
         for name in names:
             if heading_key(name) == key:
-                return name
+                return name, []
     data = [n for n in names if "说明" not in n and n.lower() not in {"readme", "notes"}]
-    return data[0] if data else names[0]
+    return (data[0], data[1:]) if data else (names[0], [])
 
 
 def guard_zip(place: Place) -> None:
@@ -272,21 +300,17 @@ def guard_zip(place: Place) -> None:
     try:
         with zipfile.ZipFile(place.path) as archive:
             infos = archive.infolist()
-            packed = sum(i.compress_size for i in infos)
-            full = sum(i.file_size for i in infos)
-            if full > MAX_BYTES or (full > 50_000_000 and full > MAX_RATIO * max(packed, 1)):
-                raise _fault(place, "file_unsafe", detail=f"{packed} -> {full} bytes")
+            judge_archive(infos)
             for info in infos:
-                if ".." in info.filename or info.filename.startswith(("/", "\\")):
-                    raise _fault(place, "file_unsafe", detail=info.filename)
-                if info.filename.endswith((".xml", ".rels")):
+                if info.filename.lower().endswith((".xml", ".rels", ".vml")):
                     with archive.open(info) as part:
-                        if b"<!DOCTYPE" in part.read(4096):
-                            raise _fault(place, "file_unsafe", detail="DOCTYPE")
+                        refuse_doctype(part)
             if "[Content_Types].xml" not in archive.namelist():
                 raise _fault(place, "file_disguised")
     except LayerError:
         raise
+    except UnsafeError as fault:
+        raise _fault(place, "file_unsafe", detail=str(fault)) from fault
     except Exception as fault:  # a damaged archive trips over anything
         raise _fault(place, "file_disguised") from fault
 
@@ -301,17 +325,22 @@ def _open(place: Place, *, values: bool) -> Any:
 
 
 def _sheet(place: Place, name: str) -> _Sheet:
+    merged, last, width = _extent(place, name)
+    if last > MAX_ROWS or width > MAX_COLUMNS:
+        detail = f"{get_column_letter(min(width, 18_278))}{last}"
+        raise _fault(place, "file_too_large", detail=detail)
     values, formulas = _open(place, values=True), _open(place, values=False)
     try:
         pages = values[name], formulas[name]
         for page in pages:
             page.reset_dimensions()
-        streams = [page.iter_rows(max_row=MAX_ROWS + 1, max_col=MAX_COLUMNS + 1) for page in pages]
+        streams = [
+            page.iter_rows(max_row=last or MAX_ROWS + 1, max_col=MAX_COLUMNS + 1) for page in pages
+        ]
         grid: Grid = []
         marks: Marks = {}
         notes: list[tuple[str, str]] = []
         padded = 0
-        blank_run = 0
         for r, (row, written) in enumerate(zip(*streams, strict=False)):
             line: list[str] = []
             for c, (cell, formula) in enumerate(zip(row, written, strict=False)):
@@ -325,9 +354,6 @@ def _sheet(place: Place, name: str) -> _Sheet:
                 line.pop()
             if len(line) > MAX_COLUMNS or r >= MAX_ROWS:
                 raise _fault(place, "file_too_large", detail=f"{r + 1} x {len(line)}")
-            blank_run = 0 if line else blank_run + 1
-            if blank_run > 20_000:  # formatting reached far below the data
-                break
             grid.append(line)
         while grid and not grid[-1]:
             grid.pop()
@@ -345,7 +371,7 @@ def _sheet(place: Place, name: str) -> _Sheet:
                 f"{padded} cells kept leading zeros only in their number format; restored",
             )
         )
-    _fill_merged(place, name, grid, notes)
+    _fill_merged(merged, grid, notes)
     return _Sheet(grid, marks, notes)
 
 
@@ -376,10 +402,12 @@ def _cell(cell: Any, formula: Any) -> tuple[str, str]:
     return str(value), ""
 
 
-def _fill_merged(place: Place, name: str, grid: Grid, notes: list[tuple[str, str]]) -> None:
+def _fill_merged(
+    merged: list[tuple[int, int, int, int]], grid: Grid, notes: list[tuple[str, str]]
+) -> None:
     """Repeat the text of cells merged downwards, as a reader of the sheet sees it."""
     filled = 0
-    for top, left, bottom, right in _merged(place, name):
+    for top, left, bottom, right in merged:
         if bottom == top or left != right or bottom > len(grid) or left > MAX_COLUMNS:
             continue
         source = grid[top - 1]
@@ -401,27 +429,46 @@ def _fill_merged(place: Place, name: str, grid: Grid, notes: list[tuple[str, str
         )
 
 
-def _merged(place: Place, name: str) -> list[tuple[int, int, int, int]]:
-    """Find the merged ranges of a sheet; the streaming reader of openpyxl leaves them out."""
+def _extent(place: Place, name: str) -> tuple[list[tuple[int, int, int, int]], int, int]:
+    """Find the merged ranges of a sheet, and its last row and column that hold anything.
+
+    The streaming reader leaves merged ranges out and fills every row up to a far cell, so both are
+    told from the sheet's own text first. A last row of 0 means that its cells do not say where
+    they stand.
+    """
     book = _open(place, values=True)
     try:
         part = str(getattr(book[name], "_worksheet_path", ""))
     finally:
         book.close()
-    found: list[tuple[int, int, int, int]] = []
+    found: set[tuple[int, int, int, int]] = set()
+    last = width = 0
+    placed = True
     try:
         with zipfile.ZipFile(place.path) as archive, archive.open(part.lstrip("/")) as stream:
             tail = b""
             while chunk := stream.read(1 << 20):
                 text = tail + chunk
-                found.extend(
-                    (int(m[2]), _letters(m[1].decode()), int(m[4]), _letters(m[3].decode()))
-                    for m in re.finditer(rb'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"', text)
-                )
-                tail = text[-200:] if len(chunk) == 1 << 20 else b""
+                cut = text.rfind(b"<") if len(chunk) == 1 << 20 else len(text)
+                if len(text) - cut > 1 << 20:
+                    raise _fault(place, "file_unsafe", detail="a cell of more than 1 MB")
+                for m in _MERGED.finditer(text, 0, cut):
+                    found.add(
+                        (int(m[2]), _letters(m[1].decode()), int(m[4]), _letters(m[3].decode()))
+                    )
+                for m in _CELL.finditer(text, 0, cut):
+                    attributes = m[1]
+                    if attributes.endswith(b"/") or text.startswith(b"</", m.end()):
+                        continue
+                    at = _CELL_PLACE.search(attributes)
+                    if at is None:
+                        placed = False
+                        continue
+                    last, width = max(last, int(at[2])), max(width, _letters(at[1].decode()))
+                tail = text[cut:]
     except (KeyError, OSError, zipfile.BadZipFile):
-        return []
-    return sorted(set(found))
+        return [], 0, 0
+    return sorted(found), last if placed else 0, width
 
 
 def _letters(text: str) -> int:
@@ -448,12 +495,14 @@ def _understand(place: Place, sheet: _Sheet) -> Raw:
     places: dict[int, int] = {}
     totals: list[int] = []
     others: list[int] = []
+    faults: list[Fault] = []
     for r in range(top + depth, len(grid)):
+        beyond = " ".join(filter(None, (tidy(cell) for cell in grid[r][width:])))
         line = [cell.strip() for cell in grid[r][:width]]
         line += [""] * (width - len(line))
         spoilt = any((r, c) in sheet.marks for c in range(width))
         filled = [plain(cell) for cell in line if cell]
-        if not filled and not spoilt:
+        if not filled and not spoilt and not beyond:
             continue
         if _is_total(filled):
             totals.append(r + 1)
@@ -464,6 +513,12 @@ def _understand(place: Place, sheet: _Sheet) -> Raw:
         if r == top + depth and filled and all(cell.strip("()") in _UNITS for cell in filled):
             others.append(r + 1)
             continue
+        if beyond:
+            # Text tables shift when a separator stands in a cell; in a sheet it is a jotting.
+            code = "row_too_long" if place.path.suffix.lower() == ".csv" else "cells_unread"
+            faults.append(Fault(code, place.layer, r + 1, value=beyond[:60], file=place.file))
+            if not filled and not spoilt and code == "cells_unread":
+                continue
         places[r] = len(cells)
         cells.append(line)
         rows.append(r + 1)
@@ -485,6 +540,7 @@ def _understand(place: Place, sheet: _Sheet) -> Raw:
         marks=marks,
         encoding=sheet.encoding,
         notes=tuple(notes),
+        faults=tuple(faults),
     )
 
 

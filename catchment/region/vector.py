@@ -19,11 +19,13 @@ import numpy as np
 import pyogrio
 from shapely.geometry import shape
 
+from catchment.region.apart import APART_BYTES, tried
 from catchment.region.faults import Fault, LayerError
+from catchment.region.guard import MAX_TEXT_BYTES, UnsafeError
 from catchment.region.raw import Place, Raw, cell_text
 from catchment.region.schema import heading_key, layers, plain
+from catchment.region.soundness import busy, package_fault, shapes_sound
 
-MAX_JSON_BYTES = 1_000_000_000
 _SHP_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 _VIRTUAL_TABLES = ("rtree", "fts3", "fts4", "fts5")
 
@@ -47,8 +49,11 @@ def read_gpkg(place: Place) -> Raw:
         When the file is no GeoPackage, is damaged, or lacks the layer.
     """
     names = gpkg_layers(place)
+    _vouch(place)
     layer = _choose(place, list(names))
     spatial = names[layer]
+    if package_fault(place.path)[1] or place.path.stat().st_size >= APART_BYTES:
+        _apart(place, place.path, layer)
     try:
         frame = pyogrio.read_dataframe(
             place.path,
@@ -82,6 +87,36 @@ def read_gpkg(place: Place) -> Raw:
         crs=str(info.get("crs") or ""),
         encoding="utf-8",
     )
+
+
+def _vouch(place: Place) -> None:
+    """Refuse a database that is damaged or being written by another program."""
+    journal = busy(place.path)
+    if journal:
+        raise _fault(place, "file_busy", journal=journal)
+    fault, _ = package_fault(place.path)
+    if fault:
+        raise _fault(place, "file_unreadable", detail=fault)
+
+
+def _apart(place: Place, path: Path, *words: str) -> None:
+    try:
+        tried("catchment.region.vector:open_apart", path, *words)
+    except UnsafeError as fault:
+        raise _fault(place, "file_unreadable", detail=str(fault)) from fault
+
+
+def open_apart(path: Path, layer: str = "") -> None:
+    """Read a file with the geometry library and drop it: run in a process of its own.
+
+    Parameters
+    ----------
+    path : Path
+        Shapefile or GeoPackage.
+    layer : str
+        Layer of a GeoPackage.
+    """
+    pyogrio.read_dataframe(path, **({"layer": layer} if layer else {}))
 
 
 def gpkg_layers(place: Place) -> dict[str, bool]:
@@ -171,7 +206,7 @@ def read_geojson(place: Place) -> Raw:
     LayerError
         When it is no GeoJSON feature collection.
     """
-    if place.path.stat().st_size > MAX_JSON_BYTES:
+    if place.path.stat().st_size > MAX_TEXT_BYTES:
         raise _fault(place, "file_too_large", detail=f"{place.path.stat().st_size} bytes")
     data = place.path.read_bytes()
     encoding = "utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else "utf-8"
@@ -186,13 +221,22 @@ def read_geojson(place: Place) -> Raw:
     if not text.lstrip().startswith("{"):
         raise _fault(place, "file_disguised")
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as fault:
         raise _fault(place, "file_unreadable", detail=_short(fault)) from fault
     features = document.get("features")
     if document.get("type") != "FeatureCollection" or not isinstance(features, list):
         raise _fault(place, "file_disguised")
     return _from_features(place, document, features, encoding)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that gives one key twice: the parser would silently keep the last."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [k for k, _ in pairs]
+        raise ValueError(f"key {next(n for n in names if names.count(n) > 1)!r} twice")
+    return made
 
 
 def _from_features(place: Place, document: Any, features: list[Any], encoding: str) -> Raw:
@@ -227,6 +271,7 @@ def _from_features(place: Place, document: Any, features: list[Any], encoding: s
         geometry=geometry,
         crs=crs or "EPSG:4326",
         encoding=encoding,
+        notes=(("按 gb18030 编码读取", "read as gb18030"),) if encoding == "gb18030" else (),
     )
 
 
@@ -287,6 +332,9 @@ def _shapes(place: Place, parts: dict[str, Path]) -> tuple[Any, str]:
             if kind in parts:
                 shutil.copyfile(parts[kind], Path(folder) / f"shapes{kind}")
         bare = Path(folder) / "shapes.shp"
+        whole = parts[".shp"].stat().st_size < APART_BYTES
+        if not (whole and shapes_sound(parts[".shp"], parts[".shx"])):
+            _apart(place, bare)
         try:
             frame = pyogrio.read_dataframe(bare, columns=[])
             info = pyogrio.read_info(bare)

@@ -60,7 +60,8 @@ def write_region(region: Region, path: str | Path) -> tuple[Path, ...]:
     written: list[Path] = []
     settings = {"name": region.name, "note": region.note, "crs": _crs_name(region)}
     if region.road_file is not None:
-        suffix = ".graphml" if region.road_file.suffix.lower() == ".graphml" else ".osm.pbf"
+        suffix = region.road_file.suffix.lower()
+        suffix = suffix if suffix in {".graphml", ".osm"} else ".osm.pbf"
         beside = target.with_name(target.stem + suffix)
         if not (beside.exists() and beside.samefile(region.road_file)):
             source = region.road_file

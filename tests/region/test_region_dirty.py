@@ -777,7 +777,8 @@ def test_xml_bombs_and_far_cells(tmp_path):
     assert only_error_code(folder) == "file_unsafe"
     folder = write_county(tmp_path / "b", villages=None)
     workbook(folder, VILLAGES, put=lambda _, s: s.write_string(1048575, 16383, "x"))
-    assert len(read_region(folder).villages) == 4
+    found = [f for f in check_region(folder).errors if f.layer == "villages"]
+    assert [(f.code, f.details["detail"]) for f in found] == [("file_too_large", "XFD1048576")]
 
 
 def test_damaged_files_are_errors_not_tracebacks(tmp_path):
