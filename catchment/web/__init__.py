@@ -1,1 +1,1 @@
-"""Door: the planning workbench in the browser."""
+"""The planning workbench: a county's state, its server, its optimiser."""

@@ -1,0 +1,396 @@
+/* The workbench: one page over one county. State of the screen lives here; every figure comes from
+   the server, every change goes to it and counts once it is acknowledged. */
+import { Away, enter, get, listen, post } from "./api.js";
+import { createColleague } from "./colleague.js";
+import { conflict } from "./conflict.js";
+import { ask, field } from "./dialog.js";
+import { createEdit } from "./edit.js";
+import { createFiles } from "./files.js";
+import { createKeys } from "./keys.js";
+import { createLegend } from "./legend.js";
+import { createModel } from "./model.js";
+import { createOutbox } from "./outbox.js";
+import { createPanel } from "./panel.js";
+import { createPlaces } from "./places.js";
+import { createScene } from "./scene.js";
+import { createSettings } from "./settings.js";
+import { createTools } from "./tools.js";
+import { createVariants } from "./variants.js";
+
+const C = window.Catchment, byId = (id) => document.getElementById(id);
+const CHECK_AFTER = 1200;
+
+const app = {
+  state: {
+    view: "plan", year: 0, band: 0, fill: "catchments", tab: "figures", scope: "county", open: null, tool: "look", only: "fail", when: "year",
+    why: "", allBands: false, meeting: false,
+    layers: { catchments: true, townships: true, roads: true, villages: true, over: true, schools: true, names: true, rooms: true, allSchools: false }
+  },
+  session: null, connected: true, boot: null
+};
+
+app.may = (what) => Boolean(app.session && (app.session.can.includes(what) || (what === "edit" && ["editor", "approver"].includes(app.session.role))));
+app.canAsk = () => app.may("edit") && !app.state.meeting;
+app.canEdit = () => app.canAsk() && !(app.model.variant && app.model.variant.state === "approved");
+app.reason = () => app.state.why.trim();
+
+/* ---------------------------------------------------------------- painting */
+
+let begun = 0;
+/* A click that will change figures: the time until they are all on the screen is measured. */
+app.begin = () => { begun = begun || performance.now(); };
+
+app.paint = (all) => {
+  controls();
+  app.scene.paint(all);
+  app.legend.paint();
+  app.panel.paint();
+  app.variants.buttons();
+  if (!begun) { return; }
+  const start = begun;
+  begun = 0;
+  window.requestAnimationFrame(() => window.setTimeout(() => performance.measure("catchment:change", { start, end: performance.now() }), 0));
+};
+
+app.change = (part) => {
+  const frames = "view" in part && part.view !== app.state.view, year = "year" in part && part.year !== app.state.year;
+  Object.assign(app.state, part);
+  if (frames) { app.scene.frames(); }
+  app.paint("layers" in part || frames);
+  if (year) { yearFigures(); }
+  remember();
+};
+
+app.tab = (name) => app.change({ tab: name, open: null });
+
+app.open = (place, fly) => {
+  if (place) { document.body.classList.add("reading"); app.state.why = ""; }
+  app.change({ open: place });
+  if (!place) { byId("page").focus({ preventScroll: true }); return; }
+  const at = place[0] === "site" ? app.model.sitesAt()[place[1]] : app.model.payload.villages.at[place[1]];
+  if (fly && at.length) { app.scene.fly(at); }
+  const back = byId("back");
+  if (back && fly) { back.focus({ preventScroll: true }); }
+};
+
+/* A name that leads to its place. */
+app.go = (kind, k, text) => C.el("button", { type: "button", class: "link", "data-keep": kind + k, onclick: () => app.open([kind, k], true) }, C.name(text));
+
+function press(box, value) {
+  box.querySelectorAll("button").forEach((b) => b.setAttribute("aria-pressed", String(b.getAttribute("data-value") === String(value))));
+}
+
+function controls() {
+  const s = app.state, years = app.model.years;
+  press(byId("view"), s.view);
+  press(byId("band"), s.band);
+  byId("year").max = years.length - 1;
+  byId("year").value = s.year;
+  byId("year").setAttribute("aria-valuetext", String(years[s.year]));
+  byId("year-out").textContent = String(years[s.year]);
+  byId("fill").value = s.fill;
+  byId("variant-name").textContent = app.model.variantName() + (app.model.variant && app.model.variant.state === "approved" ? " · " + C.t("web.approved") : "");
+  document.body.classList.toggle("readonly", !app.canEdit());
+  document.body.classList.toggle("meets", s.meeting);
+  byId("meeting").setAttribute("aria-pressed", String(s.meeting));
+}
+
+/* ---------------------------------------------------------------- messages and connection */
+
+app.tell = (kind, text) => {
+  const box = byId("callouts"), line = C.el("p", { class: "callout " + kind, role: kind === "bad" ? "alert" : "status" }, C.el("span", { text }),
+    C.el("button", { type: "button", class: "close", "aria-label": C.t("web.close"), text: "×", onclick: () => line.remove() }));
+  while (box.children.length > 2) { box.firstChild.remove(); }
+  box.appendChild(line);
+  if (kind !== "bad") { window.setTimeout(() => line.remove(), 6000); }
+};
+
+app.failed = (fault) => {
+  if (fault instanceof Away) { app.online(false); return; }
+  if (fault.status === 401) { app.signIn(); return; }
+  app.tell("bad", fault.words ? fault.words(C.lang()) : String(fault));
+};
+
+app.online = (on) => { app.connected = on; app.linkState(); };
+
+app.linkState = () => {
+  const box = byId("link-state"), waiting = app.outbox ? app.outbox.waiting : 0;
+  box.className = "link-state " + (!app.connected ? "away" : waiting ? "saving" : "saved");
+  box.textContent = !app.connected ? C.t(waiting ? "web.away_waiting" : "web.away", { n: waiting }) : waiting ? C.t("web.saving") : app.model && app.model.variant ? C.t("web.saved", { n: app.model.variant.version }) : "";
+};
+
+/* ---------------------------------------------------------------- variants and answers */
+
+app.show = (variant, answer) => {
+  const first = !app.model.variant || !variant || app.model.variant.id !== variant.id;
+  app.model.set({ variant, answer, check: null });
+  app.state.year = Math.min(app.state.year, app.model.years.length - 1);
+  if (first) { app.variants.forget(); app.state.open = app.state.open && app.state.open[0] === "site" && app.state.open[1] >= app.model.nSites ? null : app.state.open; }
+  app.scene.placeSites(app.model.sitesAt());
+  app.variants.stale();
+  app.paint();
+  app.linkState();
+  fullCheck(CHECK_AFTER);
+  remember();
+};
+
+/* The server took a change. */
+app.taken = (done, item) => {
+  app.online(true);
+  if (app.model.variant && done.variant.id !== app.model.variant.id) { return; }
+  if (item.why && item.why === app.reason()) { app.state.why = ""; }
+  app.show(done.variant, done.answer);
+  app.variants.refresh();
+  if (app.state.tab === "history") { app.variants.forget(); app.panel.page(); }
+};
+
+/* Figures belong to a year: ask for those of the year now shown. */
+let asked = 0;
+async function yearFigures() {
+  const v = app.model.variant;
+  if (!v) { return; }
+  asked += 1;
+  const mine = asked, year = app.model.years[app.state.year];
+  try {
+    const answer = await get(`/api/variants/${v.id}/answer?year=${year}`);
+    if (mine === asked && app.model.variant && app.model.variant.id === v.id && answer.version === app.model.variant.version) {
+      app.model.set({ answer });
+      app.paint();
+    }
+  } catch (fault) { app.failed(fault); }
+}
+
+/* All rules and all years: told by an event, asked for when the event does not come. */
+let timer = 0;
+function fullCheck(wait) {
+  window.clearTimeout(timer);
+  if (!app.model.variant) { return; }
+  timer = window.setTimeout(async () => {
+    const v = app.model.variant;
+    if (!v || (app.model.check && app.model.check.version === v.version)) { return; }
+    try {
+      const check = await get(`/api/variants/${v.id}/check?version=${v.version}`);
+      if (!app.model.variant || app.model.variant.id !== v.id || app.model.variant.version !== v.version) { return; }
+      if (check.state !== "done") { fullCheck(CHECK_AFTER); return; }
+      app.model.set({ check });
+      app.panel.page();
+    } catch (fault) { if (fault instanceof Away) { app.online(false); } }
+  }, wait);
+}
+
+/* What a document not yet saved says that the one on the table does not. */
+app.mineWords = (doc) => {
+  const old = app.model.variant ? app.model.variant.document : { actions: [] }, key = (a) => JSON.stringify(a), had = new Set(old.actions.map(key)), has = new Set(doc.actions.map(key));
+  const out = doc.actions.filter((a) => !had.has(key(a))).map(app.variants.sentence)
+    .concat(old.actions.filter((a) => !has.has(key(a))).map((a) => C.t("web.taken_back") + app.variants.sentence(a)));
+  if (!app.outbox.same([old.limits, old.class_size, old.method], [doc.limits, doc.class_size, doc.method])) { out.push(C.t("web.limits")); }
+  if (old.name !== doc.name) { out.push(C.t("web.rename") + C.t("web.colon") + doc.name); }
+  return out;
+};
+
+app.conflict = async (body, item) => {
+  const choice = await conflict(app, body, item);
+  if (choice === "mine") { app.show(body.variant, await get(`/api/variants/${body.variant.id}/answer?year=${app.model.years[app.state.year]}`)); app.outbox.again(item); return; }
+  if (choice === "copy") {
+    const doc = Object.assign({}, item.document, { name: C.t("web.copy_of", { n: item.document.name }) });
+    const made = await post("/api/variants", { document: doc, why: item.why || "", from: body.variant.id });
+    app.outbox.drop();
+    await app.variants.refresh();
+    await app.variants.open(made.id, true);
+    return;
+  }
+  app.outbox.drop();
+  await app.variants.open(body.variant.id, true);
+};
+
+/* ---------------------------------------------------------------- events */
+
+function listenToServer() {
+  listen({
+    state: (on) => { app.online(on); if (on) { app.outbox.pump(); } },
+    hello: async (e) => {
+      const restarted = app.boot && e.boot !== app.boot;
+      app.boot = e.boot;
+      if (!restarted) { return; }
+      app.tell("good", C.t("web.back"));
+      await app.variants.refresh();
+      await app.colleague.refresh();
+      if (app.model.variant && !app.outbox.waiting) { app.variants.open(app.model.variant.id, true); }
+    },
+    change: (e) => {
+      app.variants.refresh();
+      const v = app.model.variant;
+      if (!v || e.variant !== v.id || e.version <= v.version || app.outbox.waiting) { return; }
+      const words = e.words && e.words[C.lang()], what = Array.isArray(words) ? words.join(C.lang() === "zh" ? "；" : "; ") : words || "";
+      if (e.kind === "delete") { app.tell("warn", C.t("web.other_deleted", { w: e.by })); app.show(null, null); return; }
+      window.setTimeout(() => {
+        if (app.model.variant && app.model.variant.id === e.variant && e.version > app.model.variant.version && !app.outbox.waiting) {
+          app.tell("warn", C.t("web.other_changed", { w: e.by, c: what }));
+          app.variants.open(e.variant, true);
+        }
+      }, 300);
+    },
+    check: (e) => { const v = app.model.variant; if (v && e.variant === v.id && e.version === v.version) { fullCheck(0); } },
+    job: (e) => app.colleague.news(e),
+    county: () => app.reloadCounty()
+  });
+}
+
+let reloading = false;
+app.reloadCounty = () => { if (!reloading) { reloading = true; window.location.reload(); } };
+
+/* ---------------------------------------------------------------- sign in */
+
+/* Shown once, whoever asks; answers when somebody is signed in. */
+let signing = null;
+app.signIn = () => {
+  signing = signing || signInForm().then((session) => { signing = null; app.session = session; if (app.outbox) { app.outbox.pump(); } return session; });
+  return signing;
+};
+
+async function signInForm() {
+  for (;;) {
+    const asked = await ask(C.t("web.sign_in"), [
+      C.el("p", { class: "quiet", text: C.t("web.sign_in_note") }),
+      field(C.t("web.user"), { name: "user", type: "text", autocomplete: "username", required: true }),
+      field(C.t("web.password"), { name: "password", type: "password", autocomplete: "current-password", required: true })
+    ], [["ok", C.t("web.sign_in"), "primary"]]);
+    if (asked.answer !== "ok") { continue; }
+    try { return await post("/api/login", { user: asked.values.user, password: asked.values.password }); } catch (fault) {
+      app.tell("bad", fault.words ? fault.words(C.lang()) : C.t("web.away"));
+    }
+  }
+}
+
+/* ---------------------------------------------------------------- the frame of the page */
+
+function remember() {
+  const v = app.model.variant;
+  window.history.replaceState(null, "", window.location.pathname + "#" + (v ? "v=" + v.id + "&" : "") + "year=" + app.model.years[app.state.year]);
+}
+
+function build() {
+  const p = app.model.payload, t = C.t;
+  document.title = p.county + " · " + t("web.title");
+  C.label(document.body);
+  byId("county").textContent = p.county;
+  byId("note").textContent = C.half(p.note);
+  byId("note").hidden = !p.note;
+  byId("lang").textContent = C.lang() === "zh" ? "English" : "中文";
+  byId("lang").setAttribute("lang", C.lang() === "zh" ? "en" : "zh-CN");
+  byId("me").textContent = app.session.user + " · " + t("web.role_" + app.session.role);
+  byId("me").disabled = app.session.mode !== "office";
+  byId("stamp").textContent = [C.half(p.note), p.digest ? t("map.stamp_digest", { d: p.digest }) : "", p.crs].filter(Boolean).join(" · ");
+  C.empty(byId("band"));
+  p.bands.forEach((b, k) => byId("band").appendChild(C.el("button", { type: "button", "data-value": k, title: app.model.bandName(k), text: app.model.bandShort(k), onclick: () => app.change({ band: k }) })));
+  C.empty(byId("fill"));
+  ["catchments", "minutes", "change", "modes"].forEach((f) => byId("fill").appendChild(C.el("option", { value: f, text: t("map.fill_" + f) })));
+  app.tools.buildRail();
+  app.tools.say();
+}
+
+function wire() {
+  byId("view").addEventListener("click", (e) => { const v = e.target.getAttribute("data-value"); if (v) { app.change({ view: v }); } });
+  byId("year").addEventListener("input", (e) => app.change({ year: Number(e.target.value) }));
+  byId("fill").addEventListener("change", (e) => app.change({ fill: e.target.value }));
+  byId("undo").addEventListener("click", () => app.step("undo"));
+  byId("redo").addEventListener("click", () => app.step("redo"));
+  byId("limits").addEventListener("click", () => app.settings.open());
+  byId("variant").addEventListener("click", () => app.tab("variants"));
+  byId("meeting").addEventListener("click", () => app.meet(!app.state.meeting));
+  byId("print").addEventListener("click", () => window.print());
+  byId("me").addEventListener("click", async () => { await post("/api/logout").catch(() => null); window.location.reload(); });
+  byId("lang").addEventListener("click", () => { C.speak(app.words, C.lang() === "zh" ? "en" : "zh"); build(); app.paint(); app.linkState(); });
+  byId("grip").addEventListener("click", () => {
+    byId("grip").setAttribute("aria-expanded", String(document.body.classList.toggle("tall")));
+    window.setTimeout(app.scene.frames, 0);
+  });
+  const tabs = Array.from(byId("tabs").querySelectorAll("[role=tab]"));
+  tabs.forEach((b, k) => {
+    b.addEventListener("click", () => app.tab(b.id.slice(4)));
+    b.addEventListener("keydown", (e) => {
+      const step = e.key === "ArrowRight" ? 1 : e.key === "ArrowLeft" ? -1 : 0;
+      if (step) { const next = tabs[(k + step + tabs.length) % tabs.length]; app.tab(next.id.slice(4)); next.focus(); e.preventDefault(); }
+    });
+  });
+  const p = app.model.payload, items = p.sites.name.map((n, j) => ({ kind: "site", k: j, name: n, where: p.sites.town[j], code: p.sites.id[j] }))
+    .concat(p.villages.name.map((n, i) => ({ kind: "village", k: i, name: n, where: p.villages.towns[p.villages.town[i]], code: p.villages.id[i] })));
+  C.searchBox(byId("find"), byId("found"), C.finder(items, 30), (item) => app.open([item.kind, item.k], true));
+  window.addEventListener("beforeunload", (e) => { if (app.outbox.waiting) { e.preventDefault(); } });
+}
+
+app.step = (move) => {
+  if (!app.canEdit() || !app.model.variant) { return; }
+  app.begin();
+  app.outbox.push({ move });
+};
+
+/* Meeting: large type, today beside the variant, nothing can be changed. */
+app.meet = (on) => {
+  app.tools.take("look");
+  Object.assign(app.state, { meeting: on, view: on ? "both" : "plan", tab: "figures", open: null });
+  app.paint();
+  app.scene.frames();
+  app.scene.fit();
+  app.paint(true);
+  if (on) { app.tell("good", C.t("web.meeting_keys")); }
+};
+
+async function start() {
+  app.words = await words();
+  C.speak(app.words, "zh");
+  C.label(document.body);
+  try { app.session = await enter(); } catch (fault) {
+    if (fault.status !== 401 && fault.status !== 403) { throw fault; }
+    app.session = await app.signIn();
+  }
+  C.speak(app.words, app.session.lang || "zh");
+  const payload = await get("/api/county"), hash = new URLSearchParams(window.location.hash.slice(1));
+  app.boot = app.session.boot;
+  app.model = createModel(payload, app.state);
+  app.state.year = payload.years.length > 1 ? 1 : 0;
+  const year = payload.years.indexOf(Number(hash.get("year")));
+  if (year >= 0) { app.state.year = year; }
+  app.state.layers.townships = payload.townships.length > 0;
+  app.outbox = createOutbox(app);
+  app.edit = createEdit(app);
+  app.panel = createPanel(app);
+  app.places = createPlaces(app);
+  app.legend = createLegend(app);
+  app.variants = createVariants(app);
+  app.colleague = createColleague(app);
+  app.files = createFiles(app);
+  app.settings = createSettings(app);
+  app.tools = createTools(app);
+  if (window.matchMedia("(min-width: 1200px)").matches) { byId("legend").open = true; }
+  app.scene = createScene(app);
+  app.model.set({ edges: app.scene.land.edges });
+  app.tools.listen(app.scene.boards[0], 0);
+  build();
+  wire();
+  createKeys(app);
+  await app.variants.refresh();
+  const wanted = Number(hash.get("v")) || (app.variants.list().length ? app.variants.list()[0].id : 0);
+  if (!(wanted && app.variants.list().some((v) => v.id === wanted) && await app.variants.open(wanted, true))) { app.paint(true); }
+  app.scene.frames();
+  app.scene.fit();
+  app.scene.hold(false);
+  app.paint(true);
+  listenToServer();
+  app.colleague.refresh();
+  app.linkState();
+  window.requestAnimationFrame(() => window.requestAnimationFrame(() => { performance.mark("catchment:painted"); document.documentElement.setAttribute("data-ready", "1"); }));
+}
+
+/* Words come as key: [zh, en]; the page wants a table a language. */
+async function words() {
+  const both = await get("/api/words"), out = { zh: {}, en: {} };
+  Object.entries(both).forEach(([k, w]) => { out.zh[k] = w[0]; out.en[k] = w[1]; });
+  return out;
+}
+
+start().catch((fault) => {
+  const text = fault.words ? fault.words(C.lang()) : "打不开工作台，请重新运行 catchment serve 并用新链接打开。 / The workbench cannot be opened; run catchment serve again and use its new link. (" + fault + ")";
+  byId("callouts").appendChild(C.el("p", { class: "callout bad", role: "alert", text }));
+  document.documentElement.setAttribute("data-failed", "1");
+});

@@ -1,0 +1,118 @@
+/* Changes on their way to the server, one after another. A change is a function from document to
+   document; it counts only when the server has acknowledged it. While the server is away the changes
+   wait here, in sight, and are sent again; an acknowledgement that was lost is recognised. */
+import { Away, Refusal, call, get } from "./api.js";
+
+const same = (a, b) => JSON.stringify(order(a)) === JSON.stringify(order(b));
+
+/* Keys in order, absent and null alike, so that a document compares equal to its own round trip. */
+function order(value) {
+  if (Array.isArray(value)) { return value.map(order); }
+  if (value === null || typeof value !== "object") { return value; }
+  const out = {};
+  Object.keys(value).sort().forEach((k) => {
+    const v = value[k];
+    if (v !== null && v !== undefined && v !== "" && !(Array.isArray(v) && !v.length) && !(typeof v === "object" && !Array.isArray(v) && !Object.keys(v).length)) { out[k] = order(v); }
+  });
+  return out;
+}
+
+export function createOutbox(app) {
+  const queue = [];
+  let busy = false, timer = 0, pause = 400;
+
+  function push(item) {
+    queue.push(item);
+    app.linkState();
+    pump();
+  }
+
+  /* The document as it will be when everything waiting has been taken. */
+  function expected() {
+    return queue.reduce((doc, item) => (item.make ? item.make(doc) : doc), app.model.variant ? app.model.variant.document : { actions: [] });
+  }
+
+  async function pump() {
+    if (busy || !queue.length) { return; }
+    const item = queue[0];
+    let wait = 0;
+    busy = true;
+    window.clearTimeout(timer);
+    try {
+      const done = await send(item);
+      queue.shift();
+      pause = 400;
+      app.taken(done, item);
+    } catch (fault) {
+      if (fault instanceof Away) {
+        item.tried = true;
+        app.online(false);
+        wait = pause;
+        pause = Math.min(pause * 1.6, 4000);
+      } else { wait = await refused(fault, item); }
+    }
+    busy = false;
+    app.linkState();
+    if (queue.length && wait >= 0) { timer = window.setTimeout(pump, wait); }
+  }
+
+  /* The variant a change is for is made first, where there is none yet. */
+  async function send(item) {
+    const year = app.model.years[app.state.year];
+    if (!app.model.variant) {
+      const fresh = await call("POST", "/api/variants", { document: { name: window.Catchment.t("web.first_variant"), note: "", actions: [] }, why: "", from: null });
+      app.model.set({ variant: fresh });
+      app.variants.refresh();
+    }
+    const v = app.model.variant, id = item.variant || v.id;
+    const before = item.expected || v.version;
+    item.expected = before;
+    item.variant = id;
+    if (item.move) {
+      try { return await call("POST", `/api/variants/${id}/${item.move}`, { expected: before, year }); } catch (fault) {
+        /* Sent before, and the version is one higher: it was taken, only the answer was lost. */
+        if (item.tried && fault instanceof Refusal && fault.status === 409 && fault.body.version === before + 1) { return taken(id, fault.body.variant, year); }
+        throw fault;
+      }
+    }
+    item.document = item.document || item.make(v.document);
+    try {
+      return await call("PUT", `/api/variants/${id}`, { expected: before, document: item.document, why: item.why || "", year });
+    } catch (fault) {
+      if (fault instanceof Refusal && fault.status === 409 && fault.body.variant && same(fault.body.variant.document, item.document)) {
+        return taken(id, fault.body.variant, year);
+      }
+      throw fault;
+    }
+  }
+
+  async function taken(id, variant, year) {
+    return { variant, answer: await get(`/api/variants/${id}/answer?year=${year}`) };
+  }
+
+  /* Milliseconds to wait before going on; below 0: not before somebody says so. */
+  async function refused(fault, item) {
+    if (!(fault instanceof Refusal)) { queue.shift(); app.tell("bad", String(fault)); return 0; }
+    if (fault.status === 429 || fault.status === 503) { return 1000; }
+    if (fault.status === 401) { app.signIn(); return -1; }
+    queue.shift();
+    if (fault.status === 409 && fault.body.variant) { await app.conflict(fault.body, item); return 0; }
+    app.tell("bad", fault.words(window.Catchment.lang()));
+    app.paint();
+    return 0;
+  }
+
+  /* Once more, on top of what the others made of it. */
+  function again(item) {
+    delete item.document; delete item.expected; delete item.tried;
+    queue.unshift(item);
+  }
+
+  return {
+    push, pump, again, expected, same,
+    /* Nothing may wait for a variant that is being left. */
+    get waiting() { return queue.length; },
+    get sending() { return busy; },
+    drop() { queue.length = 0; }
+  };
+}
