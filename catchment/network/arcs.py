@@ -11,7 +11,7 @@ from catchment.errors import InputError
 from catchment.network.native import native
 
 _MOST = 2**30  # nodes or arcs: positions are 32 bits, and adjacency holds every arc twice
-_DEAREST = 1e28  # a trip over all nodes still fits into float32
+DEAREST = 1e28  # a trip over all nodes still fits into float32
 _NAMED = 5
 
 
@@ -103,7 +103,12 @@ def _positions(wrong: npt.NDArray[np.bool_]) -> str:
     return named if where.size <= _NAMED else f"{named} … ({where.size})"
 
 
-def check_arcs(indptr: npt.ArrayLike, indices: npt.ArrayLike, weight: npt.ArrayLike) -> Arcs:
+def check_arcs(
+    indptr: npt.ArrayLike,
+    indices: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    dearest: float = DEAREST,
+) -> Arcs:
     """Check a graph in CSR form.
 
     Parameters
@@ -113,7 +118,9 @@ def check_arcs(indptr: npt.ArrayLike, indices: npt.ArrayLike, weight: npt.ArrayL
     indices : (a,) array_like of int
         Head of each arc, 0 to n - 1, in any order; loops and parallel arcs are allowed.
     weight : (a,) array_like of float
-        Cost of each arc, 0 to 1e28.
+        Cost of each arc, 0 to ``dearest``.
+    dearest : float, default 1e28
+        Highest cost; shortcuts, which stand for whole trips, may cost more than arcs.
 
     Returns
     -------
@@ -159,12 +166,12 @@ def check_arcs(indptr: npt.ArrayLike, indices: npt.ArrayLike, weight: npt.ArrayL
             f"must be {head.size} numbers, one an arc, not {raw.dtype} of shape {raw.shape}"
         )
     cost = raw.astype(np.float64)
-    wrong = ~((cost >= 0.0) & (cost <= _DEAREST))
+    wrong = ~((cost >= 0.0) & (cost <= dearest))
     if wrong.any():
         first = float(cost[int(np.flatnonzero(wrong)[0])])
         raise InputError(
-            f"弧的费用应为 0 至 {_DEAREST:g} 的有限数，位置 {_positions(wrong)} 不是（首个为 "
-            f"{first}）；不可通行的弧请删去 / costs of arcs must be finite, 0 to {_DEAREST:g}; "
+            f"弧的费用应为 0 至 {dearest:g} 的有限数，位置 {_positions(wrong)} 不是（首个为 "
+            f"{first}）；不可通行的弧请删去 / costs of arcs must be finite, 0 to {dearest:g}; "
             f"positions {_positions(wrong)} are not (the first is {first}); leave impassable arcs "
             "out"
         )

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
-from scipy.sparse import csgraph
 
+from catchment.network.arcs import check_arcs
 from catchment.network.graph import RoadNetwork, directed_arcs, lengths
-from catchment.network.shortest import travel_matrix
+from catchment.network.prepared import PreparedNetwork
+from catchment.network.shortest import prepare, travel_matrix
 from catchment.network.snap import Attachments
+from catchment.network.trees import cost_and_measure
 
-_BLOCK = 16
+# From so many junctions on it pays to prepare a network for trips with metres, unless it is small.
+_PREPARE_FROM = 150
+_PREPARE_NODES = 3000
+
+Prepare = Callable[
+    [npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64]], PreparedNetwork
+]
+"""Prepares a graph in CSR form, as ``prepare`` of ``shortest`` or one that remembers."""
 
 
 class Search(Protocol):
@@ -40,6 +49,9 @@ def door_to_door(
     homes: slice,
     places: slice,
     metres: bool,
+    *,
+    prepare: Prepare = prepare,
+    prepare_from: int = _PREPARE_FROM,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Cost from every home to every place along the roads, and the metres of that path.
 
@@ -57,8 +69,13 @@ def door_to_door(
     homes, places : slice
         Which of them are n origins and m destinations.
     metres : bool
-        True = search in double precision and follow every path; False = the many-to-many kernel
+        True = double precision, and the metres of every path; False = the many-to-many kernel
         alone, metres all nan.
+    prepare : callable, optional
+        Prepares the network where that pays, the answer being the same; one that remembers may be
+        given.
+    prepare_from : int, optional
+        Junctions at the destinations from which on it is taken to pay.
 
     Returns
     -------
@@ -71,7 +88,10 @@ def door_to_door(
     target = _Ends.of(network, at, places, forward, backward, length)
     sources, targets = target.nodes(), origin.nodes()
     if metres:
-        cost, path = _trees(indptr, indices, weight, length[segment], sources, targets)
+        much = len(sources) >= prepare_from and len(network.x) >= _PREPARE_NODES
+        graph = prepare(indptr, indices, weight) if much else check_arcs(indptr, indices, weight)
+        # Of ways that take equally long the shortest counts.
+        cost, path = cost_and_measure(graph, length[segment], sources, targets, reverse=True)
     else:
         cost = travel_matrix(indptr, indices, weight, sources, targets, reverse=True).astype(
             np.float64
@@ -179,51 +199,3 @@ def _direct(
         best[rows[better], j] = cost[better]
         if metres:
             walked[rows[better], j] = (np.abs(ahead) * length[s])[better]
-
-
-def _trees(
-    indptr: npt.NDArray[np.int64],
-    indices: npt.NDArray[np.int32],
-    weight: npt.NDArray[np.float64],
-    metres: npt.NDArray[np.float64],
-    sources: npt.NDArray[np.int64],
-    targets: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Costs from targets to sources, and metres along the tree of shortest paths of each source."""
-    k = len(indptr) - 1
-    cost = np.full((len(sources), len(targets)), np.inf)
-    path = np.full((len(sources), len(targets)), np.inf)
-    if not len(sources) or not len(targets):
-        return cost, path
-    graph = sp.csr_matrix((weight, indices, indptr), shape=(k, k))
-    turned = graph.T.tocsr()
-    # Arcs are ordered by (from, to), so that a pair of nodes finds its arc by bisection.
-    pair = np.repeat(np.arange(k, dtype=np.int64), np.diff(indptr)) * k + indices
-    for start in range(0, len(sources), _BLOCK):
-        block = sources[start : start + _BLOCK]
-        distance, onward = csgraph.dijkstra(turned, indices=block, return_predecessors=True)
-        cost[start : start + len(block)] = distance[:, targets]
-        path[start : start + len(block)] = _along(onward, pair, metres, k)[:, targets]
-    path[~np.isfinite(cost)] = np.inf
-    return cost, path
-
-
-def _along(
-    onward: npt.NDArray[np.int32],
-    pair: npt.NDArray[np.int64],
-    metres: npt.NDArray[np.float64],
-    k: int,
-) -> npt.NDArray[np.float64]:
-    """Metres from every node to the root of each tree, by doubling the steps taken at a time."""
-    rows = len(onward)
-    place = np.tile(np.arange(k, dtype=np.int64), (rows, 1))
-    moving = onward >= 0
-    ahead = np.where(moving, onward, place).astype(np.int64)
-    total = np.zeros((rows, k))
-    total[moving] = metres[np.searchsorted(pair, place[moving] * k + ahead[moving])]
-    while True:
-        further = np.take_along_axis(ahead, ahead, axis=1)
-        if np.array_equal(further, ahead):
-            return total
-        total += np.take_along_axis(total, ahead, axis=1)
-        ahead = further

@@ -11,7 +11,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -36,17 +35,14 @@ from catchment.network.roads import RoadClass, road_classes_of
 from catchment.network.shortest import StoredNetworkError, prepare, save_network
 from catchment.network.shortest import load_network as load_prepared
 from catchment.network.snap import Attachments
-from catchment.network.stored import digest_arcs, digest_arrays
+from catchment.network.stored import DAMAGED, digest_arcs, digest_arrays
 from catchment.region.model import Region
 
 # Raised whenever the same question would be answered or stored differently.
 FORMAT = "catchment kept 1"
 _GROUPS = 8
+_GRAPHS = 4  # prepared networks held at once: a county has one on foot and one for vehicles
 _TEXTS = ("classes", "names", "notes")
-_DAMAGED = (
-    OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError,
-    NotImplementedError, MemoryError, RuntimeError, zipfile.BadZipFile,
-)  # fmt: skip
 
 _Floats = npt.NDArray[np.float64]
 _Columns = dict[str, tuple[_Floats, _Floats]]
@@ -77,6 +73,7 @@ class Kept:
         self.searched = 0
         self.remembered = 0
         self._groups: OrderedDict[str, _Columns] = OrderedDict()
+        self._prepared: OrderedDict[str, PreparedNetwork] = OrderedDict()
 
     def network(
         self,
@@ -114,7 +111,7 @@ class Kept:
         if found is not None:
             try:
                 return _network_of(*found)
-            except _DAMAGED:
+            except DAMAGED:
                 self._damaged(name)
         network = load_network(region, modes=settings, classes=table)
         arrays, texts = _parts_of(network)
@@ -165,8 +162,9 @@ class Kept:
             which = np.array([*start, *(offset[first[key]] for key in missing)], dtype=np.int64)
             n = len(start)
             cost, path = door_to_door(
-                network, forward, backward, _taken(at, which), slice(0, n), slice(n, None), True
-            )
+                network, forward, backward, _taken(at, which), slice(0, n), slice(n, None), True,
+                prepare=self.prepared,
+            )  # fmt: skip
             for k, key in enumerate(missing):
                 known[key] = (cost[:, k].copy(), path[:, k].copy())
             batch = hashlib.sha256(json.dumps(missing).encode()).hexdigest()
@@ -200,22 +198,32 @@ class Kept:
         InputError
             As ``prepare``.
         """
-        if self.folder is None:
-            return prepare(indptr, indices, weight)
         digest = digest_arcs(check_arcs(indptr, indices, weight))
-        file = self.folder / f"graph-{digest[:24]}.npz"
-        if file.is_file():
-            try:
-                return load_prepared(file, digest=digest)
-            except StoredNetworkError:
-                self._damaged(file.name)
-        network = prepare(indptr, indices, weight)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_network(network, file)
-        except OSError as fault:
-            self._not_kept(fault)
+        if digest in self._prepared:
+            return self._prepared[digest]
+        file = None if self.folder is None else self.folder / f"graph-{digest[:24]}.npz"
+        network = self._stored(file, digest)
+        if network is None:
+            network = prepare(indptr, indices, weight)
+            if file is not None:
+                try:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    save_network(network, file)
+                except OSError as fault:
+                    self._not_kept(fault)
+        self._prepared[digest] = network
+        while len(self._prepared) > _GRAPHS:
+            self._prepared.popitem(last=False)
         return network
+
+    def _stored(self, file: Path | None, digest: str) -> PreparedNetwork | None:
+        if file is None or not file.is_file():
+            return None
+        try:
+            return load_prepared(file, digest=digest)
+        except (StoredNetworkError, OSError):
+            self._damaged(file.name)
+            return None
 
     def _group(self, group: str) -> _Columns:
         """Columns known of one search, from memory, else from all its files."""
@@ -234,7 +242,7 @@ class Kept:
                 if not cost.shape == path.shape or len(columns) != len(cost):
                     raise ValueError("columns")
                 known |= {key: (cost[k], path[k]) for k, key in enumerate(columns)}
-            except _DAMAGED:
+            except DAMAGED:
                 self._damaged(file.name)
         self._groups[group] = known
         while len(self._groups) > _GROUPS:
@@ -257,7 +265,7 @@ class Kept:
                 raise ValueError("foreign")
             if digest_arrays(arrays, text) != whole:
                 raise ValueError("checksum")
-        except _DAMAGED:
+        except DAMAGED:
             self._damaged(name)
             return None
         return arrays, head["texts"]
@@ -294,7 +302,8 @@ class Kept:
 
 def _versions() -> dict[str, str]:
     """Return what may change the last bit of an answer."""
-    names = ("numpy", "scipy", "shapely", "pyproj", "osmium", "osmnx", "geopandas", "rasterio")
+    names = ("numpy", "scipy", "shapely", "pyproj", "osmium", "osmnx", "geopandas", "rasterio",
+             "pandas", "numba")  # fmt: skip
     own = {"catchment": __version__, "code": _code()}
     return {**own, **{name: version(name) for name in names}}
 

@@ -453,7 +453,7 @@ class PreparedNetwork:
         position = self._built().position
         rechecked = 0
         for i, source in enumerate(rows):
-            costs = self._swept(int(source), reverse)
+            costs = self.swept(int(source), reverse)
             slack = cutoff * _DOUBLE_ERROR if cutoff < math.inf else 0.0
             if pick_row(costs, position, columns, cutoff, slack, matrix[i]) == 0:
                 continue
@@ -465,8 +465,21 @@ class PreparedNetwork:
             rechecked += where.size
         return rechecked
 
-    def _swept(self, source: int, reverse: bool) -> _Floats:
-        """Costs in float64 from one source, by position."""
+    def swept(self, source: int, reverse: bool) -> _Floats:
+        """Costs in float64 from one source to every node of a graph that contracts.
+
+        Parameters
+        ----------
+        source : int
+            Node.
+        reverse : bool
+            Whether costs run to the source.
+
+        Returns
+        -------
+        (n,) ndarray of float64
+            Right but for rounding, by position in ``hierarchy``.
+        """
         place = int(self._built().position[source])
         return sweep_one(place, *self._down(not reverse), *self._down(reverse))
 
@@ -474,7 +487,7 @@ class PreparedNetwork:
         """Costs from one source to all nodes, right but for rounding in float64."""
         if self.hierarchy is None:
             return search_one(source, *(self.back if reverse else self.arcs))
-        return self._swept(source, reverse)[self.hierarchy.position]
+        return self.swept(source, reverse)[self.hierarchy.position]
 
     def _within(
         self, source: int, nodes: _Ints, near: _Floats, cutoff: float, reverse: bool

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
-from scipy.sparse import csgraph
 
+from catchment.network.arcs import check_arcs
 from catchment.network.graph import RoadNetwork, directed_arcs, lengths
 from catchment.network.snap import Attachments
+from catchment.network.trees import trees
 
 _BLOCK = 16
 
@@ -183,8 +183,8 @@ class _Search:
         self.network, self.forward, self.backward = network, forward, backward
         indptr, indices, weight, self._segment = directed_arcs(network, forward, backward)
         self._k = len(network.x)
-        graph = sp.csr_matrix((weight, indices, indptr), shape=(self._k, self._k))
-        self._turned = graph.T.tocsr()
+        self._arcs = check_arcs(indptr, indices, weight)
+        self._length = lengths(network)[self._segment]
         self._pair = np.repeat(np.arange(self._k, dtype=np.int64), np.diff(indptr)) * self._k
         self._pair = self._pair + indices
         self.rank: dict[int, int] = {}
@@ -199,9 +199,7 @@ class _Search:
         nodes = sorted({node for place in places for node, _, _ in self.ends(at, int(place))})
         self.rank = {node: k for k, node in enumerate(nodes)}
         if nodes:
-            self.cost, self._onward = csgraph.dijkstra(
-                self._turned, indices=nodes, return_predecessors=True
-            )
+            self.cost, _, self._onward = trees(self._arcs, self._length, nodes, reverse=True)
 
     def follow(
         self, at: Attachments, start: _Longs, place: int, rows: _Longs, parts: _Parts

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,17 @@ import numpy.typing as npt
 
 from catchment.errors import CatchmentError, NotFoundError
 from catchment.files import write_atomically
-from catchment.network.arcs import Arcs, check_arcs, transpose
+from catchment.network.arcs import DEAREST, Arcs, check_arcs, transpose
 from catchment.network.hierarchy import FLOAT32_LEVELS, Hierarchy
 from catchment.network.prepared import PreparedNetwork
 
 # Raised whenever the same graph would be stored differently.
 FORMAT = f"catchment network 1, {FLOAT32_LEVELS} levels"
+DAMAGED = (
+    OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError,
+    NotImplementedError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
+"""What reading a file may raise that is damaged or foreign."""
 _ARRAYS = tuple(name for name in Hierarchy._fields if name not in ("double", "levels"))
 
 
@@ -146,8 +153,7 @@ def load_network(path: str | os.PathLike[str], *, digest: str | None = None) -> 
         meta = bytes(arrays.pop("head").astype(np.uint8)).decode("utf-8")
         whole, text = meta.split(" ", 1)
         head = json.loads(text)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError,
-            NotImplementedError, MemoryError, RuntimeError, zipfile.BadZipFile) as error:  # fmt: skip
+    except DAMAGED as error:
         raise _refuse(place, "文件损坏或不是路网缓存", "damaged, or no stored network") from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise _refuse(place, "版本不同", "written by another version")
@@ -157,7 +163,7 @@ def load_network(path: str | os.PathLike[str], *, digest: str | None = None) -> 
         raise _refuse(place, "属于另一个路网", "it belongs to another graph")
     try:
         return _assemble(head, arrays)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except DAMAGED as error:
         raise _refuse(place, "内容不成路网", "its content is no network") from error
 
 
@@ -180,7 +186,8 @@ def _assemble(head: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -
             raise ValueError("double")
         for name in ("up", "down"):
             start, node, cost = (arrays[f"{name}_{part}"] for part in ("start", "node", "cost"))
-            way = check_arcs(start, node, cost)
+            # A shortcut stands for a trip over at most all nodes.
+            way = check_arcs(start, node, cost, DEAREST * max(n, 1))
             own = np.repeat(np.arange(n), np.diff(way.start))
             if way.nodes != n or (way.head >= own).any():
                 raise ValueError("order")

@@ -12,6 +12,7 @@ import pandas as pd
 
 from catchment.errors import InputError
 from catchment.network.allowed import BUS, WALK, BandMode, band_modes_of, read_band_modes
+from catchment.network.direct import direct_walks, offered
 from catchment.network.graph import RoadNetwork, components, strong_components
 from catchment.network.journey import Search, door_to_door
 from catchment.network.means import RIDES, Means, means_of
@@ -60,6 +61,9 @@ class TravelTimes:
         road; inf = not joined to a road of the mode.
     allowed : tuple of BandMode
         Modes and limits of every band of the county; empty = the shipped table.
+    direct : (n, m) bool
+        Pairs whose walk is the straight line, because no road is mapped at the village; empty
+        where there is none.
     """
 
     modes: tuple[str, ...]
@@ -74,6 +78,7 @@ class TravelTimes:
     home_m: npt.NDArray[np.float32] = field(default_factory=_none)
     site_m: npt.NDArray[np.float32] = field(default_factory=_none)
     allowed: tuple[BandMode, ...] = ()
+    direct: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.bool_))
 
 
 def travel_times(
@@ -95,6 +100,10 @@ def travel_times(
     class of road under the legal caps, and stops are charged. Metres are those of the path that is
     shortest in time, straight walks included. One-way roads bind vehicles, not walkers. A parent's
     e-bike and vehicle are reckoned where a band may use them (``band_modes.csv``).
+
+    A village with no mapped road within the snapping limit is offered the straight walk to a school
+    within the walking limit, where that crosses no known barrier: ``direct`` says which these are,
+    a note names the villages, and they stay listed as beyond the limit.
 
     Parameters
     ----------
@@ -313,6 +322,9 @@ def _times(
             _fill(network, item, n, how, back, [(k, named[k][1]) for k in rows], minutes, path)
     if how.metres:
         path[~np.isfinite(minutes)] = np.inf
+    direct, said = _walk_straight(
+        region, network, homes, places, means[0], how, minutes, path, modes
+    )
     drivable = network.drive_forward | network.drive_backward
     labels, _ = components(network, network.walk)
     _, parts = components(network, drivable)
@@ -326,12 +338,64 @@ def _times(
         metres=path,
         snaps=_snap_table(network, both, walk_at, bus_at, labels),
         components=parts,
-        notes=tuple(_notes(network, both, n, walk_at, bus_at, minutes, parts, modes)),
+        notes=(*_notes(network, both, n, walk_at, bus_at, minutes, parts, modes), *said),
         direction=how.direction,
         home_m=legs[:, :n],
         site_m=legs[:, n:],
         allowed=allowed,
+        direct=direct,
     )
+
+
+def _walk_straight(
+    region: Region,
+    network: RoadNetwork,
+    homes: Places,
+    places: Places,
+    means: Means,
+    how: _How,
+    minutes: npt.NDArray[np.float32],
+    path: npt.NDArray[np.float32],
+    modes: Modes,
+) -> tuple[npt.NDArray[np.bool_], list[str]]:
+    """Write straight walks of villages without a road into the caller's own arrays."""
+    none = np.zeros((0, 0), dtype=np.bool_)
+    n, bands = len(homes.ids), region.bands
+    roadless = means.at.segment[:n] < 0
+    ways = {"there": (False,), "back": (True,), "worst": (False, True)}[how.direction]
+    found = [
+        direct_walks(region, network, homes, places, roadless, modes, back=back) for back in ways
+    ]
+    if not len(found[0].home):
+        return none, []
+    direct = np.zeros((n, len(places.ids)), dtype=np.bool_)
+    for k in range(len(bands)):
+        longest = np.zeros(direct.shape, dtype=np.float32)
+        for walks in found:
+            _, fits, taken = offered(walks, bands)[k]
+            own = np.full(direct.shape, np.inf, dtype=np.float32)
+            own[walks.home[fits], walks.place[fits]] = taken[fits]
+            longest = np.maximum(longest, own)
+        mine = np.isfinite(longest)
+        minutes[k][mine] = longest[mine]
+        direct |= mine
+        if how.metres:
+            straight = np.zeros(direct.shape, dtype=np.float32)
+            straight[found[0].home, found[0].place] = found[0].metres
+            path[k][mine] = straight[mine]
+    if not direct.any():
+        return none, []
+    who = np.flatnonzero(direct.any(axis=1))
+    names = "、".join(homes.ids[k] for k in who[:_SHOWN]) + ("…" if len(who) > _SHOWN else "")
+    zh, en = (
+        ("", "") if found[0].checked else ("；没有铁路、河流资料", "; railways, rivers unknown")
+    )
+    note = (
+        f"{len(who)} 个村附近没有道路资料，到近旁学校按直线步行估算，须现场核实{zh}：{names} / "
+        f"{len(who)} villages have no mapped road: the straight walk to a school beside them is "
+        f"taken, to be verified on site{en}"
+    )
+    return direct, [note]
 
 
 def _fill(

@@ -129,7 +129,9 @@ def test_reached_stretches_are_those_whose_points_reach_the_school(
     limit = float(rng.uniform(3, 14))
     area = isochrones(county, net, "s", mode=mode, limits=(limit,), buffer_m=0.5).geometry.iloc[0]
     segment = rng.integers(0, len(net.tail), 60)
-    spots = [_line(net, int(s)).interpolate(rng.uniform(), normalized=True) for s in segment]
+    spots = [
+        _line(net, int(s)).interpolate(rng.uniform(0.02, 0.98), normalized=True) for s in segment
+    ]
     times = point_times(county, net, [p.x for p in spots], [p.y for p in spots])
     minutes = times.minutes[times.modes.index(mode), :, 0]
     for k, spot in enumerate(spots):

@@ -251,8 +251,8 @@ def test_no_bus_beyond_the_access_walk_and_the_table_says_so() -> None:
 
 
 def test_nothing_is_snapped_beyond_the_limit() -> None:
-    county = region({"far": place(5, 20.1), "v": place(5, 19.9)}, {"s": place(0, 0)})
-    times = travel_times(county, network("A---------B"))
+    county = region({"far": place(35, 20.1), "v": place(5, 19.9)}, {"s": place(0, 0)})
+    times = travel_times(county, network("A-------------------------------------------B"))
     assert times.snaps["beyond_limit"].tolist() == [True, False, False]
     assert times.snaps["walk_m"].iloc[0] == pytest.approx(2010)
     assert np.isinf(times.minutes[:, 0]).all()
