@@ -216,10 +216,19 @@ def _pieces(problem: Problem, plan: Plan, t: int, *, strict: bool) -> Iterator[F
         known = range(len(problem.site_ids))
         site_of = [int(j) if j in known else -1 for j in plan.site_of[b::bands, t].tolist()]
         main, rest = _split(problem, site_of, touching)
+        kept: set[int] = set()
         for j, part in rest:
             names = "、".join(problem.village_ids[v] for v in part[:8])
-            movable = strict and _movable(problem, site_of, main, j, part, (b, t), touching)
-            code = "detached" if movable else "apart"
+            where = (problem, site_of, main, j)
+            code = "apart"
+            if strict and _movable(*where, part, (b, t), touching):
+                # Where the school's own village goes elsewhere and the largest part cannot move,
+                # one other part may have been taken for the one that stays.
+                stay = [v for v, site in main.items() if site == j]
+                spare = int(problem.home[j]) not in stay and j not in kept
+                excused = spare and not _movable(*where, stay, (b, t), touching)
+                kept |= {j} if excused else set()
+                code = "apart" if excused else "detached"
             yield Fault(code, problem.years[t], problem.site_ids[j], band=band, found=names)
 
 
