@@ -55,9 +55,6 @@ class Start:
         Classrooms each site has; a closed site without any has the most of all years.
     class_size : (m, g) int64
         Most students of a standard class.
-    combined : (m,) bool
-        Whether a site that teaches what it teaches at the start may hold combined classes; one
-        that is changed may where the lowest band is all it teaches.
     """
 
     tenths: Int64
@@ -71,7 +68,6 @@ class Start:
     opened: Bool
     rooms: Int64
     class_size: Int64
-    combined: Bool
 
 
 @dataclass(frozen=True)
@@ -187,7 +183,6 @@ def start_of(
     """
     network = int(problem.network[year])
     runs = plan.open[:, :, year].any(axis=1)
-    ever = np.asarray(plan.open.any(axis=2))
     closed = problem.rooms.max(axis=1)
     if most_rooms is not None:
         closed = np.where(closed > 0, closed, np.asarray(most_rooms, dtype=np.int64))
@@ -204,7 +199,6 @@ def start_of(
         opened=plan.open[:, :, year].copy(),
         rooms=np.where(runs | (now > 0), now, closed).astype(np.int64),
         class_size=problem.class_size.astype(np.int64),
-        combined=ever[:, 0] & (ever.sum(axis=1) == 1),
     )
 
 
@@ -337,13 +331,7 @@ def _reckon(start: Start, opened: Bool, places: Int64, demand: Int64, site: Int6
     travels = served & (tenths < UNREACHED)
     over = travels & (tenths > start.limit[start.group_band])
     lowest = opened[:, 0] & (opened.sum(axis=1) == 1)
-    same = (opened == start.opened).all(axis=1)
-    formed, _ = classes_for_plan(
-        load[:, :, None],
-        start.rooms[:, None],
-        start.class_size,
-        np.where(same, start.combined, lowest),
-    )
+    formed, _ = classes_for_plan(load[:, :, None], start.rooms[:, None], start.class_size, lowest)
     table = class_table(load[:, :, None], formed)
     sizes: list[list[int]] = [[] for _ in range(m)]
     for j, size in zip(table.site.tolist(), table.size.tolist(), strict=True):

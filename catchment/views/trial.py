@@ -34,7 +34,7 @@ def trial_data(run: Run) -> dict[str, Any]:
     dict
         ``travel`` by road network and band: ``sites``, ``tenths`` (uint16, base64) and ``modes``
         (two a byte, 15 = none) of every village; ``students`` by year (uint16, base64, grades of
-        the group's own band); ``rooms`` by year; ``size``, ``limit``, ``combined``;
+        the group's own band); ``rooms`` by year; ``size``, ``limit``;
         ``may`` and ``today`` = bands each site can teach and teaches today, a bit a band.
     """
     problem, plan = run.problem, run.plan
@@ -52,7 +52,6 @@ def trial_data(run: Run) -> dict[str, Any]:
         "rooms": _lists([s.rooms.tolist() for s in starts]),
         "size": problem.class_size.ravel().tolist(),
         "limit": limits_of(problem).tolist(),
-        "combined": starts[0].combined.astype(int).tolist(),
         "may": (may * (1 << np.arange(may.shape[1]))).sum(axis=1).tolist(),
         "today": (problem.today_open * (1 << np.arange(may.shape[1]))).sum(axis=1).tolist(),
     }

@@ -366,10 +366,44 @@ def test_every_colouring_draws_something_else(visit: Visit, pages: dict[str, Pat
     page.keyboard.press("Enter")
     page.wait_for_timeout(900)
     pictures = set()
-    for kind in ("catchments", "minutes", "change", "reach", "modes"):
+    for kind in ("catchments", "minutes", "change", "reach", "rings", "modes"):
         page.select_option("#fill", kind)
         pictures.add(seen.picture(0))
-    assert len(pictures) == 5
+    assert len(pictures) == 6
+    seen.quiet()
+
+
+def test_rings_around_a_school_hold_the_villages_of_the_travel_matrix(
+    visit: Visit, pages: dict[str, Path]
+) -> None:
+    from tests.views.map_county import build_run
+
+    run = build_run()
+    problem = run.problem
+    seen = visit(pages["map"])
+    page = seen.page
+    page.focus("#year")
+    page.keyboard.press("End")
+    page.fill("#find", "S000")
+    page.keyboard.press("Enter")
+    page.click("#rings > summary")
+    page.click("#rings-show")
+    assert page.input_value("#fill") == "rings"
+    lower = np.flatnonzero(problem.group_band == 0)
+    minutes = np.round(problem.minutes[0, lower, 0].astype(float), 1)
+    demand = problem.demand()[lower, -1]
+    own = run.plan.site_of[lower, -1] == 0
+    wanted = []
+    for low, high in ((-1.0, 15.0), (15.0, 30.0), (30.0, 40.0), (40.0, np.inf)):
+        ring = (minutes > low) & (minutes <= high) & np.isfinite(minutes)
+        wanted.append([ring.sum(), demand[ring].sum(), demand[ring & own].sum()])
+    rows = page.locator("#rings > table > tbody > tr")
+    shown = [
+        [int(c.replace(",", "")) for c in rows.nth(k).locator(":scope > td").all_inner_texts()]
+        for k in range(4)
+    ]
+    assert shown == [[int(n) for n in row] for row in wanted]
+    assert sum(row[0] for row in shown) == np.isfinite(minutes).sum()
     seen.quiet()
 
 

@@ -26,7 +26,6 @@ def tiny(tenths: list[list[int]], students: list[int], rooms: list[int]) -> Star
         opened=np.ones((m, 1), bool),
         rooms=np.array(rooms, np.int64),
         class_size=np.full((m, 1), 10, np.int64),
-        combined=np.zeros(m, bool),
     )
 
 

@@ -171,3 +171,18 @@ def test_smaller_classes_are_a_switch_of_the_recipe() -> None:
     roomy = run_scenario(parse_scenario(recipe), region.replace(schools=schools))
     assert roomy.today.classes[0, :6, 0].tolist() == [1] * 6
     assert roomy.plan.classes[0, :6, 0].tolist() == [2] * 6
+
+
+def test_a_school_made_a_teaching_point_shares_classes_from_that_year_on() -> None:
+    # One room and three grades of the lower band: apart in the first year, together in the second.
+    region = tiny_region()
+    problem = problem_of(region, {"do": "downgrade", "school": "S1", "year": YEARS[1]})
+    rooms = problem.rooms.copy()
+    rooms[problem.site_ids.index("S1")] = 1
+    plan = scenario_plan(problem.replace(rooms=rooms), "today")
+    at = plan.classes[problem.site_ids.index("S1")]
+    students = students_at_sites(problem, plan.site_of)[problem.site_ids.index("S1")]
+    assert (students[:6, 0] > 0).all()
+    assert (at[:6, 0] > 0).all()  # a whole school forms a class for every grade
+    assert (students[:3, 1] > 0).all()
+    assert at[:, 1].sum() == 1  # a teaching point of one room holds all its grades together

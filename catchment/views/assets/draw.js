@@ -346,7 +346,9 @@ Catchment.draw = (function () {
         ctx.beginPath();
         land.edges.forEach(function (e) {
           if (e[5] < 0 || s.siteOf(e[4]) === s.siteOf(e[5])) { return; }
-          ctx.moveTo(e[0] * v.k - v.x, e[1] * v.k - v.y); ctx.lineTo(e[2] * v.k - v.x, e[3] * v.k - v.y);
+          var x = e[0] * v.k - v.x, y = e[1] * v.k - v.y, p = e[2] * v.k - v.x, q = e[3] * v.k - v.y;
+          if ((x < 0 && p < 0) || (y < 0 && q < 0) || (x > v.w && p > v.w) || (y > v.h && q > v.h)) { return; }
+          ctx.moveTo(x, y); ctx.lineTo(p, q);
         });
         ctx.lineCap = "round";
         ctx.strokeStyle = "rgba(255,255,255,.85)"; ctx.lineWidth = 3.4; ctx.stroke();

@@ -10,6 +10,7 @@ Catchment.start = function (mainMap, dataId) {
   var LOWER_IS_BETTER = /minutes|km|over_|unserved|no_trip|large|largest|combined|shortfall|shortage|worsened/;
   var TILES = ["minutes_mean", "over_limit_students", "schools_open", "large_classes"];
   var SAYS = ["today", "plan"];
+  var RINGS = [15, 30, 40];
   var state = {
     view: "plan", year: startYear(), band: 0, fill: "catchments", lang: Catchment.lang(), tab: "figures", scope: "county",
     open: null, rows: 60, only: "fail", when: "year", what: [], minded: true,
@@ -86,6 +87,14 @@ Catchment.start = function (mainMap, dataId) {
 
   function modeColour(mode) { return mode === "" ? "#FFFFFF" : mode.indexOf("walk") === 0 ? D.modes[0] : mode === "board" ? D.modes[2] : mode.indexOf("bus") === 0 ? D.modes[1] : D.modes[3]; }
 
+  /* Which ring around a school a village lies in: 0 to 2, 3 beyond the last, -1 without a way. */
+  function ringOf(minutes) {
+    if (minutes === null) { return -1; }
+    for (var k = 0; k < RINGS.length; k++) { if (minutes <= RINGS[k]) { return k; } }
+    return RINGS.length;
+  }
+  function ringColour(k) { return k === RINGS.length ? D.over[0] : D.within[k]; }
+
   function look(plan) {
     var y = state.year, b = state.band, limit = data.bands[b].limit, demand = at(data.demand, y), colours = plan === "plan" && trial.active(y) ? trial.colours(y, b) : at(data.colours[plan][b], y);
     var cache = new Array(nSites), threads = [], open = state.open, reached = open && open[0] === "site" ? open[1] : null;
@@ -122,15 +131,19 @@ Catchment.start = function (mainMap, dataId) {
     return {
       layers: state.layers, tiles: Boolean(data.tiles), fade: data.tiles ? 0.42 : state.fill === "catchments" || state.fill === "areas" ? 0.5 : 0.82,
       mark: open, threads: threads, village: village, school: school,
-      siteOf: function (c) { return siteOf(plan, y, group(c, b)); },
+      /* Around a chosen school the lines are those of the rings, not of the catchments. */
+      siteOf: function (c) {
+        var g = group(c, b);
+        return state.fill === "rings" && reached !== null ? ringOf(trial.minutes(y, g, reached)) : siteOf(plan, y, g);
+      },
       siteName: function (j) { return data.sites.name[j]; }, villageName: function (i) { return data.villages.name[i]; },
       paint: function (c) {
         var g = group(c, b), j = siteOf(plan, y, g);
         if (state.fill === "catchments") { return j < 0 ? -1 : colours[j]; }
         if (state.fill === "areas") { return j < 0 ? -1 : data.areas.of[j] < 0 ? null : areaColours[data.areas.of[j]]; }
-        if (state.fill === "reach") {
+        if (state.fill === "reach" || state.fill === "rings") {
           var to = reached === null ? j : reached, m = to < 0 ? null : trial.minutes(y, g, to);
-          return m === null ? -1 : minuteColour(m, limit);
+          return m === null ? -1 : state.fill === "rings" ? ringColour(ringOf(m)) : minuteColour(m, limit);
         }
         if (state.fill === "modes") { return j < 0 ? -1 : modeColour(trip(plan, y, g).mode); }
         if (state.fill === "minutes") { var x = trip(plan, y, g); return x.site < 0 ? -1 : minuteColour(x.minutes, limit); }
@@ -267,7 +280,7 @@ Catchment.start = function (mainMap, dataId) {
     byId("year").max = nYears - 1;
     byId("year").hidden = nYears < 2;
     empty(byId("fill"));
-    ["catchments", "areas", "minutes", "change", "reach", "modes"].filter(function (f) { return f !== "areas" || data.areas.list.length; }).forEach(function (f) { byId("fill").appendChild(el("option", { value: f, text: t("map.fill_" + f) })); });
+    ["catchments", "areas", "minutes", "change", "reach", "rings", "modes"].filter(function (f) { return f !== "areas" || data.areas.list.length; }).forEach(function (f) { byId("fill").appendChild(el("option", { value: f, text: t("map.fill_" + f) })); });
   }
 
   /* ---------------------------------------------------------------- legend and layers */
@@ -290,6 +303,11 @@ Catchment.start = function (mainMap, dataId) {
       }), title), rows && rows.length ? el("ul", {}, rows.map(function (r) { return el("li", {}, r[0], r[1]); })) : null);
   }
 
+  function ringRows() {
+    return RINGS.map(function (m, k) { return [ringColour(k), t("map.ring_within", { a: m })]; })
+      .concat([[ringColour(RINGS.length), t("map.ring_beyond", { a: RINGS[RINGS.length - 1] })]]);
+  }
+
   var drawnLegend = "";
   function legend() {
     var key = [state.lang, state.fill, state.band, JSON.stringify(state.layers)].join();
@@ -308,9 +326,10 @@ Catchment.start = function (mainMap, dataId) {
       D.ladder.map(function (c, k) { return svg("rect", { x: 1 + k * 10.5, y: 2, width: 10.5, height: 12, fill: c, "fill-opacity": 0.55, stroke: D.ink, "stroke-width": 0.8 }); })), t("map.legend_catchments")]]
       : state.fill === "areas" ? [[svg("svg", { class: "sw", width: 44, height: 16, viewBox: "0 0 44 16", "aria-hidden": "true" },
         D.ladder.map(function (c, k) { return svg("rect", { x: 1 + k * 10.5, y: 2, width: 10.5, height: 12, fill: c, "fill-opacity": 0.55, stroke: D.ink, "stroke-width": 0.8 }); })), t("map.legend_areas")]]
-        : (state.fill === "minutes" || state.fill === "reach" ? minutes : state.fill === "modes" ? modes : change5).map(function (r) { return [swatch(r[0]), r[1]]; });
-    cellRows.push([none, t(state.fill === "reach" ? "map.legend_no_way" : "map.legend_none")]);
-    if (state.fill === "reach") { cellRows.push([null, t("map.legend_reach")]); }
+        : (state.fill === "rings" ? ringRows() : state.fill === "minutes" || state.fill === "reach" ? minutes : state.fill === "modes" ? modes : change5).map(function (r) { return [swatch(r[0]), r[1]]; });
+    var toSchool = state.fill === "reach" || state.fill === "rings";
+    cellRows.push([none, t(toSchool ? "map.legend_no_way" : "map.legend_none")]);
+    if (toSchool) { cellRows.push([null, t("map.legend_reach")]); }
     body.appendChild(layerBox("catchments", t("map.fill_" + state.fill), cellRows));
     body.appendChild(layerBox("schools", t("map.schools"), ["central", "complete", "teaching_point", "junior", "nine_year"].map(function (r) {
       return [sign({ role: r }), t("role." + r)];
@@ -328,6 +347,18 @@ Catchment.start = function (mainMap, dataId) {
     body.appendChild(layerBox("roads", t("map.roads"), data.roads.some(function (r) { return r.hazard; }) ? [[svg("svg", { class: "sw", width: 22, height: 16, viewBox: "0 0 22 16", "aria-hidden": "true" },
       svg("path", { d: "M1 8 H21", stroke: D.alarm, "stroke-width": 1.6, "stroke-dasharray": "2 3" })), t("map.hazard")]] : []));
     if (data.townships.length) { body.appendChild(layerBox("townships", t("map.townships"), [])); }
+  }
+
+  /* A part of the panel that is made when it is first unfolded: most readers never do. */
+  function fold(attrs, title, make) {
+    var box = el("details", attrs, el("summary", { text: title, onclick: fill })), made = false;
+    function fill() {
+      if (made) { return; }
+      made = true;
+      [].concat(make()).forEach(function (part) { if (part) { box.appendChild(part); } });
+    }
+    if (attrs.open) { fill(); } else { box.addEventListener("toggle", fill); }
+    return box;
   }
 
   /* ---------------------------------------------------------------- figures */
@@ -432,10 +463,10 @@ Catchment.start = function (mainMap, dataId) {
     return el("details", { class: "more", open: true }, el("summary", { text: t("map.histogram", { b: bandShort(b) }) }),
       svg("svg", { class: "histogram", viewBox: "0 0 362 108", role: "img", "aria-label": t("map.histogram", { b: bandShort(b) }) }, bars),
       el("p", { class: "quiet", text: t("map.histogram_note", { a: decimal(limit, limit % 1 ? 1 : 0) }) }),
-      el("details", {}, el("summary", { text: t("map.as_table") }), el("table", { class: "grid" }, el("thead", {}, el("tr", {}, [t("map.minutes"), t("map.today"), t("map.plan")].map(function (x) { return el("th", { scope: "col", text: x }); }))),
+      fold({}, t("map.as_table"), function () { return el("table", { class: "grid" }, el("thead", {}, el("tr", {}, [t("map.minutes"), t("map.today"), t("map.plan")].map(function (x) { return el("th", { scope: "col", text: x }); }))),
         el("tbody", {}, rows[0].map(function (a, n) {
           return el("tr", {}, el("th", { scope: "row", text: n === 11 ? "≥ " + n * step : n * step + "–" + (n + 1) * step }), el("td", { text: count(a) }), el("td", { class: "strong", text: count(rows[1][n]) }));
-        })))));
+        }))); }));
   }
 
   function townTable(year) {
@@ -447,12 +478,12 @@ Catchment.start = function (mainMap, dataId) {
       var x = rows.find(function (r) { return r.id === town && r.name === which; }), k = x ? x.years.indexOf(year) : -1;
       return x ? [el("td", { text: show(x.today[k], x.unit) }), el("td", { class: "strong", text: show(x.plan[k], x.unit) })] : [el("td", {}, "—"), el("td", {}, "—")];
     }
-    return el("details", { class: "more" }, el("summary", { text: t("map.by_township") }), el("table", { class: "grid" },
+    return fold({ class: "more" }, t("map.by_township"), function () { return el("table", { class: "grid" },
       el("thead", {}, el("tr", {}, el("th", { scope: "col", text: t("map.township") }), ["minutes_mean", "over_limit_students"].map(function (w) {
         return el("th", { scope: "col", colspan: 2, text: label(w) });
       }))), el("tbody", {}, towns.map(function (town) {
         return el("tr", {}, el("th", { scope: "row" }, name(town)), cell(town, "minutes_mean"), cell(town, "over_limit_students"));
-      }))));
+      }))); });
   }
 
   /* ---------------------------------------------------------------- lists */
@@ -514,10 +545,10 @@ Catchment.start = function (mainMap, dataId) {
         rule.verified ? null : el("span", { class: "badge unsure", text: t("map.unverified") }), el("code", { text: rule.code })),
       el("h3", {}, name(zh ? rule.title_zh : rule.title_en)),
       el("p", { class: "cite" }, t("map.citation"), name(zh ? rule.citation_zh : rule.citation_en)),
-      el("details", {}, el("summary", { text: t("map.places_at", { n: count(places.length) }) }), el("table", { class: "grid list" }, el("tbody", {}, rows.slice(0, 200).map(function (r) {
+      fold({}, t("map.places_at", { n: count(places.length) }), function () { return [el("table", { class: "grid list" }, el("tbody", {}, rows.slice(0, 200).map(function (r) {
         return el("tr", {}, el("th", { scope: "row" }, r[2] >= 0 ? go("site", r[2], r[4]) : r[3] >= 0 ? go("village", r[3], r[4]) : name(r[4]), el("small", {}, name(zh ? r[9] : r[10]))),
           el("td", { text: r[5] === null ? "" : r[5] }), el("td", {}, r[6] === null ? "" : [el("b", { text: show(r[6], rule.unit) }), unit ? " " + unit : "", r[7] === null ? null : el("small", { text: t("map.limit_is", { v: show(r[7], rule.unit) }) })]));
-      }))), rows.length > 200 ? el("p", { class: "quiet", text: t("map.and_more", { n: count(rows.length - 200) }) }) : null));
+      }))), rows.length > 200 ? el("p", { class: "quiet", text: t("map.and_more", { n: count(rows.length - 200) }) }) : null]; }));
   }
 
   function findings() {
@@ -593,6 +624,7 @@ Catchment.start = function (mainMap, dataId) {
       data.sites.guessed.indexOf(j) >= 0 ? el("p", { class: "quiet", text: t("map.rooms_guessed") }) : null,
       trial.buttons(j),
       facts(rows),
+      rings(j),
       gradeTable(j),
       yearTable(j),
       real.length ? el("p", { class: "callout bad" }, t("map.real_large"), real.map(function (c) { return el("span", {}, " ", name(t("map.class_of", { g: c[1], c: c[2] })), " ", el("b", { text: count(c[3]) })); })) : null,
@@ -631,7 +663,7 @@ Catchment.start = function (mainMap, dataId) {
       return data.years.some(function (w, y) { return part("plan", "load", y)[j * n + k] > 0; });
     });
     if (!shown.length || nYears < 2) { return null; }
-    return el("details", { class: "more" }, el("summary", { text: t("map.by_grade_year") }), el("p", { class: "quiet", text: t("map.by_grade_year_note") }),
+    return fold({ class: "more" }, t("map.by_grade_year"), function () { return [el("p", { class: "quiet", text: t("map.by_grade_year_note") }),
       el("div", { class: "wide-table", tabindex: 0, role: "region", "aria-label": t("map.by_grade_year") }, el("table", { class: "grid years-table" },
         el("thead", {}, el("tr", {}, el("th", { scope: "col", text: t("map.grade_head") }), data.years.map(function (w) { return el("th", { scope: "col", text: w }); }))),
         el("tbody", {}, shown.map(function (k) {
@@ -640,7 +672,34 @@ Catchment.start = function (mainMap, dataId) {
             var most = own.reduce(function (m, c) { return Math.max(m, c.size); }, 0);
             return el("td", { class: y === state.year ? "strong" : "" }, s ? [count(s), el("small", { class: most >= 56 ? "bad" : "", text: own.length + "×" + most })] : "—");
           }));
-        })))));
+        }))))]; });
+  }
+
+  /* Villages and students of the band by minutes to this school, whichever school they go to. */
+  function rings(j) {
+    var y = state.year, b = state.band, demand = at(data.demand, y), rows = [];
+    for (var k = 0; k <= RINGS.length; k++) { rows.push({ villages: [], students: 0, own: 0 }); }
+    for (var i = 0; i < nVillages; i++) {
+      var g = group(i, b), m = trial.minutes(y, g, j), place = ringOf(m);
+      if (place < 0) { continue; }
+      rows[place].villages.push([m, i]);
+      rows[place].students += demand[g];
+      if (siteOf("plan", y, g) === j) { rows[place].own += demand[g]; }
+    }
+    if (!rows.some(function (r) { return r.villages.length; })) { return null; }
+    rows.forEach(function (r) { r.villages.sort(function (a, c) { return a[0] - c[0] || a[1] - c[1]; }); });
+    var names = ringRows();
+    return el("details", { class: "more", id: "rings", open: state.fill === "rings" }, el("summary", { text: t("map.rings_title", { b: bandShort(b) }) }),
+      el("p", { class: "quiet", text: t("map.rings_note") }),
+      state.fill === "rings" ? null : el("div", { class: "try-row" }, el("button", { type: "button", class: "plain", id: "rings-show", text: t("map.rings_show"), onclick: function () { change({ fill: "rings" }); byId("rings").querySelector("summary").focus({ preventScroll: true }); } })),
+      el("table", { class: "grid list" }, el("thead", {}, el("tr", {}, [t("map.minutes"), t("map.villages"), t("map.students"), t("map.ring_own")].map(function (h) { return el("th", { scope: "col", text: h }); }))),
+        el("tbody", {}, rows.map(function (r, k) {
+          return el("tr", {}, el("th", { scope: "row" }, swatch(names[k][0]), " ", names[k][1],
+            r.villages.length ? fold({}, t("map.ring_names"), function () { return el("small", {}, r.villages.slice(0, 150).map(function (v, n) {
+              return [n ? t("map.comma") : "", go("village", v[1], data.villages.name[v[1]]), " " + decimal(v[0])];
+            }), r.villages.length > 150 ? t("map.and_others", { n: r.villages.length - 150 }) : ""); }) : null),
+          el("td", { text: count(r.villages.length) }), el("td", { text: count(r.students) }), el("td", { class: "strong", text: count(r.own) }));
+        }))));
   }
 
   /* Where the villages that come here today go in the proposal. */

@@ -25,7 +25,7 @@ Catchment.trial = function (data, room) {
       starts[y] = {
         nSites: nSites, travel: travel(y), demand: at(data.demand, y), students: W.words(T.students[first(T.students, y)]), perGroup: Math.max.apply(null, bandSize),
         site: at(data.plans.plan.site, y), mode: at(data.plans.plan.mode, y), opened: at(data.plans.plan.open, y), rooms: at(T.rooms, y),
-        classSize: T.size, limit: T.limit, combined: T.combined, gradeBand: gradeBand, bandSize: bandSize, firstGrade: firstGrade
+        classSize: T.size, limit: T.limit, gradeBand: gradeBand, bandSize: bandSize, firstGrade: firstGrade
       };
     }
     return starts[y];
