@@ -1,0 +1,83 @@
+"""The door to many counties at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from catchment.cli.doors import Lang, Out, SetAside, app, check_lang, console, output_folder, say
+
+
+@app.command()
+def batch(
+    folder: Path,
+    out: Out = None,
+    recipe: Annotated[
+        str, typer.Option("--recipe", help="只算此名的方案 / only recipes of this name")
+    ] = "",
+    workers: Annotated[int, typer.Option(help="本机进程数 / processes on this machine")] = 2,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask 调度器地址 / address of a Dask scheduler")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="每县写出地图和文档 / maps and documents of each county")
+    ] = False,
+    retry: Annotated[
+        bool,
+        typer.Option("--retry", help="重试被拒绝或隔离的县 / try refused and quarantined again"),
+    ] = False,
+    attempts: Annotated[
+        int, typer.Option(min=1, help="失败几次后隔离 / failures before quarantine")
+    ] = 3,
+    minutes: Annotated[
+        float, typer.Option(help="每县最长分钟数（本机）/ longest minutes of one county here")
+    ] = 120.0,
+    set_aside: SetAside = False,
+    lang: Lang = "zh",
+) -> None:
+    """批量计算多个县和方案，可随时中断续算 / many counties and recipes; stop and go on at any time."""
+    from catchment.batch import find_tasks, run_batch
+
+    language = check_lang(lang)
+    target = output_folder(out or Path("runs") / f"batch-{folder.resolve().name}")
+    tasks = find_tasks(folder, recipe=recipe, full=full, set_aside=set_aside, lang=language)
+    screen = console(error=True)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=screen, disable=not screen.is_terminal,
+    )  # fmt: skip
+    with bar:
+        shown = bar.add_task("", total=len(tasks))
+
+        def tell(text: str) -> None:
+            bar.update(shown, completed=int(text.split("/")[0]), description=escape(text[:60]))
+            if not screen.is_terminal:
+                screen.print(escape(f"· {text}"))
+
+        outcome = run_batch(
+            tasks,
+            target,
+            workers=workers,
+            scheduler=scheduler,
+            attempts=attempts,
+            time_limit=minutes * 60,
+            retry=retry,
+            lang=language,
+            progress=tell,
+        )
+    counts = outcome.table["state"].value_counts()
+    for row in outcome.table[outcome.table["state"] != "done"].itertuples(index=False):
+        screen.print(f"[bold red]{escape(str(row.state))}[/] {escape(f'{row.name}: {row.said}')}")
+    done, bad = int(counts.get("done", 0)), len(outcome.table) - int(counts.get("done", 0))
+    page = target / "province" / "province.html"
+    say(
+        lang,
+        f"完成 {done} 项，未完成 {bad} 项。已写入 {target / 'province'}；先打开 {page}",
+        f"{done} done, {bad} not done. Written to {target / 'province'}; open {page} first",
+    )
+    if bad:
+        raise typer.Exit(1)
