@@ -29,6 +29,9 @@ const app = {
   session: null, connected: true, boot: null
 };
 
+/* For checks from outside. */
+C.workbench = app;
+
 app.may = (what) => Boolean(app.session && (app.session.can.includes(what) || (what === "edit" && ["editor", "approver"].includes(app.session.role))));
 app.canAsk = () => app.may("edit") && !app.state.meeting;
 app.canEdit = () => app.canAsk() && !(app.model.variant && app.model.variant.state === "approved");

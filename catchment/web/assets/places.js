@@ -53,7 +53,7 @@ export function createPlaces(app) {
     const state = app.edit.stateOf(j), kept = m().fixed().includes(j), year = m().years[app.state.year];
     return el("section", { class: "try" }, el("h3", { text: t("web.set_state", { y: year }) }),
       el("div", { class: "seg states", role: "group", "aria-label": t("web.set_state", { y: year }) }, app.edit.choices(j).map(([s]) => el("button", {
-        type: "button", "data-state": s, "data-keep": "state-" + s, "aria-pressed": String(s === state), text: t("web.state_" + s), onclick: () => { if (s !== app.edit.stateOf(j)) { app.edit.setSchool(j, s); } }
+        type: "button", "data-state": s, "data-keep": "state-" + s, "aria-pressed": String(s === state), text: t("web.state_" + (s === "all" && m().bitsMost(j) === 1 ? "only_point" : s)), onclick: () => { if (s !== app.edit.stateOf(j)) { app.edit.setSchool(j, s); } }
       }))),
       state !== "all" ? into(j) : null,
       el("p", { class: "reason" }, el("label", { for: "why", text: t("web.why") }), el("input", { id: "why", type: "text", maxlength: 200, placeholder: t("web.why_hint"), value: app.reason(), oninput: (e) => { app.state.why = e.target.value; } })),

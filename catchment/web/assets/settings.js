@@ -6,7 +6,7 @@ const C = window.Catchment;
 
 export function createSettings(app) {
   const el = C.el, t = C.t;
-  let flying = false, next = null;
+  let flying = false, next = null, kept = null;
 
   function slider(name, word, value, range, unit) {
     const id = "set-" + name, own = value !== null && value !== undefined, shown = own ? value : range.default;
@@ -23,7 +23,7 @@ export function createSettings(app) {
 
   /* The document as the sliders would have it. */
   function wanted(form) {
-    let doc = app.outbox.expected();
+    let doc = kept.variant.document;
     form.querySelectorAll("input[type=range]").forEach((b) => {
       const value = Number(b.value), std = Number(b.getAttribute("data-default"));
       doc = app.edit.setting(doc, b.name, value === std ? null : value);
@@ -44,19 +44,21 @@ export function createSettings(app) {
     next = null;
     post("/api/evaluate", { document: doc, year: app.model.years[app.state.year] }).then((answer) => {
       const box = document.getElementById("preview");
-      if (box) { paint(C.empty(box), answer); }
-    }, () => {}).then(() => { flying = false; if (next) { preview(); } });
-  }
-
-  function paint(box, answer) {
-    ["minutes_mean", "over_limit_students", "large_classes", "places_missing", "shortfall"].forEach((n) => {
-      const x = answer.figures.find((f) => f.name === n && f.scope === "county");
-      if (x) { box.appendChild(el("span", { class: "need" }, app.panel.word(n) + " ", el("b", { text: x.plan === null ? "—" : C.decimal(x.plan, x.plan % 1 ? 1 : 0) }))); }
-    });
+      if (!box) { return; }
+      C.empty(box).textContent = "";
+      app.model.set({ variant: Object.assign({}, kept.variant, { document: doc }), answer: Object.assign({}, answer, { version: kept.variant.version }) });
+      app.paint();
+    }, (fault) => {
+      const box = document.getElementById("preview");
+      if (box && fault.words) { C.empty(box).textContent = fault.words(C.lang()); }
+    }).then(() => { flying = false; if (next) { preview(); } });
   }
 
   async function open() {
-    const doc = app.outbox.expected(), bench = app.model.payload.workbench, limits = doc.limits || {};
+    if (app.outbox.waiting) { app.tell("warn", t("web.wait_saved")); return; }
+    if (!(await app.variants.need())) { return; }
+    kept = { variant: app.model.variant, answer: app.model.answer, check: app.model.check };
+    const doc = kept.variant.document, bench = app.model.payload.workbench, limits = doc.limits || {};
     const method = el("select", { name: "assignment", id: "set-assignment", onchange: preview }, bench.methods.map((x) => el("option", { value: x, text: t("map.method_" + x) })));
     method.value = (doc.method && doc.method.assignment) || bench.methods[0];
     const body = [
@@ -64,14 +66,15 @@ export function createSettings(app) {
       app.model.bands.filter((b) => bench.limits[b.id]).map((b) => slider(b.id, t("web.limit_of", { b: b[C.lang()] || b.id }), limits[b.id], bench.limits[b.id], " " + t("unit.min"))),
       slider("class_size", t("web.class_size"), doc.class_size, bench.class_size, " " + t("web.per_class")),
       el("p", { class: "field" }, el("label", { for: "set-assignment", text: t("web.method") }), method),
-      el("p", { class: "needs", id: "preview", "aria-live": "polite" })
+      el("p", { class: "bad", id: "preview", role: "status" })
     ];
-    const asked = ask(t("web.limits"), body, [["ok", t("web.save"), "primary"], ["reset", t("web.county_values")], ["cancel", t("web.cancel")]], {
-      check: (answer, form) => { if (answer === "ok") { chosen = wanted(form); } return null; }
-    });
     let chosen = null;
-    preview();
+    const asked = ask(t("web.limits"), body, [["ok", t("web.save"), "primary"], ["reset", t("web.county_values")], ["cancel", t("web.cancel")]], {
+      check: (answer, form) => { if (answer === "ok") { chosen = wanted(form); } return null; }, kind: "side"
+    });
     const done = await asked;
+    next = null;
+    if (app.model.variant && app.model.variant.id === kept.variant.id && app.model.variant.version === kept.variant.version) { app.model.set(kept); app.paint(); }
     if (done.answer === "reset") { keep((d) => Object.assign({}, d, { limits: {}, class_size: null })); }
     if (done.answer === "ok" && chosen && !app.outbox.same(chosen, doc)) {
       const { limits: l, class_size: c, method: m } = chosen;
