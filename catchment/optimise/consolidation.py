@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from catchment.optimise.phases.account import cost_of
+from catchment.optimise.phases.actions import actions
 from catchment.optimise.phases.choice import (
     Choice,
     Figures,
     Price,
-    actions,
     figures,
     frontier,
     keep_everything,
@@ -21,6 +21,7 @@ from catchment.optimise.phases.question import (
     Breakdown,
     Building,
     Limits,
+    Memory,
     Question,
     question_of,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "Costs",
     "Figures",
     "Limits",
+    "Memory",
     "Price",
     "Question",
     "Violation",

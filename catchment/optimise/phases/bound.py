@@ -25,6 +25,8 @@ Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 
 
+IDLE, SHORTER, MEMORY = 15, 0.7, 0.7
+"""Steps without a better bound until they become shorter, by how much, and how long they last."""
 SHARPEN, SHARP_PULL = 0.02, 0.06
 """Length of the step below which villages are taken whole, and the length to go on with."""
 
@@ -298,6 +300,50 @@ def first_prices(model: Model, parts: Parts, decision: Decision) -> Prices:
             price[u, t] += mine.sum() / taught[j, t] * (parts.yuan[1, t] + parts.yuan[2, t])
     link = np.zeros((len(parts.unit), years))
     return Prices(price, np.zeros((2, years)), link, np.zeros((m, years)))
+
+
+def kept(prices: Prices) -> tuple[Float64, ...]:
+    """Return the best prices so far, to be kept for another day.
+
+    Parameters
+    ----------
+    prices : Prices
+        Prices.
+
+    Returns
+    -------
+    tuple of ndarray
+        Of units, pace, links and closed sites.
+    """
+    now = (prices.unit, prices.pace, prices.link, prices.shut)
+    return now if prices.best_at is None else prices.best_at
+
+
+def remembered(parts: Parts, arrays: tuple[Float64, ...]) -> Prices | None:
+    """Take up prices that were kept.
+
+    Parameters
+    ----------
+    parts : Parts
+        Site-years.
+    arrays : tuple of ndarray
+        As :func:`kept` gave them.
+
+    Returns
+    -------
+    Prices or None
+        None where they are of another question.
+    """
+    units, _, years = parts.students.shape
+    shapes = [(units, years), (2, years), (len(parts.unit), years), (len(parts.sites), years)]
+    if [a.shape for a in arrays] != shapes or not all(np.isfinite(a).all() for a in arrays):
+        return None
+    active = _active(parts)
+    # Prices have a sign, and none where they stand for no rule.
+    unit, pace, link, shut = (np.where(a, x, 0.0) for a, x in zip(active, arrays, strict=True))
+    return Prices(
+        unit, np.maximum(pace, 0.0), np.maximum(link, 0.0), np.maximum(shut, 0.0), pull=0.1
+    )
 
 
 def _owners(model: Model, parts: Parts) -> list[tuple[int, int]]:
@@ -635,8 +681,9 @@ def improve(
     pace = np.where(active[1], parts.pace, 0.0)
     sign = np.where(parts.away, 1.0, -1.0)[:, None]
     evaluate: Any = _evaluate
-    # Students weigh more than sites: prices of moves have a scale of their own.
-    scale = (1.0, np.array([1.0, 1e-2])[:, None], 1.0, 1.0)
+    # A price is of a whole unit, so those of large villages are larger, and their steps too.
+    large = np.sqrt(np.maximum(parts.students.sum(axis=1), 1.0))
+    scale = (large, np.array([1.0, 1e-2])[:, None], large[parts.unit], 5.0)
     for _ in range(rounds):
         if not prices.whole and prices.pull < SHARPEN:
             prices.whole, prices.pull, prices.smooth = True, SHARP_PULL, None
@@ -646,8 +693,8 @@ def improve(
         prices.idle = 0 if value > prices.best + 1e-7 * abs(target) else prices.idle + 1
         if value > prices.best:
             prices.best, prices.best_at = value, now
-        if prices.idle >= 15 and prices.best_at is not None:
-            prices.pull, prices.idle = max(prices.pull * 0.7, 1e-4), 0
+        if prices.idle >= IDLE and prices.best_at is not None:
+            prices.pull, prices.idle = max(prices.pull * SHORTER, 1e-4), 0
             now, prices.smooth = prices.best_at, None
         slope = (
             1.0 - used,
@@ -662,7 +709,7 @@ def improve(
             prices.smooth = turned
         else:
             prices.smooth = tuple(
-                0.7 * a + 0.3 * b for a, b in zip(prices.smooth, turned, strict=True)
+                MEMORY * a + (1.0 - MEMORY) * b for a, b in zip(prices.smooth, turned, strict=True)
             )
         length = float(sum((x**2).sum() for x in prices.smooth))
         if length < 1e-12:

@@ -1,11 +1,10 @@
-"""Choice instead of one answer: actions, special plans, the price of a school, the frontier."""
+"""Choice instead of one answer: special plans, the price of a school, the frontier."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,122 +15,12 @@ from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.compile import compile_model
 from catchment.optimise.phases.decode import answer_of, keep_decision
 from catchment.optimise.phases.question import SMALL, Answer, Question
-from catchment.optimise.phases.solve import consolidate
+from catchment.optimise.phases.solve import consolidate, polish
 from catchment.optimise.phases.verify import check
+from catchment.plan import Plan
 from catchment.problem import Int32
 
 Int64 = npt.NDArray[np.int64]
-
-
-def actions(
-    question: Question, answer: Answer, *, candidates: Collection[str] = ()
-) -> list[dict[str, Any]]:
-    """Write a plan as the actions of a recipe, the first that must be done first.
-
-    A school that gives up bands names as receiver the site that takes most of its students; the
-    reason says how many go elsewhere. Rooms, beds and seats of a working school are added one year
-    before their first use; a new or reopened school opens with what it needs in that year.
-
-    Parameters
-    ----------
-    question : Question
-        The question.
-    answer : Answer
-        Its answer.
-    candidates : collection of str
-        Codes of building sites; other sites that open are closed schools that reopen.
-
-    Returns
-    -------
-    list of dict
-        Keys ``do``, ``year``, ``school`` (or ``site``), ``into``, ``rooms``, ``beds``,
-        ``dining_seats`` and ``reason`` as :class:`catchment.scenario.Scenario` takes them.
-    """
-    problem, plan = question.problem, answer.plan
-    out: list[dict[str, Any]] = []
-    bands = plan.open.sum(axis=1)
-    for j, code in enumerate(problem.site_ids):
-        for t in range(1, len(problem.years)):
-            before, now = int(bands[j, t - 1]), int(bands[j, t])
-            if now < before:
-                out.append(_giving_up(question, answer, j, t, now == 0))
-            elif now > before and before == 0:
-                out.append(_opening(question, answer, j, t, code in candidates))
-        out += _expansions(question, answer, j)
-    order = {"build": 0, "reopen": 0, "expand": 1, "downgrade": 2, "merge": 3}
-    return sorted(
-        out, key=lambda a: (a["year"], order[a["do"]], a.get("school", a.get("site", "")))
-    )
-
-
-def _giving_up(question: Question, answer: Answer, j: int, t: int, closes: bool) -> dict[str, Any]:
-    problem, plan = question.problem, answer.plan
-    lost = plan.open[j, :, t - 1] & ~plan.open[j, :, t]
-    mine = [
-        i
-        for i in range(len(problem.group_band))
-        if lost[int(problem.group_band[i])] and j in plan.site_of[i, :t]
-    ]
-    goes: dict[int, int] = {}
-    for i in mine:
-        where = int(plan.site_of[i, t])
-        if where >= 0 and where != j and plan.open[where, int(problem.group_band[i]), t]:
-            goes[where] = goes.get(where, 0) + int(problem.students[i, :, t].sum())
-    # The recipe sends all to one school, so it has to teach every band that is given up.
-    able = {k: n for k, n in goes.items() if (plan.open[k, lost, t]).all()}
-    action: dict[str, Any] = {
-        "do": "merge" if closes else "downgrade",
-        "school": problem.site_ids[j],
-        "year": problem.years[t],
-    }
-    if not able:
-        action["reason"] = f"{sum(goes.values())} 名学生分流 / students go to several schools"
-        return action
-    into = min(able, key=lambda k: (-able[k], problem.site_ids[k]))
-    others = sum(goes.values()) - goes[into]
-    action["into"] = problem.site_ids[into]
-    action["reason"] = f"{goes[into]} 名学生并入 / students move here" + (
-        f"，另 {others} 名到其他学校 / {others} elsewhere" if others else ""
-    )
-    return action
-
-
-def _opening(question: Question, answer: Answer, j: int, t: int, candidate: bool) -> dict[str, Any]:
-    problem, built = question.problem, answer.built
-    code, year = problem.site_ids[j], problem.years[t]
-    rooms = max(int(problem.rooms[j, t]) + int(built.rooms[j, t]), 1)
-    reason = "开学前建成 / finished before it opens"
-    if not candidate:
-        return {"do": "reopen", "school": code, "year": year, "rooms": rooms, "reason": reason}
-    return {
-        "do": "build",
-        "site": code,
-        "year": year,
-        "rooms": rooms,
-        "beds": int(built.beds[j, t]),
-        "dining_seats": int(built.seats[j, t]),
-        "reason": reason,
-    }
-
-
-def _expansions(question: Question, answer: Answer, j: int) -> list[dict[str, Any]]:
-    problem, built = question.problem, answer.built
-    out: list[dict[str, Any]] = []
-    runs = answer.plan.open[j].any(axis=0)
-    for t in range(1, len(problem.years)):
-        if not runs[t - 1]:
-            continue
-        more = {
-            "rooms": int(built.rooms[j, t] - built.rooms[j, t - 1]),
-            "beds": int(built.beds[j, t] - built.beds[j, t - 1]),
-            "dining_seats": int(built.seats[j, t] - built.seats[j, t - 1]),
-        }
-        added = {name: count for name, count in more.items() if count > 0}
-        if added:
-            head = {"do": "expand", "school": problem.site_ids[j], "year": problem.years[t - 1]}
-            reason = f"先建后撤：{problem.years[t]} 年接收前建成 / built before it receives"
-            out.append({**head, **added, "reason": reason})
-    return out
 
 
 def keep_everything(question: Question) -> Answer:
@@ -320,6 +209,7 @@ def price_of_keeping(
     time_limit: float = 20.0,
     seed: int = 0,
     steps: int | None = None,
+    near: bool = False,
 ) -> Price:
     """Return what the best plan that keeps a school costs more than the given plan.
 
@@ -336,6 +226,10 @@ def price_of_keeping(
         Code of a working school.
     time_limit, seed, steps : float, int, int
         As in :func:`consolidate`.
+    near : bool
+        Whether only the school and those around it are planned anew, exactly, and the rest of the
+        county stays as in the plan: quick, the same on every machine, and an upper estimate of the
+        true price, since the rest might yield as well.
 
     Returns
     -------
@@ -357,13 +251,14 @@ def price_of_keeping(
     mine = site_of[:, 0] == j
     site_of[mine] = j
     stay = mine if question.stay is None else mine | question.stay
-    changed = consolidate(
-        question.replace(may_close=close, may_downgrade=shrink, stay=stay),
-        time_limit=0.6 * time_limit,
-        seed=seed,
-        start=answer.plan.replace(site_of=site_of),
-        steps=steps,
-    )
+    asked = question.replace(may_close=close, may_downgrade=shrink, stay=stay)
+    start = answer.plan.replace(site_of=site_of)
+    if near:
+        changed = _near(asked, start, j, seed)
+        return _price(
+            question, _nearest_best(question, answer, changed, j, seed), changed, site, mine, True
+        )
+    changed = consolidate(asked, time_limit=0.6 * time_limit, seed=seed, start=start, steps=steps)
     given = _at_least_as_good(question, answer, changed, 0.4 * time_limit, seed, steps)
     return _price(question, given, changed, site, mine, True)
 
@@ -376,6 +271,7 @@ def price_of_closing(
     time_limit: float = 20.0,
     seed: int = 0,
     steps: int | None = None,
+    near: bool = False,
 ) -> Price:
     """Return what the best plan that closes a school costs more than the given plan.
 
@@ -389,6 +285,10 @@ def price_of_closing(
         Code of a working school.
     time_limit, seed, steps : float, int, int
         As in :func:`consolidate`.
+    near : bool
+        Whether only the school and those around it are planned anew, exactly, and the rest of the
+        county stays as in the plan: quick, the same on every machine, and an upper estimate of the
+        true price, since the rest might yield as well.
 
     Returns
     -------
@@ -412,18 +312,38 @@ def price_of_closing(
     most[j, -1] = 0
     close = question.may_close.copy()
     close[j] = True
-    changed = consolidate(
-        question.replace(at_most=most, may_close=close),
-        time_limit=0.6 * time_limit,
-        seed=seed,
-        start=answer.plan,
-        steps=steps,
-    )
+    asked = question.replace(at_most=most, may_close=close)
+    if near:
+        changed = _near(asked, answer.plan, j, seed)
+    else:
+        changed = consolidate(
+            asked, time_limit=0.6 * time_limit, seed=seed, start=answer.plan, steps=steps
+        )
     free = bool(question.may_close[j]) and question.at_most is None
     given = answer
-    if free:
+    if free and near:
+        given = _nearest_best(question, answer, changed, j, seed)
+    elif free:
         given = _at_least_as_good(question, answer, changed, 0.4 * time_limit, seed, steps)
     return _price(question, given, changed, site, answer.plan.site_of[:, 0] == j, free)
+
+
+def _near(asked: Question, start: Plan, j: int, seed: int) -> Answer:
+    """Plan around a school anew; the whole county where its surroundings allow no plan."""
+    found = polish(asked, start, j, seed=seed)
+    if found.plan.status == "unknown":
+        found = consolidate(asked, seed=seed, start=start, steps=1)
+    return found
+
+
+def _nearest_best(question: Question, given: Answer, changed: Answer, j: int, seed: int) -> Answer:
+    """Return the given plan with the same surroundings planned anew, if that is better."""
+    plans = [given, polish(question, given.plan, j, seed=seed)]
+    if not check(question, changed):
+        plans.append(changed)
+    best = min(plans, key=lambda a: a.plan.objective)
+    bound = min(given.plan.bound, best.plan.objective)
+    return dataclasses.replace(best, plan=best.plan.replace(bound=bound))
 
 
 def _at_least_as_good(

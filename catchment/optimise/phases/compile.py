@@ -244,6 +244,8 @@ def compile_model(question: Question) -> Model:
         place[g] = g - int(np.flatnonzero(problem.grade_band == band)[0])
     lag = place if question.transition == "finish" else np.zeros_like(place)
     unit_cost, rides, boards, reach, fits = _trips(question, weight)
+    if question.within is not None:
+        fits &= question.within[:, :, None]
     keep = _keep(question, today, rides, boards)
     short = keep[0] > problem.rooms
     tolerate = question.tolerate_shortage
@@ -254,14 +256,20 @@ def compile_model(question: Question) -> Model:
     latest = np.full(n, years, dtype=np.int32)
     impossible: list[int] = []
     for i in range(n):
-        if question.stay is None or not question.stay[i]:
+        target = _demanded(question, today, i)
+        if target is not None:
+            if target[0] >= 0:
+                site.append(target[0])
+                earliest.append(target[1])
+                latest[i] = target[1]
+        elif question.stay is None or not question.stay[i]:
             _options(
                 i, today, last, fits, needed_state, most, can[:, problem.group_band[i]],
                 short if tolerate else np.zeros_like(short), has, site, earliest,
             )  # fmt: skip
         first.append(len(site))
         s = today[i]
-        if s >= 0 and last[i] > 0:
+        if target is None and s >= 0 and last[i] > 0:
             gone = np.flatnonzero((most[s] < needed_state[i, s]) & has[i])
             if len(gone):
                 latest[i] = max(int(gone[0]) - int(lag.max()), 0)
@@ -409,6 +417,21 @@ def _options(
         if start <= last[i]:
             site.append(int(j))
             earliest.append(start)
+
+
+def _demanded(question: Question, today: Int32, i: int) -> tuple[int, int] | None:
+    """Site and year of a group's move at the user's demand; site -1 where it is to stay."""
+    if question.sent is None or not (question.sent[i] >= 0).any():
+        return None
+    problem = question.problem
+    when = int(np.flatnonzero(question.sent[i] >= 0)[0])
+    j = int(question.sent[i, when])
+    if j == today[i]:
+        return -1, when
+    reach = np.isfinite(problem.minutes[problem.network[when], i, j])
+    has = problem.students[i].sum(axis=0) > 0
+    years = np.flatnonzero(has[max(when, 1) :]) + max(when, 1)
+    return (j, int(years[0])) if reach and len(years) else (-1, when)
 
 
 def _first_year(

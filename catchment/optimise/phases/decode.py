@@ -9,7 +9,14 @@ from scipy.sparse.csgraph import connected_components
 from catchment.optimise.phases.account import cost_of, grade_sites, students_there
 from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.compile import Model, hosting
-from catchment.optimise.phases.question import ALL, LOWEST, Answer, Building, Question
+from catchment.optimise.phases.question import (
+    ALL,
+    LOWEST,
+    Answer,
+    Building,
+    Memory,
+    Question,
+)
 from catchment.optimise.solution import Status
 from catchment.places import classes_for_plan
 from catchment.plan import Plan
@@ -20,7 +27,7 @@ Decision = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
 
 
 def keep_decision(model: Model, years: int) -> Decision:
-    """Everyone stays.
+    """Everyone stays, but for those who must move to one site in one year.
 
     Parameters
     ----------
@@ -32,10 +39,16 @@ def keep_decision(model: Model, years: int) -> Decision:
     Returns
     -------
     Decision
-        No group moves.
+        Moves at the user's demand alone.
     """
     n = len(model.today)
-    return np.full(n, -1, dtype=np.int32), np.full(n, years, dtype=np.int32)
+    option, when = np.full(n, -1, dtype=np.int32), np.full(n, years, dtype=np.int32)
+    only = (np.diff(model.first) == 1) & (model.latest < years)
+    for i in np.flatnonzero(only):
+        o = int(model.first[i])
+        if model.earliest[o] == model.latest[i]:
+            option[i], when[i] = o, model.latest[i]
+    return option, when
 
 
 def trajectory(model: Model, decision: Decision, years: int) -> Int32:
@@ -211,6 +224,7 @@ def answer_of(
     seed: int,
     history: tuple[tuple[float, float, float], ...] = (),
     reason: str = "",
+    memory: Memory | None = None,
 ) -> Answer:
     """Write decisions out as a plan with its costs.
 
@@ -224,7 +238,7 @@ def answer_of(
         Options and years of the moves.
     state : (m, t) int8, optional
         States of the sites; the fewest that hold the students by default.
-    status, bound, seconds, seed, history, reason
+    status, bound, seconds, seed, history, reason, memory
         As in :class:`Answer` and :class:`catchment.plan.Plan`.
 
     Returns
@@ -271,7 +285,7 @@ def answer_of(
     table = cost_of(problem, plan, question.costs, built=built, transition=question.transition)
     lowest = bound if status == "infeasible" else min(bound, table.total)
     plan = plan.replace(objective=table.total, bound=lowest)
-    return Answer(plan, built, table, history, _pieces(question, site_of), reason)
+    return Answer(plan, built, table, history, _pieces(question, site_of), reason, memory)
 
 
 def _classes(question: Question, where: Int32, opened: Bool, built: Building) -> Int32:

@@ -80,6 +80,11 @@ class Question:
         Lowest and highest state of a site by year, for demands beyond the masks.
     stay : (n,) bool or None
         Village-bands that may not move.
+    within : (n, m) bool or None
+        Sites to which a village-band may move, those of its area (片区), say; None for all.
+    sent : (n, t) int32 or None
+        Site to which a village-band is sent in a year at the user's demand, -1 where it is free:
+        it goes there in that very year, whatever the limit of its trip, and nowhere else after.
     """
 
     problem: Problem
@@ -96,6 +101,8 @@ class Question:
     at_least: Int8 | None = None
     at_most: Int8 | None = None
     stay: Bool | None = None
+    within: Bool | None = None
+    sent: Int32 | None = None
 
     def replace(self, **changes: Any) -> Question:
         """Return a copy with some fields replaced; the original is untouched.
@@ -167,6 +174,23 @@ class Breakdown:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What a search needs to go on: a plan, and the prices behind its bound.
+
+    Attributes
+    ----------
+    site_of : (n, t) int32
+        Site of each group by year.
+    prices : tuple of ndarray
+        Prices of the bound, of shapes that depend on the question. The bound is counted anew from
+        them, so that prices of another question do no harm.
+    """
+
+    site_of: Int32
+    prices: tuple[npt.NDArray[np.float64], ...]
+
+
+@dataclass(frozen=True)
 class Answer:
     """A plan of years with its certificate.
 
@@ -185,6 +209,8 @@ class Answer:
         Villages in parts of a catchment cut off from its school, added up over bands, last year.
     reason : str
         For ``infeasible`` and ``unknown``: what stands against a plan.
+    memory : Memory or None
+        To go on from here; None where the question was solved without search.
     """
 
     plan: Plan
@@ -193,6 +219,7 @@ class Answer:
     history: tuple[tuple[float, float, float], ...] = field(default=())
     pieces: int = 0
     reason: str = ""
+    memory: Memory | None = None
 
     @property
     def gap(self) -> float:
@@ -293,6 +320,13 @@ def checked(question: Question) -> Question:
             raise InputError(f"{name} 应为（校点 {m} x 年 {t}）的 0、1、2 / states 0, 1, 2")
     if question.stay is not None and question.stay.shape != question.problem.today.shape:
         raise InputError("stay 应为每个村（学段）一个真假值 / one bool a village-band")
+    if question.within is not None and question.within.shape != (len(question.problem.today), m):
+        raise InputError("within 应为（村学段 x 校点）的真假值 / one bool a village-band and site")
+    sent = question.sent
+    if sent is not None and (sent.shape != (len(question.problem.today), t) or (sent >= m).any()):
+        raise InputError(
+            "sent 应为（村学段 x 年）的校点位置，-1 为不限 / a site by year, -1 for none"
+        )
     if question.transition not in ("together", "finish"):
         raise InputError(
             f"transition = {question.transition!r} 应为 together 或 finish / one of two"

@@ -14,9 +14,15 @@ from catchment.optimise.dice import dice
 from catchment.optimise.phases import anneal as walk
 from catchment.optimise.phases import bound as low
 from catchment.optimise.phases.compile import Model, compile_model
-from catchment.optimise.phases.decode import Decision, answer_of, decision_of, keep_decision
+from catchment.optimise.phases.decode import (
+    Decision,
+    answer_of,
+    decision_of,
+    keep_decision,
+    trajectory,
+)
 from catchment.optimise.phases.exact import solve_exactly
-from catchment.optimise.phases.question import Answer, Question
+from catchment.optimise.phases.question import Answer, Memory, Question
 from catchment.optimise.phases.verify import check
 from catchment.optimise.solution import Status
 from catchment.plan import Plan
@@ -38,6 +44,9 @@ NEIGHBOURHOOD_SECONDS = 2.0
 """Seconds the solver may take for one of them."""
 ROUND = 400_000
 """Proposals of one round of the search when steps are counted."""
+NODES = 200
+"""Nodes of the solver in a neighbourhood when steps are counted; ten times as many for a whole
+model, so that nothing depends on the clock."""
 BOUND_STEPS = 300
 """Steps of the bound in one round when steps are counted."""
 
@@ -54,6 +63,7 @@ class _State:
     value: float = np.inf
     bound: float = -np.inf
     states: Int8 | None = None
+    prices: low.Prices | None = None
     history: list[tuple[float, float, float]] = field(default_factory=list)
 
     def note(self, value: float, bound: float, decision: Decision | None) -> None:
@@ -83,6 +93,7 @@ def consolidate(
     start: Plan | None = None,
     progress: Callable[[str], None] | None = None,
     steps: int | None = None,
+    memory: Memory | None = None,
 ) -> Answer:
     """Find a cheap plan of years, and prove how far it may be from the cheapest.
 
@@ -105,6 +116,8 @@ def consolidate(
     steps : int, optional
         Rounds of search and bound instead of a time limit, so that the answer does not depend
         on the machine.
+    memory : Memory, optional
+        What an earlier answer to the same question ended with: search and bound go on from there.
 
     Returns
     -------
@@ -114,20 +127,74 @@ def consolidate(
         nearest plan breaks.
     """
     began = time.perf_counter()
+    if steps is not None:
+        time_limit = 60.0  # shares of the time lay down the lengths of rounds
     model = compile_model(question)
     years = len(question.problem.years)
     if model.impossible:
         return _impossible(question, model, began, seed)
     state = _State(question, model, began, progress)
-    first = keep_decision(model, years) if start is None else decision_of(model, start.site_of)
+    from_where = memory.site_of if start is None and memory is not None else None
+    if start is not None:
+        from_where = start.site_of
+    first = keep_decision(model, years) if from_where is None else decision_of(model, from_where)
     nearest = first
     with contextlib.suppress(KeyboardInterrupt):
-        nearest = _work(state, first, time_limit, seed, steps)
+        nearest = _work(state, first, time_limit, seed, steps, memory)
     return _finish(state, nearest, seed)
 
 
+def polish(question: Question, start: Plan, site: int, *, seed: int = 0) -> Answer:
+    """Solve the surroundings of one school exactly, the rest of a plan held.
+
+    Parameters
+    ----------
+    question : Question
+        What is asked.
+    start : Plan
+        A plan; what the question forbids of it is given up first.
+    site : int
+        Position of the school.
+    seed : int
+        Seed of the choice of surroundings.
+
+    Returns
+    -------
+    Answer
+        The plan, without a bound; ``unknown`` where the surroundings allow none.
+    """
+    model = compile_model(question)
+    state = _State(question, model, time.perf_counter(), None)
+    if model.impossible:
+        return _impossible(question, model, state.began, seed)
+    table = walk.tabulate(model)
+    run = walk.begin(table, decision_of(model, start.site_of), dice(seed))
+    search = _Search(state, table, run, seed)
+    walk.anneal(table, run, 0, 1.0, 1.0, 1.0)
+    if np.isfinite(run.best_value[0]):
+        now = float(run.best_value[0]) + model.fixed_cost
+        state.note(now, -np.inf, (run.best[0], run.best[1]))
+    held = search.now()
+    free = search.surroundings(site, np.random.default_rng(seed), held)
+    if free.any():
+        exact = solve_exactly(
+            model, free=free, held=held, time_limit=np.inf, seed=seed, start=state.best,
+            gap=1e-5, options=_nodes(5 * NODES),
+        )  # fmt: skip
+        if exact.decision is not None:
+            trial = _answer(state, exact.decision, None, "feasible", seed)
+            if not check(question, trial):
+                state.note(trial.plan.objective, -np.inf, exact.decision)
+    return _finish(state, held, seed)
+
+
 def _work(
-    state: _State, first: Decision, time_limit: float, seed: int, steps: int | None
+    state: _State,
+    first: Decision,
+    time_limit: float,
+    seed: int,
+    steps: int | None,
+    memory: Memory | None = None,
 ) -> Decision:
     model = state.model
     table = walk.tabulate(model)
@@ -143,11 +210,14 @@ def _work(
     search.round(ROUND if steps is not None else first_round, 8.0, end)
     if TINY_COLUMNS < columns <= EXACT_COLUMNS:
         limit = state.began + 0.5 * time_limit if steps is None else np.inf
-        if _exact(state, limit, seed):
+        if _exact(state, limit, seed, None if steps is None else 10 * NODES):
             return search.now()
     problem = state.question.problem
     parts = low.split(model, problem.group_band, problem.grade_band)
     prices = low.first_prices(model, parts, state.best or search.now())
+    if memory is not None:
+        prices = low.remembered(parts, memory.prices) or prices
+    state.prices = prices
     rng = np.random.default_rng(seed)
     done = 0
     spent = [time.perf_counter() - state.began, 0.0, 0.0]
@@ -163,7 +233,7 @@ def _work(
                 heat = 8.0 if length >= first_round else float(rng.choice([0.5, 1.0, 2.0]))
                 search.round(max(length, 4 * SLICE), heat, end)
             elif kind == 1:
-                search.rebuild(rng, end if steps is None else np.inf)
+                search.rebuild(rng, end, None if steps is None else NODES)
             else:
                 _raise_bound(state, parts, prices, BOUND_STEPS if steps is not None else 10)
             spent[kind] += time.perf_counter() - turn
@@ -183,10 +253,12 @@ def _raise_bound(state: _State, parts: low.Parts, prices: low.Prices, rounds: in
     state.note(np.inf, found - 1e-9 * abs(found), None)
 
 
-def _exact(state: _State, end: float, seed: int) -> bool:
+def _exact(state: _State, end: float, seed: int, nodes: int | None = None) -> bool:
     """Hand the whole model to the solver; True when nothing is left to do."""
     left = end - time.perf_counter()
-    exact = solve_exactly(state.model, time_limit=left, seed=seed, start=state.best)
+    exact = solve_exactly(
+        state.model, time_limit=left, seed=seed, start=state.best, options=_nodes(nodes)
+    )
     if exact.status == "infeasible":
         state.bound = np.inf
         return True
@@ -200,6 +272,10 @@ def _exact(state: _State, end: float, seed: int) -> bool:
         return False
     state.note(np.inf, exact.bound - 1e-9 * abs(exact.bound), None)
     return exact.status == "optimal" and np.isfinite(state.value)
+
+
+def _nodes(nodes: int | None) -> dict[str, bool | int | float | str] | None:
+    return None if nodes is None else {"mip_max_nodes": nodes}
 
 
 @dataclass
@@ -248,18 +324,18 @@ class _Search:
                 break
         self.rate = done * SLICE / max(time.perf_counter() - began, 1e-3)
 
-    def rebuild(self, rng: np.random.Generator, end: float) -> None:
+    def rebuild(self, rng: np.random.Generator, end: float, nodes: int | None) -> None:
         """Solve the surroundings of one school exactly, everything else held."""
         state, run, c = self.state, self.run, self.table
         if state.best is None or len(c.changeable) == 0:
             return
         free = self.surroundings(int(rng.choice(c.changeable)), rng)
-        limit = min(NEIGHBOURHOOD_SECONDS, end - time.perf_counter())
+        limit = np.inf if nodes else min(NEIGHBOURHOOD_SECONDS, end - time.perf_counter())
         if limit <= 0 or not free.any():
             return
         exact = solve_exactly(
             state.model, free=free, held=state.best, time_limit=limit, seed=self.seed,
-            start=state.best, gap=1e-5,
+            start=state.best, gap=1e-5, options=_nodes(nodes),
         )  # fmt: skip
         if exact.decision is None:
             return
@@ -271,9 +347,11 @@ class _Search:
         if value < state.value - 1e-6:
             state.note(value, -np.inf, (run.best[0], run.best[1]))
 
-    def surroundings(self, j: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    def surroundings(
+        self, j: int, rng: np.random.Generator, around: Decision | None = None
+    ) -> npt.NDArray[np.bool_]:
         """Village-bands at a school and at those that share most villages with it."""
-        c, best = self.table, self.state.best
+        c, best = self.table, self.state.best if around is None else around
         free = np.zeros(len(c.groups), dtype=bool)
         if best is None:
             return free
@@ -313,6 +391,7 @@ def _answer(
     seed: int,
     reason: str = "",
 ) -> Answer:
+    years = len(state.question.problem.years)
     return answer_of(
         state.question,
         state.model,
@@ -324,6 +403,9 @@ def _answer(
         seed=seed,
         history=tuple(state.history),
         reason=reason,
+        memory=None
+        if state.prices is None
+        else Memory(trajectory(state.model, decision, years), low.kept(state.prices)),
     )
 
 

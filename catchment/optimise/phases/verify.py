@@ -245,12 +245,16 @@ def _moves(question: Question, answer: Answer, keep: _Facts) -> Iterator[Violati
                 here = j
                 if t == 0:
                     yield Violation("the first year is today", village, year)
-            if changes and total[t]:
+            demanded = question.sent is not None and bool((question.sent[i] == j).any())
+            if changes and total[t] and not demanded:
                 yield from _new_trip(question, i, j, t, village)
+                if question.within is not None and not question.within[i, j]:
+                    yield Violation("the new school is of the village's area", village, year, j)
                 if (j, t) in short:
                     yield Violation(
                         "a school short of rooms receives nobody", problem.site_ids[j], year
                     )
+        yield from _sent(question, i, site_of[i], total, village)
         if changes and question.stay is not None and question.stay[i]:
             yield Violation("a village that may not move", village, 0, changes, 0)
         if changes > 1:
@@ -259,6 +263,23 @@ def _moves(question: Question, answer: Answer, keep: _Facts) -> Iterator[Violati
         if j >= 0 and not answer.plan.open[j, int(problem.group_band[i]), t]:
             village = problem.village_ids[int(problem.group_village[i])]
             yield Violation("the school is open", village, problem.years[t], g, j)
+
+
+def _sent(
+    question: Question, i: int, course: np.ndarray, total: np.ndarray, village: str
+) -> Iterator[Violation]:
+    """Whoever is sent somewhere by the user is there from that year on."""
+    if question.sent is None:
+        return
+    problem = question.problem
+    wishes = [(t, int(j)) for t, j in enumerate(question.sent[i]) if j >= 0]
+    if not wishes or not math.isfinite(_trip(question, i, wishes[0][1], wishes[0][0])[0]):
+        return
+    when, where = wishes[0]
+    for t in range(max(when, 1), len(problem.years)):
+        if total[t] and int(course[t]) not in (where, -1):
+            yield Violation("sent as demanded", village, problem.years[t], int(course[t]), where)
+            return
 
 
 def _new_trip(question: Question, i: int, j: int, t: int, village: str) -> Iterator[Violation]:

@@ -1,0 +1,228 @@
+"""One plan of the optimiser as a recipe, run as a recipe is run, and judged by the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from catchment import indicators
+from catchment.assemble import assemble
+from catchment.optimise import consolidation as model
+from catchment.optimise.layout import scenario_plan
+from catchment.plan import Plan
+from catchment.problem import Problem
+from catchment.region.model import Region
+from catchment.rules import books, rule
+from catchment.run.designate import settle_designations
+from catchment.run.explain import explain
+from catchment.run.order import Posed, pose
+from catchment.scenario import Scenario, apply, county_of, parse_scenario, resolve
+
+_KEY = ["code", "kind", "id", "year"]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A plan that can be chosen.
+
+    Attributes
+    ----------
+    name : str
+        What was asked, in Chinese and English.
+    recipe : dict
+        The plan as a recipe.
+    question, answer, figures
+        As in :class:`catchment.optimise.consolidation.Choice`.
+    dominated : bool
+        Whether another plan is at least as good in cost, travel and small schools kept.
+    elsewhere : int
+        Village-bands and years in which the recipe, run, sends children elsewhere than the plan.
+    broken : DataFrame
+        Hard rules that the recipe, run, breaks and today's arrangement does not: rows of findings,
+        and ``demand``, the user's own action that breaks them, blank where there is none.
+    changes : DataFrame
+        As :func:`catchment.run.explain.explain` gives them.
+    """
+
+    name: str
+    recipe: dict[str, Any]
+    question: model.Question
+    answer: model.Answer
+    figures: model.Figures
+    dominated: bool
+    elsewhere: int
+    broken: pd.DataFrame
+    changes: pd.DataFrame
+
+
+def recipe_of(
+    scenario: Scenario, region: Region, question: model.Question, answer: model.Answer, name: str
+) -> dict[str, Any]:
+    """Write a plan as a recipe: the actions of the scenario itself, then those of the plan.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The resolved recipe.
+    region : Region
+        The county.
+    question, answer
+        The question and its plan.
+    name : str
+        Name of the recipe.
+
+    Returns
+    -------
+    dict
+        Plain values that :func:`catchment.scenario.parse_scenario` takes.
+    """
+    own = scenario.model_dump(mode="json", by_alias=True, exclude_none=True)
+    sites = set(region.sites["site_id"].astype(str))
+    given = own.get("action", [])
+    done = model.actions(question, answer, candidates=sites, given=given)
+    return {
+        **own,
+        "name": name[:200],
+        "method": {**own["method"], "assignment": "today"},
+        "action": [*given, *done],
+    }
+
+
+def broken_today(posed: Posed, region: Region) -> set[tuple[str, ...]]:
+    """Hard rules that today's arrangement breaks in the years of the recipe.
+
+    Parameters
+    ----------
+    posed : Posed
+        The recipe on the county.
+    region : Region
+        The county.
+
+    Returns
+    -------
+    set of tuple of str
+        Code, kind of place, place and year.
+    """
+    still = [region] * len(posed.problem.years)
+    found = _hard(posed, region, posed.base, posed.today, still)
+    return set(map(tuple, found[_KEY].astype(str).to_numpy().tolist()))
+
+
+def judge(
+    posed: Posed,
+    region: Region,
+    choice: model.Choice,
+    name: str,
+    *,
+    already: Collection[tuple[str, ...]],
+) -> Offer:
+    """Run a plan's recipe and check it against the rules.
+
+    Parameters
+    ----------
+    posed : Posed
+        The recipe that was asked, on the county.
+    region : Region
+        The county.
+    choice : Choice
+        A plan.
+    name : str
+        Name of its recipe.
+    already : collection of tuple of str
+        What today's arrangement breaks, see :func:`broken_today`.
+
+    Returns
+    -------
+    Offer
+        The plan with what it breaks.
+    """
+    recipe = recipe_of(posed.scenario, region, choice.question, choice.answer, name)
+    asked = resolve(parse_scenario(recipe), county_of(posed.scenario, region))
+    problem, regions = _restated(posed, region, asked)
+    plan = scenario_plan(
+        problem, "today", connected=asked.method.connected, time_limit=60.0, seed=asked.seed
+    )
+    meant = choice.answer.plan.site_of
+    students = problem.demand() > 0
+    elsewhere = int(((plan.site_of != meant) & students)[:, 1:].sum())
+    found = _hard(posed, region, problem, plan, regions)
+    keys = map(tuple, found[_KEY].astype(str).to_numpy().tolist())
+    new = np.array([key not in already for key in keys], dtype=bool)
+    broken = found[new].reset_index(drop=True)
+    return Offer(
+        name=choice.name,
+        recipe=recipe,
+        question=choice.question,
+        answer=choice.answer,
+        figures=choice.figures,
+        dominated=choice.dominated,
+        elsewhere=elsewhere,
+        broken=broken.assign(demand=_demand(broken, posed.scenario)),
+        changes=explain(problem, posed.today, plan, region, asked),
+    )
+
+
+def _restated(posed: Posed, region: Region, asked: Scenario) -> tuple[Problem, Sequence[Region]]:
+    """Pose the question of another list of actions; roads are searched again only if any is built."""
+    if any(a.do == "road" for a in asked.actions):
+        again = pose(asked, region)
+        return again.problem, again.regions
+    county, _ = settle_designations(county_of(asked, region), posed.base, posed.today)
+    years = asked.years
+    regions = [apply(asked, county, year) for year in years]
+    problem = assemble(
+        regions,
+        years,
+        [posed.times],
+        [0] * len(years),
+        posed.students,
+        posed.problem.neighbours,
+        posed.bands,
+        county=county,
+    )
+    return problem.replace(class_size=posed.problem.class_size), regions
+
+
+def _hard(
+    posed: Posed, region: Region, problem: Problem, plan: Plan, regions: Sequence[Region]
+) -> pd.DataFrame:
+    """Findings of hard rules that fail."""
+    book = books.read_books(posed.scenario.rules.books, county_folder=region.folder)
+    folder = region.folder
+    measures = indicators.compute(
+        problem,
+        plan,
+        which="plan",
+        townships=region.villages["township"].astype(str).tolist(),
+        bands=posed.bands,
+        limits=books.class_limits(book),
+        actual=region.classes,
+    )
+    found = rule.check(
+        problem,
+        plan,
+        posed.today,
+        regions,
+        book,
+        measures,
+        base=posed.base,
+        evidence=None if folder is None else books.read_evidence(folder),
+        resources=None if folder is None else books.read_resources(folder),
+    )
+    return found[(found["severity"] == "HARD") & (found["result"] == "fail")]
+
+
+def _demand(broken: pd.DataFrame, scenario: Scenario) -> list[str]:
+    """Return the user's own action about the place of each finding."""
+    own: dict[str, str] = {}
+    for action in scenario.actions:
+        place = getattr(action, "school", None) or getattr(action, "site", None)
+        place = place or getattr(action, "to", "")
+        own[str(place)] = f"{action.do} {place} {action.year}"
+        for village in getattr(action, "villages", ()):
+            own.setdefault(str(village), own[str(place)])
+    return [own.get(str(code), "") for code in broken["id"]]
