@@ -12,12 +12,22 @@ from catchment.places.classes import (
 from catchment.places.elimination import Elimination, eliminate
 from catchment.places.ledger import LedgerFacts, ledger
 from catchment.places.limits import CATEGORIES, ClassLimits
-from catchment.places.needs import NeedFactors, Needs, compare_class_sizes, needs, smaller_classes
+from catchment.places.needs import (
+    SUBJECTS,
+    NeedFactors,
+    Needs,
+    begins,
+    compare_class_sizes,
+    needs,
+    smaller_classes,
+    spell,
+)
 from catchment.places.own import OwnClass, own_classes
 from catchment.places.seats import places, seats
 
 __all__ = [
     "CATEGORIES",
+    "SUBJECTS",
     "ClassLimits",
     "ClassTable",
     "Continued",
@@ -26,6 +36,7 @@ __all__ = [
     "NeedFactors",
     "Needs",
     "OwnClass",
+    "begins",
     "carry",
     "class_sizes",
     "class_table",
@@ -41,4 +52,5 @@ __all__ = [
     "read_ledger",
     "seats",
     "smaller_classes",
+    "spell",
 ]

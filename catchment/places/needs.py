@@ -71,8 +71,11 @@ class Needs:
     Attributes
     ----------
     staff : (m, t) int64
-        Staff: students by the ratio of their stage; in small schools at least ``class_factor``
-        for each class.
+        Staff: the larger of the two counts below.
+    staff_by_ratio : (m, t) int64
+        Students by the ratio of their own grades' stage, so that a nine-year school has both.
+    staff_by_class : (m, t) int64
+        ``class_factor`` for each class of a small school; 0 for other schools.
     subject_teachers : (m, subjects, t) float64
         Full-time subject teachers, to one decimal; below 1 they travel between schools.
     dining_seats, nap_places, beds : (m, t) int64
@@ -80,6 +83,8 @@ class Needs:
     """
 
     staff: Int64
+    staff_by_ratio: Int64
+    staff_by_class: Int64
     subject_teachers: npt.NDArray[np.float64]
     dining_seats: Int64
     nap_places: Int64
@@ -130,6 +135,8 @@ def needs(
     beds = np.zeros((m, t), dtype=np.int64) if boarders is None else np.asarray(boarders)
     return Needs(
         staff=_up(np.maximum(by_ratio, by_class)),
+        staff_by_ratio=_up(by_ratio),
+        staff_by_class=_up(by_class),
         subject_teachers=np.round(lessons / use.lessons_per_teacher, 1),
         dining_seats=_up(count.sum(axis=1) / use.sittings),
         nap_places=np.maximum(resting - beds, 0).astype(np.int64),
@@ -179,6 +186,31 @@ def begins(amount: npt.ArrayLike, years: npt.ArrayLike) -> npt.NDArray[np.int64]
     return np.where(lasting.any(axis=1), when[first], 0)
 
 
+def spell(
+    amount: npt.ArrayLike, years: npt.ArrayLike
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the first and the last year in which there is a shortfall or surplus.
+
+    Parameters
+    ----------
+    amount : array_like of int
+        (m, t) shortfall or surplus.
+    years : array_like of int
+        (t) years.
+
+    Returns
+    -------
+    first, last : (m,) int64
+        Years; 0 where there is none in any year.
+    """
+    some = np.asarray(amount) > 0
+    when = np.asarray(years, dtype=np.int64)
+    any_ = some.any(axis=1)
+    first = when[some.argmax(axis=1)]
+    last = when[some.shape[1] - 1 - some[:, ::-1].argmax(axis=1)]
+    return np.where(any_, first, 0), np.where(any_, last, 0)
+
+
 def compare_class_sizes(
     students: npt.ArrayLike,
     rooms: npt.ArrayLike,
@@ -204,28 +236,33 @@ def compare_class_sizes(
     Returns
     -------
     DataFrame
-        ``target, year, classes_needed, places, shortfall, surplus, sites_short``.
+        ``target, year, classes_needed, rooms_spare, places, shortfall, surplus, sites_short``;
+        ``rooms_spare`` is what stays empty, school by school, when every grade has its classes.
     """
     count, room = np.asarray(students, dtype=np.int64), np.asarray(rooms, dtype=np.int64)
     rows = []
     for target in targets:
         size = smaller_classes(class_size, target)
         held, short, spare = seats(count, room, size)
-        need = (-(-count // size[:, :, None])).sum(axis=(0, 1))
+        by_site = (-(-count // size[:, :, None])).sum(axis=1)
+        need = by_site.sum(axis=0)
+        open_ = count.sum(axis=1) > 0
+        idle = np.where(open_, np.maximum(room - by_site, 0), 0).sum(axis=0)
         for t, year in enumerate(np.asarray(years).tolist()):
             rows.append(
                 (
                     target,
                     year,
                     int(need[t]),
+                    int(idle[t]),
                     int(held[:, t].sum()),
                     int(short[:, t].sum()),
                     int(spare[:, t].sum()),
                     int((short[:, t] > 0).sum()),
                 )
             )
-    columns = ["target", "year", "classes_needed", "places", "shortfall", "surplus", "sites_short"]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["target", "year", "classes_needed", "rooms_spare", "places", "shortfall", "surplus"]
+    return pd.DataFrame(rows, columns=[*columns, "sites_short"])
 
 
 def _up(value: npt.NDArray[np.float64]) -> Int64:

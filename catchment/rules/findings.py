@@ -29,8 +29,10 @@ COLUMNS = (
     "detail_zh",
     "detail_en",
     "students",
+    "estimated",
 )
-"""Columns of the table of findings."""
+"""Columns of the table of findings; ``estimated`` says that students of the place and year are
+projected or estimated, not counted."""
 
 RESULTS = ("fail", "unknown", "evidence", "pass")
 """Results: broken, undecided for want of data, document awaited, kept."""
@@ -114,6 +116,7 @@ class Findings:
                 "detail_zh": zh,
                 "detail_en": en,
                 "students": students,
+                "estimated": False,
             }
         )
 

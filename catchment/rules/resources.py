@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from catchment.indicators.balance import RESOURCES, TABLE_COLUMNS, Balance, after, assess
+from catchment.plan import Plan
+from catchment.problem import Problem
+from catchment.region.bands import Band
 from catchment.rules.clause import Rule
 from catchment.rules.facts import Case
 from catchment.rules.findings import NAN, Findings
@@ -90,6 +93,58 @@ def check_resources(case: Case, rules: Sequence[Rule], out: Findings) -> None:
                 _amounts(case, rule, got, year, out)
             if len(out.rows) == start:
                 out.add(rule, "county", "county", "全县", year, NAN, "pass")
+
+
+def balance_tables(
+    table: pd.DataFrame,
+    before: tuple[Problem, Plan, int],
+    now: tuple[Problem, Plan, int],
+    rules: Sequence[Rule],
+    bands: Sequence[Band],
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+    """Balanced development before and after, for people.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Resources of the schools.
+    before, now : (Problem, Plan, int)
+        Question, answer and position of the year of today and of the plan.
+    rules : sequence of Rule
+        Clauses ``R-YZ-01`` to ``R-YZ-09``.
+    bands : sequence of Band
+        Table of bands.
+
+    Returns
+    -------
+    county : DataFrame
+        ``stage, indicator, limit, cv_before, result_before, cv_after, result_after``.
+    schools : DataFrame
+        ``school_id, stage, met_before, worst_before, result_before, met_after, worst_after,
+        result_after``; a school or stage that is not there in one of the two has blanks.
+    left_out : tuple of str
+        Schools that are not assessed under the plan, and why.
+    """
+    amount, variation, least, rest = standards(rules)
+    got = [
+        assess(after(table, p, q, y, bands), amount, variation, met_least=least, rest_least=rest)
+        for p, q, y in (before, now)
+    ]
+    county = got[0].county.merge(
+        got[1].county.drop(columns="limit"),
+        on=["stage", "indicator"],
+        suffixes=("_before", "_after"),
+    )
+    county = county[
+        ["stage", "indicator", "limit", "cv_before", "result_before", "cv_after", "result_after"]
+    ]
+    parts = [
+        g.verdicts.drop(columns="unknown").rename(columns={"worst_ratio": "worst"}) for g in got
+    ]
+    schools = parts[0].merge(
+        parts[1], on=["school_id", "stage"], how="outer", suffixes=("_before", "_after")
+    )
+    return county, schools.sort_values(["school_id", "stage"], ignore_index=True), got[1].left_out
 
 
 def _place(case: Case, school: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from catchment.indicators.provision import estimated_sites
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.region.model import Region
@@ -90,7 +91,37 @@ def check(
             _checker(rule)(case, rule, out)
     check_resources(case, balance, out)
     check_gate(case, out)
-    return out.table()
+    return _marked(case, out.table())
+
+
+def _marked(case: Case, table: pd.DataFrame) -> pd.DataFrame:
+    """Say of every finding whether students of its place and year are projected or estimated."""
+    problem, plan = case.problem, case.plan
+    at = {y: t for t, y in enumerate(problem.years)}
+    by_site = estimated_sites(problem, plan)
+    site = {s: j for j, s in enumerate(problem.site_ids)}
+    village = {v: k for k, v in enumerate(problem.village_ids)}
+    town: dict[str, list[int]] = {}
+    for k, name in enumerate(case.facts.village_town):
+        town.setdefault(name, []).append(k)
+
+    def guessed(kind: str, ident: str, year: int) -> bool:
+        t = at.get(year)
+        if t is None:
+            return False
+        first = ident.split("/")[0]
+        if kind in ("site", "class") and first in site:
+            return bool(by_site[site[first], t])
+        if kind in ("village", "group") and first in village:
+            return bool(problem.estimated[village[first], t])
+        places = town.get(ident, []) if kind == "township" else slice(None)
+        return bool(problem.estimated[places, t].any())
+
+    marks = [
+        guessed(str(k), str(i), int(y))
+        for k, i, y in zip(table["kind"], table["id"], table["year"], strict=True)
+    ]
+    return table.assign(estimated=np.array(marks, dtype=bool))
 
 
 def _checker(rule: Rule) -> _Check:

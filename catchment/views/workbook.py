@@ -10,7 +10,6 @@ import datetime as dt
 import io
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,9 @@ from catchment.views import charts
 from catchment.views.chapters import actions, large_classes, overview
 from catchment.views.facts import figure, rows_of, text_column
 from catchment.views.files import steady_zip, write_bytes
+from catchment.views.needs_sheets import guessed_schools, needs_sheets
 from catchment.views.plain import plain
+from catchment.views.sheet import Field, Sheet
 from catchment.views.story import Story, digest_of, rules_of, tell
 
 LONGEST_CELL = 2000
@@ -29,59 +30,6 @@ WAYS = ("free_room", "teacher", "neighbour", "extra_rooms", "new_site")
 STATES = ("open", "forecast", "planned", "doing", "struck_off")
 DECISIONS = ("keep", "close", "downgrade", "expand", "build", "reopen")
 SMALLEST_DATE = dt.date(2000, 1, 1)
-
-
-@dataclass(frozen=True)
-class Field:
-    """One column of a sheet.
-
-    Attributes
-    ----------
-    key : str
-        Key of its heading (``x.``) and of its meaning (``m.``) in the words.
-    width : float
-        Width in characters.
-    kind : str
-        ``text``, ``int``, ``decimal`` or ``date``.
-    choice : str
-        Name of the list that the cell is chosen from; empty where it is not.
-    edit : bool
-        Whether people fill it in.
-    year : int
-        Year in the heading; 0 where there is none.
-    """
-
-    key: str
-    width: float = 10.0
-    kind: str = "text"
-    choice: str = ""
-    edit: bool = False
-    year: int = 0
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """One sheet.
-
-    Attributes
-    ----------
-    key : str
-        Key of its name (``book.``).
-    fields : tuple of Field
-        Columns.
-    rows : list of tuple
-        Values.
-    empty : str
-        What is said where there are no rows.
-    marks : dict
-        Shade of rows by position: ``bad`` or ``warn``.
-    """
-
-    key: str
-    fields: tuple[Field, ...]
-    rows: list[tuple[Any, ...]]
-    empty: str
-    marks: dict[int, str]
 
 
 def write_ledger(run: Run, path: Path, *, lang: str = "zh") -> Path:
@@ -120,7 +68,10 @@ def ledger_bytes(run: Run, *, lang: str = "zh") -> bytes:
         An ``.xlsx`` file.
     """
     story = tell(run, lang)
-    sheets = (_ledger(story), _schools(story), _classes(story), _villages(story), _actions(story))
+    sheets = (
+        _ledger(story), _schools(story), _classes(story), _villages(story), _actions(story),
+        *needs_sheets(story),
+    )  # fmt: skip
     out = io.BytesIO()
     options = {
         "in_memory": True,
@@ -177,11 +128,12 @@ def _looks(book: Any) -> dict[str, Any]:
         "int": {**cell, "num_format": "#,##0"},
         "year": {**cell, "num_format": "0", "align": "center"},
         "decimal": {**cell, "num_format": "#,##0.0"},
+        "ratio": {**cell, "num_format": "0.000"},
         "date": {**cell, "num_format": "yyyy-mm-dd"},
     }  # fmt: skip
     shades = {"bad": "#F6DAD3", "warn": "#FBF1D0"}
     made = {name: book.add_format(look) for name, look in looks.items()}
-    for kind in ("text", "int", "year", "decimal", "date"):
+    for kind in ("text", "int", "year", "decimal", "ratio", "date"):
         for shade, colour in shades.items():
             made[f"{kind}_{shade}"] = book.add_format({**looks[kind], "bg_color": colour})
     return made
@@ -225,9 +177,10 @@ def _write_sheet(
     note = story.say(
         "book.note", note=plain(run.region.note, longest=200), internal=story.say("internal")
     )
+    note = f"{sheet.told}　{note}" if sheet.told else note
     page.merge_range(1, 0, 1, last, "", looks["note"])
     page.write_string(1, 0, note.strip(), looks["note"])
-    page.set_row(1, 26)
+    page.set_row(1, 26 + 13 * (len(note) // 110 if sheet.told else 0))
     for column, field in enumerate(sheet.fields):
         page.set_column(column, column, field.width)
         page.write_string(
@@ -274,10 +227,10 @@ def _write_cell(
 ) -> None:
     kind = "year" if field.key in ("year", "grade", "no") else field.kind
     look = looks[f"{kind}_{shade}" if shade else kind]
-    if field.kind in ("int", "decimal"):
+    if field.kind in ("int", "decimal", "ratio"):
         number = _number(value)
         if number is not None:
-            rounded = round(number) if field.kind == "int" else round(number, 1)
+            rounded = round(number, {"int": 0, "decimal": 1, "ratio": 4}[field.kind])
             page.write_number(row, column, rounded, look)
             return
     text = plain(value, longest=LONGEST_CELL)
@@ -383,8 +336,8 @@ def _ledger(story: Story) -> Sheet:
         Field("chosen", 18, choice="chosen", edit=True), Field("responsible", 12, edit=True),
         Field("target_date", 11, "date", edit=True),
         Field("state", 10, choice="state", edit=True),
-        Field("struck_off", 11, "date", edit=True), Field("note", 14, edit=True),
-        Field("row_id", 24),
+        Field("struck_off", 11, "date", edit=True), Field("estimated", 5),
+        Field("note", 14, edit=True), Field("row_id", 24),
     )  # fmt: skip
     part = {
         name: text_column(table, name)
@@ -394,6 +347,7 @@ def _ledger(story: Story) -> Sheet:
     }  # fmt: skip
     for name in ("ways_out", "chosen"):
         part[name] = text_column(table, f"{name}_{story.lang}", name)
+    guessed = guessed_schools(story)
     rows, marks = [], {}
     for k in table.index:
         code = row_code(*(part[n][k] for n in ("year", "school_id", "grade", "class_no")))
@@ -411,7 +365,8 @@ def _ledger(story: Story) -> Sheet:
                 large_classes.ways_text(story, part["chosen"][k]), part["responsible"][k],
                 part["target_date"][k],
                 story.name("ledger_state", part["state"][k]) if part["state"][k] else "",
-                part["struck_off"][k], part["note"][k], code,
+                part["struck_off"][k],
+                guessed(part["school_id"][k], part["year"][k]), part["note"][k], code,
             )
         )  # fmt: skip
     return Sheet("ledger", fields, rows, story.say("book.ledger_empty"), marks)
@@ -474,7 +429,9 @@ def _classes(story: Story) -> Sheet:
         Field("no", 6, "int"), Field("school_id", 14), Field("school", 24), Field("plan", 10),
         Field("township", 12), Field("year", 8, "int"), Field("grade", 7, "int"),
         Field("students", 9, "int"), Field("classes", 8, "int"), Field("class_size", 9, "int"),
+        Field("estimated", 6),
     )  # fmt: skip
+    guessed = guessed_schools(story)
     table = story.facts.classes
     table = table[(table["plan"] == "plan") | (table["year"] == story.facts.first)]
     rows = [
@@ -482,6 +439,7 @@ def _classes(story: Story) -> Sheet:
             k + 1, row["site_id"], row["site"],
             story.say("today" if row["plan"] == "today" else "plan"), row["township"], row["year"],
             row["grade"], row["students"], row["classes"], row["class_size"],
+            guessed(row["site_id"], row["year"], row["plan"]),
         )
         for k, row in enumerate(rows_of(table))
     ]  # fmt: skip
