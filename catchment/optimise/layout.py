@@ -349,7 +349,11 @@ def _connect(
     bound = cost.copy()
     bound[pinned] = np.inf
     bound[pinned, fixed[pinned]] = cost[pinned, fixed[pinned]]
-    whole = contiguity.connect(site, bound, problem.neighbours, home, usable)
+    # One that cannot get there is unserved in the end, so it holds no catchment together.
+    lost = pinned[~np.isfinite(cost[pinned, fixed[pinned]])]
+    there = site.copy()
+    there[lost] = -1
+    whole = contiguity.connect(there, bound, problem.neighbours, home, usable)
     whole = np.where(fixed >= 0, fixed, whole).astype(np.int32)
     moved = np.flatnonzero(whole != site)
     if not len(moved):
