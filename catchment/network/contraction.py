@@ -28,10 +28,11 @@ _MOST_NEIGHBOURS = 4000  # a node with half as many at its turn is not one of a 
 _EAGER = 6  # nodes with more neighbours are looked into when their turn seems to come
 # Arcs looked at per arc of the graph before it counts as one that does not contract.
 PATIENCE = 10_000
-# Neighbours a node, on average, of a core that is given up on, and of a large one: roads have a
-# few, a full grid has 24 when a tenth is left, a graph without near and far 60 and more.
+# Neighbours a node, on average, of a core that is given up on, and of a large one, over the root of
+# the share that is left. A full grid has 4.5 over that root all the way (14 when a tenth is left),
+# roads less; a graph without near and far has more than twice that before half of it is gone.
 _DENSE = 200
-_DENSE_EARLY = 28
+_DENSE_EARLY = 9.0
 
 
 @native
@@ -488,7 +489,8 @@ def contract(
             picked += 1
             for e in range(first, last):
                 passed[lists.node[e]] = turn
-        most_neighbours = _DENSE_EARLY if left > max(1000, n // 10) else _DENSE
+        large = left > max(1000, n // 10)
+        most_neighbours = _DENSE_EARLY * np.sqrt(n / left) if large else _DENSE
         if work > budget or (left > _DENSE and neighbours > most_neighbours * left):
             return False, rank, out_start, out_node, out_pair
         left = kept

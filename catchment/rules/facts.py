@@ -16,6 +16,7 @@ from catchment.problem import Problem
 from catchment.region.bands import Band
 from catchment.region.model import Region
 from catchment.rules.clause import Rule
+from catchment.rules.ways import Ways
 
 URBAN = ("111", "112", "121")
 """Urban-rural classes to which urban standards apply."""
@@ -50,6 +51,8 @@ class Facts:
         decides.
     resources : DataFrame or None
         Resources of the schools, see :mod:`catchment.indicators.balance`.
+    ways : Ways or None
+        What is known of the ways to school; None where nothing is.
     """
 
     site_name: tuple[str, ...]
@@ -65,6 +68,7 @@ class Facts:
     evidence: pd.DataFrame
     public_transport: bool | None = None
     resources: pd.DataFrame | None = None
+    ways: Ways | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from catchment.rules.findings import COLUMNS, NAN, RESULTS, Findings
 from catchment.rules.gate import check_gate
 from catchment.rules.records import judged
 from catchment.rules.resources import check_resources
+from catchment.rules.ways import Ways
 
 __all__ = ["COLUMNS", "RESULTS", "Rule", "check"]
 
@@ -38,6 +40,7 @@ def check(
     public_transport: bool | None = None,
     resources: pd.DataFrame | None = None,
     base: Problem | None = None,
+    ways: Ways | None = None,
 ) -> pd.DataFrame:
     """Check a plan against every clause.
 
@@ -62,6 +65,8 @@ def check(
         Resources of the schools, see :mod:`catchment.indicators.balance`.
     base : Problem, optional
         The question of today's arrangement; ``problem`` when left out.
+    ways : Ways, optional
+        What is known of the ways of the plan: home again, crossings, straight walks.
 
     Returns
     -------
@@ -76,6 +81,8 @@ def check(
     else:
         regions = [region_facts] if isinstance(region_facts, Region) else list(region_facts)
         facts = facts_of(regions, problem, evidence, public_transport, resources)
+    if ways is not None:
+        facts = replace(facts, ways=ways)
     table = pd.DataFrame() if indicators is None else indicators
     case = case_of(problem, plan, today, facts, rules, class_limits(rules), table, base)
     out = Findings()
@@ -136,6 +143,7 @@ def _checker(rule: Rule) -> _Check:
         "boarders": travel.check_boarders,
         "bus_speed": travel.check_bus_speed,
         "junior_schools": travel.check_towns,
+        "barrier_crossings": travel.check_crossings,
     }
     by_quantity |= dict.fromkeys(travel.TRIP_QUANTITIES, travel.check_trips)
     return by_quantity.get(rule.quantity, _not_recorded)

@@ -11,6 +11,7 @@ from catchment.rules.clause import Rule
 from catchment.rules.facts import URBAN, Case
 from catchment.rules.findings import NAN, Findings
 from catchment.rules.records import public_transport
+from catchment.rules.ways import CROSSES, UNKNOWN
 
 Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
@@ -73,9 +74,13 @@ def check_trips(case: Case, rule: Rule, out: Findings) -> None:
         )
         return
     pupils = problem.students[:, grades_of(case, rule), :].sum(axis=1, dtype=np.int64)
+    # A limit of the one-way trip holds for both ways: the longer one is judged.
+    back = np.full_like(roll.minutes, np.nan) if case.facts.ways is None else case.facts.ways.back
+    longer = np.fmax(roll.minutes, back)
+    homeward = longer > roll.minutes
     value = {
-        "trip_minutes": roll.minutes,
-        "walk_minutes": roll.minutes,
+        "trip_minutes": longer,
+        "walk_minutes": longer,
         "trip_km": roll.metres / 1000.0,
         "trip_m": roll.metres,
     }[rule.quantity]
@@ -105,7 +110,7 @@ def check_trips(case: Case, rule: Rule, out: Findings) -> None:
                 int(pupils[i, y]),
                 ("规范适用于新建学校，现有学校仅供参考", "a standard for new builds")
                 if old
-                else ("", ""),
+                else _homeward(rule, bool(homeward[i, y]), float(roll.minutes[i, y])),
                 severity="soft" if old else "",
             )
         for i in np.flatnonzero(unsure):
@@ -122,6 +127,49 @@ def check_trips(case: Case, rule: Rule, out: Findings) -> None:
             out.add(rule, "county", "county", "全县", year, worst, "pass", *note)
 
 
+def _homeward(rule: Rule, is_longer: bool, there: float) -> tuple[str, str]:
+    if not is_longer or not rule.quantity.endswith("minutes"):
+        return "", ""
+    return f"回家较长，上学 {there:.1f} 分钟", f"the way home is longer; to school {there:.1f} min"
+
+
+def check_crossings(case: Case, rule: Rule, out: Findings) -> None:
+    """Check that nobody walks across a railway, a main road or a river without a bridge.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    rule : Rule
+        ``R-TRV-08``.
+    out : Findings
+        One finding a village, band and year whose walk crosses something, and one where that cannot
+        be judged. Who rides or boards is not concerned.
+    """
+    problem, roll, ways = case.problem, case.rolls[0], case.facts.ways
+    if ways is None:
+        zh, en = "没有相应数据层", "no layer holds this"
+        out.add(rule, "county", "county", "全县", problem.years[0], NAN, "unknown", zh, en)
+        return
+    walking = np.array([m.startswith("walk") for m in problem.modes] + [False])
+    pupils = problem.students[:, grades_of(case, rule), :].sum(axis=1, dtype=np.int64)
+    for y, year in enumerate(problem.years):
+        about = (pupils[:, y] > 0) & roll.served[:, y] & walking[case.plan.mode_of[:, y]]
+        fails = about & (ways.state[:, y] == CROSSES)
+        unsure = about & (ways.state[:, y] == UNKNOWN)
+        for i in np.flatnonzero(fails):
+            why = (str(ways.met_zh[i, y]), str(ways.met_en[i, y]))
+            _group(
+                case, rule, out, int(i), y, float(ways.count[i, y]), "fail", int(pupils[i, y]), why
+            )
+        for i in np.flatnonzero(unsure):
+            why = ("没有铁路、河流资料，或没有道路可循", "railways and rivers, or the way, unknown")
+            _group(case, rule, out, int(i), y, NAN, "unknown", int(pupils[i, y]), why)
+        if not fails.any() and not unsure.any():
+            note = ("", "") if about.any() else ("无人步行", "nobody walks")
+            out.add(rule, "county", "county", "全县", year, 0.0, "pass", *note)
+
+
 def check_unserved(case: Case, rule: Rule, out: Findings) -> None:
     """Check that every child has a school.
 
@@ -132,7 +180,8 @@ def check_unserved(case: Case, rule: Rule, out: Findings) -> None:
     rule : Rule
         ``R-NEAR-01``.
     out : Findings
-        Takes one finding a village, band and year without a school.
+        Takes one finding a village, band and year without a school, and one, undecided, where the
+        way is a straight walk for want of a mapped road.
     """
     roll = case.rolls[0]
     for y, year in enumerate(case.problem.years):
@@ -140,7 +189,16 @@ def check_unserved(case: Case, rule: Rule, out: Findings) -> None:
         for i in np.flatnonzero(left):
             pupils = int(roll.students[i, y])
             _group(case, rule, out, int(i), y, pupils, "fail", pupils, ("无就读学校", "no school"))
-        if not left.any():
+        straight = np.zeros_like(left) if case.facts.ways is None else case.facts.ways.direct[:, y]
+        straight = straight & (roll.students[:, y] > 0) & ~left
+        for i in np.flatnonzero(straight):
+            pupils = int(roll.students[i, y])
+            why = (
+                "没有道路资料，按直线步行计，须现场核实",
+                "no mapped road: a straight walk is assumed",
+            )
+            _group(case, rule, out, int(i), y, pupils, "unknown", pupils, why)
+        if not left.any() and not straight.any():
             out.add(rule, "county", "county", "全县", year, 0.0, "pass")
 
 

@@ -38,6 +38,7 @@ from catchment.run.designate import settle_designations
 from catchment.run.draw import catchments_of
 from catchment.run.explain import explain
 from catchment.run.model import Run
+from catchment.run.ways import ways_of
 from catchment.scenario import (
     Scenario,
     apply,
@@ -125,6 +126,8 @@ class Posed:
         Roads of today.
     times : TravelTimes
         Travel times on today's roads.
+    every : tuple of (RoadNetwork, TravelTimes)
+        Roads and times of every network that holds in some year, today's first.
     cells : GeoDataFrame
         Village cells.
     base : Problem
@@ -148,6 +151,7 @@ class Posed:
     today: Plan
     problem: Problem
     notes: tuple[str, ...]
+    every: tuple[tuple[RoadNetwork, TravelTimes], ...] = ()
 
 
 def pose(
@@ -214,6 +218,7 @@ def pose(
         today=today,
         problem=problem,
         notes=(*students.notes, *times[0].notes, *assumed),
+        every=tuple(zip(networks, times, strict=True)),
     )
 
 
@@ -269,6 +274,15 @@ def run_scenario(
         plan = _recorded(problem, recorded)
     _tell(progress, "独立复核 / independent check")
     faults = _check_again(posed, plan)
+    _tell(progress, "回程与途中障碍 / ways home and crossings")
+    ways = ways_of(
+        problem,
+        plan,
+        region,
+        [network for network, _ in posed.every],
+        [times for _, times in posed.every],
+        search=None if kept is None else kept.door_to_door,
+    )
     _tell(progress, "核查 / checks")
     conservation = conserve(problem, plan, region, students)
     book = books.read_books(scenario.rules.books, county_folder=region.folder)
@@ -308,6 +322,7 @@ def run_scenario(
             base=base,
             evidence=None if region.folder is None else books.read_evidence(region.folder),
             resources=None if region.folder is None else books.read_resources(region.folder),
+            ways=ways,
         ),
         ledger=indicators.class_ledger(problem, plan, region, limits),
         base=base,
@@ -425,6 +440,7 @@ def _provenance(
         "seed": scenario.seed,
         "rule_books": list(scenario.rules.books),
         "rules": len(book),
+        **scenario.publication.model_dump(),
     }
     text = json.dumps([recipe, sources, own, __version__, scenario.seed], ensure_ascii=False)
     return {"digest": hashlib.sha256(text.encode()).hexdigest(), **facts}

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from catchment.run import Run, execute
@@ -70,21 +69,41 @@ def test_rutland_runs_end_to_end_and_conserves(rutland: tuple[Run, Path]) -> Non
     assert "OpenStreetMap contributors" in (out / "report.html").read_text(encoding="utf-8")
 
 
-def test_taitung_lists_the_islands_as_unreachable_and_counts_their_children(taitung: Run) -> None:
+def test_taitung_islands_walk_straight_or_are_unreachable_and_are_counted(taitung: Run) -> None:
     _conserved(taitung)
-    villages = taitung.region.villages
+    villages, times = taitung.region.villages, taitung.times
     island = villages["township"].isin(["綠島鄉", "蘭嶼鄉"]).to_numpy()
     assert island.sum() >= 2
     rows = np.flatnonzero(island)
-    assert not np.isfinite(taitung.times.minutes[:, rows]).any()
+    # The provincial highways stop at the coast: no ride, and on foot the straight line alone,
+    # where a school stands within the walking limit.
+    bus = times.modes.index("bus")
+    assert not np.isfinite(times.minutes[bus, rows]).any()
+    x, y = villages.geometry.x.to_numpy(), villages.geometry.y.to_numpy()
+    schools = taitung.region.schools.geometry
+    for k, band in enumerate(taitung.region.bands):
+        straight = np.hypot(
+            x[rows, None] - schools.x.to_numpy(), y[rows, None] - schools.y.to_numpy()
+        )
+        near = straight / (band.walk_kmh * 1000 / 60) <= band.walk_limit_min
+        assert (np.isfinite(times.minutes[k, rows]) == near).all()
+    assert times.direct[rows].any()
     groups = np.isin(taitung.problem.group_village, rows)
-    assert (taitung.plan.site_of[groups] == -1).all()
-    lost = int(taitung.problem.demand()[groups, 0].sum())
+    reached = np.isfinite(taitung.problem.minutes[0, groups]).any(axis=1)
+    assert ((taitung.plan.site_of[groups, 0] >= 0) == reached).all()
+    assert reached.any()
+    assert not reached.all()
+    lost = int(taitung.problem.demand()[groups, 0][~reached].sum())
     assert 0 < lost <= int(taitung.conservation["unserved"].iloc[0])
-    said = " ".join(taitung.times.notes)
+    said = " ".join(times.notes)
     assert "没有任何道路" in said
-    unserved = taitung.findings[taitung.findings["result"] == "fail"]
-    assert isinstance(unserved, pd.DataFrame)
+    assert "直线步行" in said
+    # Every group so served is flagged, undecided, beside those with no school at all.
+    flagged = taitung.findings[
+        (taitung.findings["code"] == "R-NEAR-01") & (taitung.findings["result"] == "unknown")
+    ]
+    assert len(flagged) > 0
+    assert flagged["detail_zh"].str.contains("直线步行").all()
 
 
 def test_traditional_chinese_names_arrive_as_they_are(taitung: Run) -> None:

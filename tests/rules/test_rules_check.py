@@ -11,6 +11,7 @@ from catchment.indicators.balance import RESOURCES
 from catchment.rules.facts import EVIDENCE_COLUMNS
 from catchment.rules.findings import COLUMNS
 from catchment.rules.gate import VERDICT
+from catchment.rules.ways import CLEAR, CROSSES, UNKNOWN, Ways
 
 Key = tuple[str, str]
 
@@ -249,6 +250,20 @@ BOTH = "stage=primary|junior"
 URBAN = "urban=111|112|121"
 
 # clause -> (passing, failing, unknown); None where the clause cannot be unknown, with the reason
+def walks(state: int) -> Knob:
+    """Every walk crosses a railway, or nothing, or cannot be judged."""
+
+    def turn(world: World) -> World:
+        shape = world.site_of.shape
+        blank = np.full(shape, "", dtype=object)
+        many = np.full(shape, int(state == CROSSES), dtype=np.int32)
+        none = np.zeros(shape, dtype=np.bool_)
+        known = np.full(shape, state, dtype=np.int8)
+        return world.with_facts(ways=Ways(np.full(shape, np.nan), known, many, blank, blank, none))
+
+    return turn
+
+
 CASES: dict[Key, tuple[Knob, Knob, Knob | None]] = {
     ("R-TRV-01", "grades=1-3"): (same, slower(5), lost),
     ("R-TRV-02", "grades=1-9;urban=rural"): (same, slower(5), lost),
@@ -261,6 +276,7 @@ CASES: dict[Key, tuple[Knob, Knob, Knob | None]] = {
     ("R-TRV-06", "mode=bus"): (riders, lambda w: riders(w).with_problem(metres=w.problem.metres * 30), slower(1)),
     ("R-TRV-07", f"stage=primary;{URBAN}"): (near, both(all_urban, slower(5)), town_unknown),
     ("R-TRV-07", f"stage=junior;{URBAN}"): (near, both(all_urban, slower(5)), town_unknown),
+    ("R-TRV-08", "stage=primary"): (walks(CLEAR), walks(CROSSES), walks(UNKNOWN)),
     ("R-BRD-01", "grades=1-3"): (boarding(1), boarding(0), same),
     ("R-NEAR-01", "grades=1-9"): (same, unserved, None),
     ("R-TOWN-01", "township"): (same, lambda w: w.with_facts(village_town=("north", "far", "far", "far")), no_junior),
