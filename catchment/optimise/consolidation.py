@@ -15,8 +15,10 @@ from catchment.optimise.phases.choice import (
     price_of_keeping,
     smaller_classes,
 )
+from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.costs import CostRow, Costs, cost_table, read_costs
 from catchment.optimise.phases.question import (
+    SMALL,
     Answer,
     Breakdown,
     Building,
@@ -26,9 +28,16 @@ from catchment.optimise.phases.question import (
     question_of,
 )
 from catchment.optimise.phases.solve import consolidate
+from catchment.optimise.phases.uncertain import (
+    Outlook,
+    in_every_good_plan,
+    outlook,
+    sizes_if_kept,
+)
 from catchment.optimise.phases.verify import Violation, check
 
 __all__ = [
+    "SMALL",
     "Answer",
     "Breakdown",
     "Building",
@@ -38,20 +47,25 @@ __all__ = [
     "Figures",
     "Limits",
     "Memory",
+    "Outlook",
     "Price",
     "Question",
     "Violation",
     "actions",
     "check",
+    "classes_counted",
     "consolidate",
     "cost_of",
     "cost_table",
     "figures",
     "frontier",
+    "in_every_good_plan",
     "keep_everything",
+    "outlook",
     "price_of_closing",
     "price_of_keeping",
     "question_of",
     "read_costs",
+    "sizes_if_kept",
     "smaller_classes",
 ]

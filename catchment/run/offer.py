@@ -190,7 +190,7 @@ def _restated(posed: Posed, region: Region, asked: Scenario) -> tuple[Problem, S
 def _hard(
     posed: Posed, region: Region, problem: Problem, plan: Plan, regions: Sequence[Region]
 ) -> pd.DataFrame:
-    """Findings of hard rules that fail."""
+    """Return the findings of hard rules that fail."""
     book = books.read_books(posed.scenario.rules.books, county_folder=region.folder)
     folder = region.folder
     measures = indicators.compute(

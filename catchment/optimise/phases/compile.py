@@ -243,7 +243,7 @@ def compile_model(question: Question) -> Model:
     for g, band in enumerate(problem.grade_band):
         place[g] = g - int(np.flatnonzero(problem.grade_band == band)[0])
     lag = place if question.transition == "finish" else np.zeros_like(place)
-    unit_cost, rides, boards, reach, fits = _trips(question, weight)
+    unit_cost, rides, boards, reach, fits = trips(question, weight)
     if question.within is not None:
         fits &= question.within[:, :, None]
     keep = _keep(question, today, rides, boards)
@@ -342,8 +342,27 @@ def compile_model(question: Question) -> Model:
     )
 
 
-def _trips(question: Question, weight: Float64) -> tuple[Float64, Bool, Bool, Bool, Bool]:
-    """Yuan, mode and admissibility of every trip by group, site and year."""
+def trips(question: Question, weight: Float64) -> tuple[Float64, Bool, Bool, Bool, Bool]:
+    """Yuan, mode and admissibility of every trip by group, site and year.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+    weight : (t,) float64
+        Weight of each year's costs.
+
+    Returns
+    -------
+    cost : (n, m, t) float64
+        Yuan of one student's trips a year, inf where there is no way.
+    rides, boards : (n, m, t) bool
+        By bus or boarding; boarding.
+    reach : (n, t) bool
+        Whether some site that could host the group can be reached.
+    fits : (n, m, t) bool
+        Whether the trip keeps its limit.
+    """
     problem, costs = question.problem, question.costs
     n, m, years = len(problem.group_band), len(problem.site_ids), len(problem.years)
     cost = np.full((n, m, years), np.inf)

@@ -1,0 +1,164 @@
+"""Plans judged over many possible numbers of children."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from catchment.errors import InputError
+from catchment.optimise.phases.account import grade_sites, movers, students_there
+from catchment.optimise.phases.combined import classes_counted
+from catchment.optimise.phases.compile import settled_today, trips
+from catchment.optimise.phases.question import Answer, Question
+from catchment.problem import Int32
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What becomes of plans when children come otherwise than expected (p plans, d draws).
+
+    Attributes
+    ----------
+    yuan : (p, d) float64
+        Cost over all years, what is built as planned; classes without a room are counted in
+        ``short`` and their teachers are paid.
+    short : (p, d) int64
+        Classes without a room in the worst year, all schools together.
+    regret : (p, d) float64
+        Yuan above the cheapest of the plans in the same draw.
+    robust : int
+        Position of the plan whose largest regret is smallest.
+    """
+
+    yuan: Float64
+    short: npt.NDArray[np.int64]
+    regret: Float64
+    robust: int
+
+
+def outlook(question: Question, answers: Sequence[Answer], draws: npt.NDArray[np.int32]) -> Outlook:
+    """Judge plans over draws of the children.
+
+    Parameters
+    ----------
+    question : Question
+        The question whose costs count.
+    answers : sequence of Answer
+        Plans.
+    draws : (d, n, g, t) int32
+        Students of every draw; the first year is today's in all of them.
+
+    Returns
+    -------
+    Outlook
+        Costs, shortages, regrets.
+
+    Raises
+    ------
+    InputError
+        When the draws do not fit the question.
+    """
+    if not answers or draws.ndim != 4 or draws.shape[1:] != question.problem.students.shape:
+        raise InputError(
+            "抽样的形状与问题不符，或没有方案 / draws do not fit the question, or no plans"
+        )
+    weight = question.costs.weights(question.problem.years)
+    cost, _, _, reach, _ = trips(question, weight)
+    lost = np.where(reach, question.costs.unserved_year, 0.0) * weight
+    lost[:, 0] = 0.0
+    yuan = np.zeros((len(answers), len(draws)))
+    short = np.zeros((len(answers), len(draws)), dtype=np.int64)
+    for p, answer in enumerate(answers):
+        for d, students in enumerate(draws):
+            yuan[p, d], short[p, d] = _judged(question, answer, students, cost, lost, weight)
+    regret = yuan - yuan.min(axis=0)
+    return Outlook(yuan, short, regret, int(regret.max(axis=1).argmin()))
+
+
+def _judged(
+    question: Question,
+    answer: Answer,
+    students: Int32,
+    cost: Float64,
+    lost: Float64,
+    weight: Float64,
+) -> tuple[float, int]:
+    """Yuan of a plan with other children, and classes without a room in the worst year."""
+    costs, plan = question.costs, answer.plan
+    problem = question.problem.replace(students=students)
+    where = grade_sites(problem, plan.site_of, question.transition)
+    there = students_there(problem, where)
+    classes = classes_counted(problem, there, plan.open, costs)
+    rooms = problem.rooms + answer.built.rooms
+    short = np.maximum(classes.sum(axis=1) - rooms, 0)
+    total = float((classes.sum(axis=(0, 1)) * costs.class_year) @ weight)
+    i, g, t = np.nonzero(students)
+    j = where[i, g, t]
+    each = np.where(j >= 0, cost[i, np.maximum(j, 0), t], np.inf)
+    each = np.where(np.isfinite(each), each, lost[i, t])
+    total += float(students[i, g, t] @ each)
+    moved = movers(problem, plan.site_of, question.transition).sum(axis=0)
+    moved[0] = 0
+    total += float((moved * costs.move) @ weight)
+    fixed = ("sites", "rooms", "beds", "seats", "new_sites")
+    total += sum(answer.breakdown.of(item) for item in fixed)
+    return total, int(short[:, 1:].sum(axis=0).max(initial=0))
+
+
+def sizes_if_kept(question: Question, draws: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Students of every school if nobody moved.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+    draws : (d, n, g, t) int32
+        Students of every draw.
+
+    Returns
+    -------
+    (d, m, g, t) int64
+        Students by site, grade and year.
+    """
+    today = settled_today(question)
+    served = np.flatnonzero(today >= 0)
+    m = len(question.problem.site_ids)
+    out = np.zeros((len(draws), m, *draws.shape[2:]), dtype=np.int64)
+    for d, students in enumerate(draws):
+        np.add.at(out[d], today[served], students[served])
+    return out
+
+
+def in_every_good_plan(
+    actions: Sequence[Sequence[tuple[str, str, int]]], yuan: Float64, within: float = 0.05
+) -> list[tuple[str, str, int, int]]:
+    """Actions that no good plan does without.
+
+    Parameters
+    ----------
+    actions : sequence of sequences of (str, str, int)
+        For each plan what is done to which school in which year.
+    yuan : (p, d) float64
+        Cost of the plans by draw.
+    within : float
+        A plan is good if its mean cost is within this share of the cheapest plan's.
+
+    Returns
+    -------
+    list of (str, str, int, int)
+        What, which school, first and last year among the good plans.
+    """
+    mean = yuan.mean(axis=1)
+    good = [k for k in range(len(mean)) if mean[k] <= mean.min() * (1 + within)]
+    sets = [{(do, school) for do, school, _ in actions[k]} for k in good]
+    common = set.intersection(*sets) if sets else set()
+    out = []
+    for do, school in sorted(common):
+        years = [y for k in good for d, s, y in actions[k] if (d, s) == (do, school)]
+        out.append((do, school, min(years), max(years)))
+    return out
