@@ -90,10 +90,13 @@ def ledger(
     """大班额销号：接续上期台账并排出逐年消除计划 / continue the ledger, plan the elimination."""
     from datetime import datetime
 
-    from catchment.views.files import write_text
     from catchment.views.folder import reload_run
-    from catchment.views.registers import continue_ledger, elimination_of, write_elimination
-    from catchment.views.tables import frame_csv
+    from catchment.views.registers import (
+        continue_ledger,
+        elimination_of,
+        write_continued,
+        write_elimination,
+    )
 
     check_lang(lang)
     written = []
@@ -105,18 +108,16 @@ def ledger(
         if previous is not None:
             today = datetime.now(UTC).astimezone().date()
             carried = continue_ledger(result, previous, today)
-            for name, table in (
-                ("ledger-continued.csv", carried.table),
-                ("ledger-problems.csv", carried.problems),
-                ("ledger-new.csv", carried.new),
-            ):
-                written.append(write_text(run / name, frame_csv(table)))
+            written += write_continued(result, carried, run, lang=lang)
     say(
         lang,
         f"消除计划（{plan.status}）：调整 {plan.moved} 名学生，新增 {plan.new_rooms} 间教室，"
-        f"仍超 {plan.excess} 人，{len(plan.blocked)} 处受阻",
+        f"仍超 {plan.excess} 人（已证明至少 {plan.excess_bound} 人），{len(plan.blocked)} 处受阻；"
+        f"代价 {plan.objective:g}，下界 {plan.bound:g}，用时 {plan.seconds:.1f} 秒",
         f"elimination plan ({plan.status}): {plan.moved} students moved, {plan.new_rooms} rooms added, "
-        f"{plan.excess} students still above, {len(plan.blocked)} places stand in the way",
+        f"{plan.excess} students still above (proved: at least {plan.excess_bound}), "
+        f"{len(plan.blocked)} places stand in the way; cost {plan.objective:g}, bound {plan.bound:g}, "
+        f"{plan.seconds:.1f} seconds",
     )
     if previous is not None:
         say(

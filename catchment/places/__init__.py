@@ -1,6 +1,6 @@
 """Places: class formation, school places, large classes and their ledger."""
 
-from catchment.places.carry import Continued, carry, read_ledger
+from catchment.places.carry import Continued, ReadLedger, ThisYear, carry, read_ledger
 from catchment.places.classes import (
     ClassTable,
     class_sizes,
@@ -10,7 +10,7 @@ from catchment.places.classes import (
     needed_classes,
 )
 from catchment.places.elimination import Elimination, eliminate
-from catchment.places.ledger import LedgerFacts, ledger
+from catchment.places.ledger import LedgerFacts, classes_today, ledger
 from catchment.places.limits import CATEGORIES, ClassLimits
 from catchment.places.needs import (
     SUBJECTS,
@@ -36,11 +36,14 @@ __all__ = [
     "NeedFactors",
     "Needs",
     "OwnClass",
+    "ReadLedger",
+    "ThisYear",
     "begins",
     "carry",
     "class_sizes",
     "class_table",
     "classes_for_plan",
+    "classes_today",
     "compare_class_sizes",
     "eliminate",
     "form_classes",

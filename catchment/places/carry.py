@@ -10,7 +10,7 @@ import csv
 import datetime as dt
 import math
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -22,6 +22,7 @@ from openpyxl import load_workbook
 
 from catchment.errors import InputError
 from catchment.places.ledger import COLUMNS
+from catchment.places.limits import CATEGORIES, ClassLimits
 
 STATE_WORDS = {
     "": "open",
@@ -45,6 +46,8 @@ STATE_WORDS = {
 PROBLEM_COLUMNS = ("row", "column", "value", "problem_zh", "problem_en", "remedy_zh", "remedy_en")
 """Columns of the table of problems; ``row`` is the line in the sheet, 0 where there is none."""
 
+# What the program itself proposed is proposed anew from this year's figures.
+_OWN_WORDS = ("建议：", "方案：", "毕业或升学后", "proposed:", "plan:", "ends when")
 _KEPT = ("chosen", "responsible", "target_date", "note")
 
 
@@ -84,7 +87,39 @@ class _Problems:
         return pd.DataFrame(self.rows, columns=list(PROBLEM_COLUMNS))
 
 
-def read_ledger(path: Path) -> pd.DataFrame:
+@dataclass(frozen=True)
+class ReadLedger:
+    """A ledger that was read.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Columns as in ``ledger_columns.csv``, as text, and ``row``: the line in the sheet.
+    problems : DataFrame
+        Columns :data:`PROBLEM_COLUMNS`: headings that are missing, twice, or not known.
+    """
+
+    table: pd.DataFrame
+    problems: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class ThisYear:
+    """What this year's data say of schools and classes, to check striking off.
+
+    Attributes
+    ----------
+    grades : mapping of str to (int, int)
+        First and last grade of every school.
+    classes : mapping of (str, int) to tuple of (str, int)
+        Class number and students of every class by school and grade.
+    """
+
+    grades: Mapping[str, tuple[int, int]]
+    classes: Mapping[tuple[str, int], tuple[tuple[str, int], ...]]
+
+
+def read_ledger(path: Path) -> ReadLedger:
     """Read a ledger that a person has filled in.
 
     Parameters
@@ -95,8 +130,8 @@ def read_ledger(path: Path) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        Columns as in ``ledger_columns.csv``, as text, and ``row``: the line in the sheet.
+    ReadLedger
+        Its rows, and what is wrong with its headings.
 
     Raises
     ------
@@ -136,7 +171,8 @@ def carry(
     *,
     today: dt.date,
     year: int | None = None,
-    schools: Collection[str] | None = None,
+    present: ThisYear | None = None,
+    limits: ClassLimits | None = None,
 ) -> Continued:
     """Continue an earlier ledger with this year's classes.
 
@@ -155,9 +191,13 @@ def carry(
         Date written for rows struck off.
     year : int, optional
         This year; the first year of ``current`` when left out.
-    schools : collection of str, optional
-        Codes of the schools that this year's data know; a class of any other school is not struck
-        off but listed as a problem. All are taken as known when left out.
+    present : ThisYear, optional
+        Schools and classes of this year. A class is struck off only where its school and grade have
+        classes this year and none of them that no row accounts for is above standard, or where the
+        grade has left the school; otherwise the row stays open and is listed as a problem. Nothing
+        is checked when left out.
+    limits : ClassLimits, optional
+        Limits, to check category and excess within a row; the national ones when left out.
 
     Returns
     -------
@@ -168,7 +208,7 @@ def carry(
     records: list[dict[str, Any]] = [
         dict(zip(previous.columns, r, strict=True)) for r in previous.itertuples(index=False)
     ]
-    rows = [_checked(row, problems, today) for row in records]
+    rows = [_checked(row, problems, today, limits or ClassLimits()) for row in records]
     if year is None:
         year = int(current["year"].min()) if len(current) else today.year
     now = current[current["year"] == year] if len(current) else current
@@ -180,6 +220,7 @@ def carry(
     for column in _KEPT:
         table[column] = table[column].astype(object)
     past: list[dict[str, Any]] = []
+    gone: list[dict[str, Any]] = []
     followed: set[Any] = set()
     seen: dict[tuple[str, int, int, str], int] = {}
     for row in rows:
@@ -204,17 +245,7 @@ def carry(
             continue
         at = here.get((row["school_id"], row["grade"] + year - row["year"], key[3]))
         if at is None:
-            grade = row["grade"] + year - row["year"]
-            strange = schools is not None and row["school_id"] not in schools
-            if strange or not 0 < row["grade"] <= 9 or grade - row["grade"] > 9:
-                problems.add(
-                    row["row"], "school_id", row["school_id"], "本年数据中找不到该校或该年级，未自动销号",
-                    "school or grade not found in this year's data; not struck off",
-                    "核对代码、年级和年度", "check code, grade and year",
-                )  # fmt: skip
-                past.append({**row, "state": "open"})
-                continue
-            past.append(_ended(row, today))
+            gone.append(row)
             continue
         if row["state"] == "struck_off":
             if row["year"] == year:
@@ -233,8 +264,10 @@ def carry(
                 continue
         followed.add(at)
         for column in _KEPT:
-            if row[column]:
+            if row[column] and not (column == "chosen" and row[column].startswith(_OWN_WORDS)):
                 table.at[at, column] = row[column]
+                if column == "chosen":
+                    table.at[at, "chosen_en"] = row[column]
         table.at[at, "state"] = "open" if row["state"] == "struck_off" else row["state"]
         if row["target_date"] and row["target_date"] < today.isoformat():
             problems.add(
@@ -242,6 +275,20 @@ def carry(
                 "past its target date and still above standard",
                 "重定时限并写明原因", "set a new date and give the reason",
             )  # fmt: skip
+    left = {
+        (str(now.at[k, "school_id"]), int(str(now.at[k, "grade"])))
+        for k in now.index
+        if k not in followed
+    }
+    for row in gone:
+        wrong = _not_ended(row, year, present, left)
+        by_hand = row["state"] == "struck_off"
+        if wrong is None or (by_hand and (row["year"] < year - 1 or wrong[0] != "class_no")):
+            past.append(_ended(row, today))
+            continue
+        problems.add(row["row"], *wrong)
+        # what a person struck off stays so, with the doubt listed
+        past.append(_ended(row, today) if by_hand else {**row, "state": "open", "struck_off": ""})
     growth = now.loc[[k for k in now.index if k not in followed]]
     kept = pd.DataFrame(past, columns=list(COLUMNS))
     whole = pd.concat([x for x in (kept, table) if len(x)] or [table], ignore_index=True)
@@ -252,6 +299,47 @@ def carry(
         new=growth.reset_index(drop=True),
         zero_growth=growth.empty,
     )
+
+
+def _not_ended(
+    row: Mapping[str, Any], year: int, present: ThisYear | None, left: set[tuple[str, int]]
+) -> tuple[str, object, str, str, str, str] | None:
+    """Why a row whose class is not on this year's ledger is not struck off; None where it is."""
+    school, grade = row["school_id"], row["grade"] + year - row["year"]
+    # a class with another number in the same grade may be this one, renumbered
+    if (school, grade) in left:
+        return (
+            "class_no", row["class_no"], "本年该校该年级另有超标准的班未登记，班号可能改变，未自动销号",
+            ("another class of the school and grade is above standard and on no row; it may have been "
+            "renumbered; not struck off"),
+            "核对班号", "check the class number",
+        )  # fmt: skip
+    if present is None:
+        return None
+    if school not in present.grades:
+        return (
+            "school_id", school, "本年数据中找不到该校，未自动销号",
+            "school not found in this year's data; not struck off",
+            "核对学校代码；学校撤并的写明去向后由人工销号",
+            ("check the code; where the school was closed, say where the class went and strike it off "
+            "by hand"),
+        )  # fmt: skip
+    first, last = present.grades[school]
+    if not first <= row["grade"] <= last:
+        return (
+            "grade", row["grade"], f"该校只有 {first}–{last} 年级，未自动销号",
+            f"the school teaches grades {first} to {last} only; not struck off",
+            "核对年级和年度", "check grade and year",
+        )  # fmt: skip
+    if grade > last:
+        return None
+    if not present.classes.get((school, grade)):
+        return (
+            "class_no", row["class_no"], f"本年没有该校 {grade} 年级的班级数据，未自动销号",
+            f"no class of grade {grade} of the school in this year's data; not struck off",
+            "补报本年班级后再接续", "report this year's classes, then continue again",
+        )  # fmt: skip
+    return None
 
 
 @cache
@@ -284,7 +372,36 @@ def _header(rows: list[list[Any]]) -> int | None:
     return None
 
 
-def _frame(rows: list[list[Any]], name: str) -> pd.DataFrame:
+def _headings(cells: list[Any], row: int) -> pd.DataFrame:
+    """List what is wrong with the headings: renamed, deleted, or twice."""
+    problems = _Problems()
+    names = [_heading().get(_plain(c), "") for c in cells]
+    strange = [str(c).strip() for c, n in zip(cells, names, strict=True) if not n and _plain(c)]
+    for column in (r for r in _known() if r["kind"] != "own"):
+        times = names.count(column["column"])
+        if times == 0 and column["kept"] == "yes":
+            seen = f"；不认识的列：{'、'.join(strange)}" if strange else ""
+            told = f"; unknown headings: {', '.join(strange)}" if strange else ""
+            problems.add(
+                row, column["column"], "", f"没有“{column['zh']}”一列，其内容没有读入{seen}",
+                f"no column {column['en']!r}: what it held was not read{told}",
+                "恢复原列名", "restore the heading",
+            )  # fmt: skip
+        if times > 1:
+            problems.add(
+                row, column["column"], column["zh"], "列名重复，只读最后一列", "heading twice; the last is read",
+                "删去或改名", "delete or rename one",
+            )  # fmt: skip
+    for name in strange:
+        problems.add(
+            row, "", name, "不认识的列，没有读入", "unknown heading; not read",
+            "如是原有列改名，请恢复原名；自加的列请写入备注",
+            "restore the name if it was renamed; put additions into the note",
+        )  # fmt: skip
+    return problems.table()
+
+
+def _frame(rows: list[list[Any]], name: str) -> ReadLedger:
     at = _header(rows)
     if at is None:
         raise InputError(
@@ -298,9 +415,11 @@ def _frame(rows: list[list[Any]], name: str) -> pd.DataFrame:
         values = {
             c: _text(row[place[c]]) if c in place and place[c] < len(row) else "" for c in columns
         }
-        if any(v for c, v in values.items() if c != "row_id"):
+        if any(v for c, v in values.items() if c not in ("row_id", "no")):
             out.append({"row": number, **values})
-    return pd.DataFrame(out, columns=["row", *columns])
+    return ReadLedger(
+        table=pd.DataFrame(out, columns=["row", *columns]), problems=_headings(rows[at], at + 1)
+    )
 
 
 def _text(value: object) -> str:
@@ -327,7 +446,9 @@ def _class(value: object) -> str:
     return str(_DIGITS.index(name) + 1) if name in _DIGITS else name
 
 
-def _checked(row: dict[str, Any], problems: _Problems, today: dt.date) -> dict[str, Any] | None:
+def _checked(
+    row: dict[str, Any], problems: _Problems, today: dt.date, limits: ClassLimits
+) -> dict[str, Any] | None:
     """One row as far as it can be understood; None where it cannot be placed at all."""
     number = int(row.get("row", 0) or 0)
     out: dict[str, Any] = {c: _text(row.get(c)) for c in COLUMNS} | {"row": number}
@@ -353,6 +474,8 @@ def _checked(row: dict[str, Any], problems: _Problems, today: dt.date) -> dict[s
             problems.add(number, column, "", "空缺", "missing", "补填", "fill it in")
             usable = False
     _dates(out, problems, number)
+    if usable and out["grade"] <= 9:
+        _contradictions(out, problems, number, limits)
     said = out["state"].strip().lower()
     state = "forecast" if said.startswith(("预测", "forecast")) else STATE_WORDS.get(said)
     if state is None:
@@ -378,8 +501,60 @@ def _checked(row: dict[str, Any], problems: _Problems, today: dt.date) -> dict[s
             number, "struck_off", out["struck_off"], "销号日期在今天之后", "a date to come",
             "改正日期", "correct the date",
         )  # fmt: skip
+    begun = f"{out['year']}-09-01" if usable else ""
+    for column, of in (("struck_off", "销号日期"), ("target_date", "完成时限")):
+        if begun and out[column] and out[column] < begun and state != "forecast":
+            problems.add(
+                number, column, out[column], f"{of}早于该班登记的学年开始（{begun}）",
+                f"before the school year in which the class was registered ({begun})",
+                "改正日期或学年", "correct the date or the year",
+            )  # fmt: skip
     out["state"] = state
     return out if usable else None
+
+
+CATEGORY_WORDS = {
+    "over_standard": "over_standard", "超标班额": "over_standard", "超标准班额": "over_standard",
+    "over standard": "over_standard", "large": "large", "大班额": "large",
+    "super_large": "super_large", "super-large": "super_large", "超大班额": "super_large",
+}  # fmt: skip
+"""Words for the categories as ledgers have them."""
+
+
+def _contradictions(
+    out: Mapping[str, Any], problems: _Problems, number: int, limits: ClassLimits
+) -> None:
+    """Figures of one row that do not agree with each other."""
+    students, standard = out["students"], limits.standard(out["grade"])
+    level = int(limits.category([students], [out["grade"]])[0])
+    said = out["category"].strip().lower()
+    if said and students:
+        known = CATEGORY_WORDS.get(said)
+        if known is None or known != CATEGORIES[level]:
+            problems.add(
+                number, "category", out["category"],
+                f"{students} 人的班不是这一类别" if known else "不认识的类别",
+                f"a class of {students} is not in this category" if known else "unknown category",
+                "按学生数改正", "correct it by the students",
+            )  # fmt: skip
+    given: dict[str, int | None] = {}
+    for column in ("limit", "excess"):
+        try:
+            given[column] = int(float(out[column])) if out[column] else None
+        except (ValueError, OverflowError):
+            given[column] = None
+            problems.add(
+                number, column, out[column], "不是整数", "not a whole number",
+                "改正数字", "correct the number",
+            )  # fmt: skip
+    limit = given["limit"] if given["limit"] is not None else standard
+    if students and given["excess"] is not None and given["excess"] != students - limit:
+        problems.add(
+            number, "excess", out["excess"],
+            f"学生数 {students} 减标准 {limit} 应为 {students - limit}",
+            f"{students} students less the standard of {limit} make {students - limit}",
+            "改正学生数、标准或超出人数", "correct students, standard or excess",
+        )  # fmt: skip
 
 
 def _dates(out: dict[str, Any], problems: _Problems, number: int) -> None:

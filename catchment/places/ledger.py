@@ -172,6 +172,32 @@ def ledger(
     return table.sort_values(order, kind="stable", ignore_index=True)
 
 
+def classes_today(
+    facts: LedgerFacts, actual: pd.DataFrame | None = None
+) -> dict[tuple[str, int], tuple[tuple[str, int], ...]]:
+    """List every class of the first year.
+
+    Parameters
+    ----------
+    facts : LedgerFacts
+        What the plan says about classes.
+    actual : DataFrame, optional
+        The county's own classes, as in :func:`ledger`.
+
+    Returns
+    -------
+    dict of (str, int) to tuple of (str, int)
+        Class number and students by school and grade; a combined class stands at its lowest grade.
+    """
+    own = own_classes(actual, facts.site_ids, facts.grades, facts.years[0])
+    found: dict[tuple[str, int], list[tuple[str, int]]] = {}
+    for one in _classes(_with_own(facts, own), own):
+        if one.year == 0:
+            key = (facts.site_ids[one.site], facts.grades[one.grade])
+            found.setdefault(key, []).append((one.number, one.size))
+    return {key: tuple(value) for key, value in found.items()}
+
+
 def _with_own(facts: LedgerFacts, own: Mapping[int, tuple[OwnClass, ...]]) -> LedgerFacts:
     """Put the county's own classes of the first year in the place of formed ones."""
     classes, students = facts.classes.copy(), facts.students.copy()

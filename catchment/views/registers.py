@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from catchment.demand import students_by_village
 from catchment.demand.cohort import (
@@ -21,7 +22,8 @@ from catchment.demand.cohort import (
 )
 from catchment.errors import InputError
 from catchment.indicators import ledger_facts, survey_tables
-from catchment.places.carry import Continued, carry, read_ledger
+from catchment.places import classes_today
+from catchment.places.carry import Continued, ThisYear, carry, read_ledger
 from catchment.places.elimination import Elimination, eliminate
 from catchment.places.survey import Survey, read_survey, survey_bytes
 from catchment.region.model import Region
@@ -29,6 +31,7 @@ from catchment.rules.books import class_limits, read_books
 from catchment.run import Run
 from catchment.views.files import write_bytes
 from catchment.views.tables import csv_text, frame_csv
+from catchment.views.workbook import write_ledger
 
 GRADE_HEADINGS = tuple(f"{n}年级" for n in "一二三四五六七八九")
 
@@ -248,13 +251,57 @@ def continue_ledger(run: Run, previous: Path, today: dt.date) -> Continued:
     Continued
         The continued ledger, its problems row by row, and whether nothing grew (零增量).
     """
-    return carry(
-        read_ledger(previous),
+    read = read_ledger(previous)
+    facts = ledger_facts(run.problem, run.plan, run.region)
+    names = run.scenario.get("rules", {}).get("books", ("national",))
+    schools = run.region.schools
+    carried = carry(
+        read.table,
         run.ledger,
         today=today,
         year=int(run.problem.years[0]),
-        schools=set(run.region.schools["school_id"].astype(str)),
+        present=ThisYear(
+            grades={
+                str(code): (int(first), int(last))
+                for code, first, last in zip(
+                    schools["school_id"], schools["grade_from"], schools["grade_to"], strict=True
+                )
+            },
+            classes=classes_today(facts, run.region.classes),
+        ),
+        limits=class_limits(read_books(tuple(names), county_folder=run.region.folder)),
     )
+    parts = [t for t in (read.problems, carried.problems) if len(t)]
+    problems = pd.concat(parts, ignore_index=True) if parts else carried.problems
+    return replace(carried, problems=problems)
+
+
+def write_continued(run: Run, carried: Continued, folder: Path, *, lang: str = "zh") -> list[Path]:
+    """Write a continued ledger as the workbook, and its problems and growth as tables.
+
+    Parameters
+    ----------
+    run : Run
+        The run that it was continued with.
+    carried : Continued
+        See :func:`continue_ledger`.
+    folder : Path
+        Folder to write to.
+    lang : {"zh", "en"}
+        Language of the workbook.
+
+    Returns
+    -------
+    list of Path
+        ``ledger-continued.xlsx`` (the ledger workbook with the person's entries, choice lists and
+        print titles), ``ledger-problems.csv``, ``ledger-new.csv``.
+    """
+    whole = replace(run, ledger=carried.table)
+    return [
+        write_ledger(whole, folder / "ledger-continued.xlsx", lang=lang),
+        write_bytes(folder / "ledger-problems.csv", frame_csv(carried.problems).encode("utf-8")),
+        write_bytes(folder / "ledger-new.csv", frame_csv(carried.new).encode("utf-8")),
+    ]
 
 
 def elimination_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -18,6 +19,7 @@ from catchment.views.registers import (
     project_cohorts,
     survey_read,
     write_cohorts,
+    write_continued,
     write_survey,
 )
 from catchment.views.workbook import write_ledger
@@ -73,6 +75,33 @@ def test_a_ledger_is_continued_and_its_classes_eliminated(tmp_path: Path) -> Non
     plan = elimination_of(run, target="large")
     assert plan.excess == 0 or len(plan.blocked)
     assert plan.objective >= plan.bound - 1e-6
+
+
+def test_the_continued_ledger_is_the_workbook_with_its_lists_and_edits(tmp_path: Path) -> None:
+    run = run_scenario(
+        parse_scenario({"name": "试", "years": [2026, 2028]}), tiny_region(students=30)
+    )
+    path = write_ledger(run, tmp_path / "ledger.xlsx")
+    book = openpyxl.load_workbook(path)
+    page = book.worksheets[0]
+    heads = {c.value: k for k, c in enumerate(page[3], start=1)}
+    page.cell(4, heads["责任单位（人）"]).value = "张主任"
+    page.cell(4, heads["拟采取办法"]).value = "与二校对调教室"
+    page.cell(4, heads["备注"]).value = "=1+1"
+    book.save(path)
+    carried = continue_ledger(run, path, pd.Timestamp("2026-10-01").date())
+    written = write_continued(run, carried, tmp_path / "out")
+    assert [p.suffix for p in written] == [".xlsx", ".csv", ".csv"]
+    again = openpyxl.load_workbook(written[0]).worksheets[0]
+    row = dict(zip([c.value for c in again[3]], [c.value for c in again[4]], strict=True))
+    assert (row["责任单位（人）"], row["拟采取办法"]) == ("张主任", "与二校对调教室")
+    assert all(c.data_type != "f" for line in again.iter_rows() for c in line)
+    assert again.print_title_rows == "$1:$3"
+    assert len([v for v in again.data_validations.dataValidation if v.type == "list"]) == 2
+    # and it can be read and continued once more
+    twice = continue_ledger(run, written[0], pd.Timestamp("2026-11-01").date())
+    assert twice.table["responsible"].tolist() == carried.table["responsible"].tolist()
+    assert len(twice.problems) == 0
 
 
 def test_the_survey_goes_out_and_comes_back(tmp_path: Path) -> None:
