@@ -147,6 +147,74 @@ def _print_problems(table: Any, lang: str, most: int = 40) -> None:
         )
 
 
+def stream_times(
+    region: Path,
+    out: Path | None,
+    lang: str,
+    set_aside: bool,
+    cache: Path | None,
+    cutoff: float,
+    kind: str,
+    homes: bool,
+) -> None:
+    """Write the times of a province as they are reckoned, in bounded memory.
+
+    Parameters
+    ----------
+    region : Path
+        Folder of the county or province.
+    out : Path or None
+        Folder to write to.
+    lang : str
+        ``zh`` or ``en``.
+    set_aside : bool
+        Whether rows in error are set aside.
+    cache : Path or None
+        Folder to keep roads and prepared networks in.
+    cutoff : float
+        Minutes above which a trip is left out.
+    kind : str
+        ``csv`` or ``parquet``.
+    homes : bool
+        Whether students' homes are counted by site instead of villages listed.
+    """
+    from catchment.network.kept import Kept
+    from catchment.region.read import read_region
+    from catchment.views.streamed import write_homes, write_stream
+
+    check_lang(lang)
+    target = output_folder(out or Path("runs") / f"times-{region.resolve().stem}")
+    kept = Kept(cache)
+    with progress() as tell:
+        tell("读取县域数据 / reading the county")
+        county = read_region(region, set_aside=set_aside)
+        tell("道路网络 / road network")
+        network = kept.network(county)
+        told = -1
+
+        def count(done: int, total: int) -> None:
+            nonlocal told
+            share = 100 * done // max(total, 1)
+            # A line of a log every twentieth is enough.
+            if share // 5 > told:
+                told = share // 5
+                tell(f"出行时间 / travel times {share} % ({done}/{total})")
+
+        tell("预处理路网 / preparing the network")
+        if homes:
+            written = write_homes(
+                county, network, target, cutoff=cutoff, prepare=kept.prepared, progress=count
+            )
+        else:
+            written = write_stream(
+                county, network, target, kind=kind, cutoff=cutoff, prepare=kept.prepared,
+                progress=count,
+            )  # fmt: skip
+    for note in (*network.notes, *kept.notes):
+        console().print(escape(f"· {note}"))
+    say(lang, f"已写入 {written}", f"wrote {written}")
+
+
 @app.command()
 def times(
     region: Path,
@@ -163,8 +231,34 @@ def times(
             "--isochrones", help="画出该校的等时圈和各村路径 / areas and ways of the site"
         ),
     ] = False,
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="边算边写，适合大县和全省 / write as reckoned: provinces"),
+    ] = False,
+    cutoff: Annotated[
+        float, typer.Option("--cutoff", help="与 --stream 合用：分钟上限 / limit of minutes")
+    ] = float("inf"),
+    kind: Annotated[
+        str, typer.Option("--format", help="与 --stream 合用：csv 或 / or parquet")
+    ] = "csv",
+    homes: Annotated[
+        bool,
+        typer.Option("--homes", help="与 --stream 合用：只写学生人数 / counts of students by site"),
+    ] = False,
 ) -> None:
     """计算各村到各校的时间和距离 / travel minutes and metres from every village to every school."""
+    if stream:
+        if site is not None or isochrones:
+            raise CatchmentError(
+                "--stream 不能与 --site、--isochrones 合用 / --stream goes without them"
+            )
+        stream_times(region, out, lang, set_aside, cache, cutoff, kind, homes)
+        return
+    if homes or kind != "csv" or cutoff != float("inf"):
+        raise CatchmentError(
+            "--cutoff、--format、--homes 须与 --stream 合用 / --cutoff, --format and --homes go with "
+            "--stream"
+        )
     from catchment.network.kept import Kept
     from catchment.network.travel import travel_times
     from catchment.region.read import read_region

@@ -84,8 +84,8 @@ def door_to_door(
     """
     length = lengths(network)
     indptr, indices, weight, segment = directed_arcs(network, forward, backward)
-    origin = _Ends.of(network, at, homes, backward, forward, length)
-    target = _Ends.of(network, at, places, forward, backward, length)
+    origin = ends(network, at, homes, backward, forward)
+    target = ends(network, at, places, forward, backward)
     sources, targets = target.nodes(), origin.nodes()
     if metres:
         much = len(sources) >= prepare_from and len(network.x) >= _PREPARE_NODES
@@ -122,8 +122,16 @@ def door_to_door(
     return best, walked
 
 
-class _Ends:
-    """The two ends of the segments that points lie on, and what it costs to get there or back."""
+class Ends:
+    """The two ends of the segments that points lie on, and what it costs to get there or back.
+
+    Attributes
+    ----------
+    segment, fraction : (p,) ndarray
+        Segment (-1 = none) and where on it.
+    node, cost, metres : pair of (p,) ndarray
+        Junctions at tail and head, cost to or from them (inf = not usable) and metres.
+    """
 
     def __init__(
         self,
@@ -136,34 +144,94 @@ class _Ends:
         self.segment, self.fraction = segment, fraction
         self.node, self.cost, self.metres = node, cost, metres
 
-    @staticmethod
-    def of(
-        network: RoadNetwork,
-        at: Attachments,
-        which: slice,
-        tail_cost: npt.NDArray[np.float64],
-        head_cost: npt.NDArray[np.float64],
-        length: npt.NDArray[np.float64],
-    ) -> _Ends:
-        segment, fraction = at.segment[which], at.fraction[which]
-        on = segment >= 0
-        safe = np.where(on, segment, 0)
-        part = np.where(on, fraction, np.nan)
-        if not len(length):
-            nothing = np.full(len(segment), np.inf)
-            none = np.zeros(len(segment), dtype=np.int64)
-            return _Ends(segment, part, (none, none), (nothing, nothing), (nothing, nothing))
-        return _Ends(
-            segment,
-            part,
-            (network.tail[safe].astype(np.int64), network.head[safe].astype(np.int64)),
-            (_partial(part, tail_cost[safe]), _partial(1.0 - part, head_cost[safe])),
-            (part * length[safe], (1.0 - part) * length[safe]),
-        )
-
     def nodes(self) -> npt.NDArray[np.int64]:
+        """List the junctions that can be used, each once.
+
+        Returns
+        -------
+        ndarray of int64
+            In rising order.
+        """
         usable = [node[np.isfinite(cost)] for node, cost in zip(self.node, self.cost, strict=True)]
         return np.unique(np.concatenate(usable))
+
+
+def ends(
+    network: RoadNetwork,
+    at: Attachments,
+    which: slice,
+    tail_cost: npt.NDArray[np.float64],
+    head_cost: npt.NDArray[np.float64],
+) -> Ends:
+    """Look up the ends of the segments that some points lie on.
+
+    Parameters
+    ----------
+    network : RoadNetwork
+        Roads with e segments.
+    at : Attachments
+        Where all points meet the roads.
+    which : slice
+        Which of them.
+    tail_cost, head_cost : (e,) float64
+        Cost of each segment in the direction between the point and its tail, and its head.
+
+    Returns
+    -------
+    Ends
+        One a point.
+    """
+    length = lengths(network)
+    segment, fraction = at.segment[which], at.fraction[which]
+    on = segment >= 0
+    safe = np.where(on, segment, 0)
+    part = np.where(on, fraction, np.nan)
+    if not len(length):
+        nothing = np.full(len(segment), np.inf)
+        none = np.zeros(len(segment), dtype=np.int64)
+        return Ends(segment, part, (none, none), (nothing, nothing), (nothing, nothing))
+    return Ends(
+        segment,
+        part,
+        (network.tail[safe].astype(np.int64), network.head[safe].astype(np.int64)),
+        (_partial(part, tail_cost[safe]), _partial(1.0 - part, head_cost[safe])),
+        (part * length[safe], (1.0 - part) * length[safe]),
+    )
+
+
+def direct_costs(
+    origin: Ends,
+    order: npt.NDArray[np.int64],
+    target: Ends,
+    place: int,
+    forward: npt.NDArray[np.float64],
+    backward: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Cost of staying on one segment, for the homes on the segment of a place.
+
+    Parameters
+    ----------
+    origin, target : Ends
+        Of homes and places.
+    order : (n,) int64
+        Homes by segment.
+    place : int
+        Position of the place.
+    forward, backward : (e,) float64
+        Cost of each segment from tail to head and back.
+
+    Returns
+    -------
+    homes, cost : ndarray
+        Positions of homes, and their costs; inf = not usable.
+    """
+    s = target.segment[place]
+    if s < 0:
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+    first, last = np.searchsorted(origin.segment, [s, s + 1], sorter=order)
+    rows = order[first:last]
+    ahead = target.fraction[place] - origin.fraction[rows]
+    return rows, _partial(np.abs(ahead), np.where(ahead >= 0, forward[s], backward[s]))
 
 
 def _partial(
@@ -176,8 +244,8 @@ def _partial(
 
 
 def _direct(
-    origin: _Ends,
-    target: _Ends,
+    origin: Ends,
+    target: Ends,
     forward: npt.NDArray[np.float64],
     backward: npt.NDArray[np.float64],
     length: npt.NDArray[np.float64],

@@ -85,7 +85,7 @@ def test_slope_counts_and_both_ways_are_judged() -> None:
     raster = Elevation(
         heights=heights,
         transform=(100.0, 0.0, ISLAND.x - 1000, 0.0, -100.0, ISLAND.y + 250),
-        crs=METRIC,
+        crs=METRIC.to_string(),
     )
     hill = dataclasses.replace(
         region({"island": ISLAND}, {"near": place(305, 0)}), elevation=raster

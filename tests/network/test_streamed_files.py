@@ -1,0 +1,87 @@
+"""Streamed times on disk and through the command: what stands there, what never does."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+
+from catchment.errors import InputError
+from catchment.network.load import load_network
+from catchment.network.travel import point_times, travel_times
+from catchment.views.streamed import write_homes, write_stream
+from tests.tiny_region import METRIC, X0, Y0, tiny_region
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_pairs_within_the_limit_and_no_others(tmp_path: Path, kind: str) -> None:
+    region = tiny_region()
+    network = load_network(region)
+    times = travel_times(region, network)
+    file = write_stream(region, network, tmp_path, kind=kind, cutoff=20)
+    table = pd.read_csv(file) if kind == "csv" else pd.read_parquet(file)
+    found = {
+        (r["mode"], r["village_id"], r["site_id"]): float(r["minutes"])
+        for r in table.to_dict("records")
+    }
+    wanted = {
+        (mode, village, site): float(times.minutes[k, i, j])
+        for k, mode in enumerate(times.modes)
+        for i, village in enumerate(times.villages)
+        for j, site in enumerate(times.sites)
+        if times.minutes[k, i, j] <= 20
+    }
+    assert found.keys() == wanted.keys()
+    assert all(abs(found[key] - value) < 0.006 for key, value in wanted.items())
+
+
+def test_homes_are_counted_and_nothing_of_them_written(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    x, y = X0 + rng.uniform(0, 4000, 20), Y0 + rng.uniform(-50, 50, 20)
+    students = gpd.GeoDataFrame(
+        {"student_id": [f"PUPIL{k}" for k in range(20)], "village_id": ["V1"] * 20,
+         "grade": [1] * 20, "school_id": ["S1"] * 20},
+        geometry=gpd.points_from_xy(x, y), crs=METRIC,
+    )  # fmt: skip
+    region = tiny_region().replace(students=students)
+    network = load_network(region)
+    file = write_homes(region, network, tmp_path, cutoff=50)
+    table = pd.read_csv(file, dtype={"students": str})
+    times = point_times(region, network, x, y)
+    for row in table.to_dict("records"):
+        where = times.modes.index(str(row["mode"])), times.sites.index(str(row["site_id"]))
+        minutes = times.minutes[where[0], :, where[1]]
+        count = int((minutes <= float(str(row["minutes"]))).sum())
+        assert row["students"] == ("<5" if 0 < count < 5 else str(count)), row
+    assert "<5" in set(table["students"])
+    text = file.read_text(encoding="utf-8-sig")
+    assert "PUPIL" not in text
+    assert list(table.columns) == ["mode", "site_id", "minutes", "students"]
+    with pytest.raises(InputError, match="students"):
+        write_homes(tiny_region(), network, tmp_path)
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, InputError])
+def test_a_stopped_stream_leaves_the_old_file(tmp_path: Path, fault: type[BaseException]) -> None:
+    region = tiny_region()
+    network = load_network(region)
+    (tmp_path / "times.csv").write_text("old", encoding="utf-8")
+
+    def stop(done: int, _: int) -> None:
+        if done > 6:
+            raise fault
+
+    with pytest.raises(fault):
+        write_stream(region, network, tmp_path, cutoff=math.inf, progress=stop)
+    assert [p.name for p in tmp_path.iterdir()] == ["times.csv"]
+    assert (tmp_path / "times.csv").read_text(encoding="utf-8") == "old"
+
+
+def test_the_format_is_checked_first(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="csv"):
+        write_stream(tiny_region(), load_network(tiny_region()), tmp_path, kind="xls")
+    assert not list(tmp_path.iterdir())
