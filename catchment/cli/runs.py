@@ -69,15 +69,14 @@ def carry_out(
         Folder to keep roads and times in.
     """
     from catchment.network.kept import Kept
-    from catchment.run import execute
-    from catchment.views.folder import write_run
+    from catchment.views.folder import execute_again, write_run
 
     check_lang(lang)
     key = _tianditu_key(tiles)
     target = output_folder(target)
     with progress() as tell:
         kept = Kept(cache) if cache is not None else None
-        result = execute(scenario, set_aside=set_aside, progress=tell, kept=kept)
+        result = execute_again(scenario, target, set_aside=set_aside, progress=tell, kept=kept)
         tell("写出结果 / writing")
         written = write_run(
             result,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -9,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from catchment.errors import InputError, NotFoundError
+from catchment.errors import CatchmentError, InputError, NotFoundError
+from catchment.network.kept import Kept
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.run import Run, execute, names_of_sites
@@ -23,6 +25,9 @@ from catchment.views.pdf import write_pdf
 from catchment.views.report import report_document, write_report
 from catchment.views.tables import frame_csv, write_tables
 from catchment.views.workbook import write_ledger
+
+UNFINISHED = "unfinished.json"
+"""Record of a run whose files are being written."""
 
 
 def write_run(
@@ -55,9 +60,14 @@ def write_run(
     Returns
     -------
     list of Path
-        Files written, ``run.json`` last: a folder with it is complete.
+        Files written, ``run.json`` last. While the folder holds ``unfinished.json`` its files may
+        be of two runs, and it is not opened; the next run of the same recipe goes on from there.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    facts = record(run)
+    facts["recipe"] = _relative(recipe, folder)
+    facts["set_aside"] = set_aside
+    write_bytes(folder / UNFINISHED, _json(facts))
     written = [
         write_geopackage(run, folder / "plan.gpkg", lang=lang),
         *write_tables(run, folder),
@@ -70,11 +80,66 @@ def write_run(
     ]
     timing = {"seconds": round(run.plan.seconds, 3)}
     written.append(write_bytes(folder / "timing.json", _json(timing)))
-    facts = record(run)
-    facts["recipe"] = _relative(recipe, folder)
-    facts["set_aside"] = set_aside
     written.append(write_bytes(folder / "run.json", _json(facts)))
+    (folder / UNFINISHED).unlink(missing_ok=True)
     return written
+
+
+def execute_again(
+    recipe: Path,
+    folder: Path,
+    *,
+    set_aside: bool = False,
+    progress: Callable[[str], None] | None = None,
+    kept: Kept | None = None,
+) -> Run:
+    """Carry out a recipe, taking the plan that an interrupted run had already found.
+
+    Parameters
+    ----------
+    recipe : Path
+        The recipe.
+    folder : Path
+        Folder of the run, where an interrupted run may have left its record.
+    set_aside : bool
+        Whether rows in error are set aside.
+    progress : callable, optional
+        Told a line of text before each step.
+    kept : Kept, optional
+        Memory of road networks and searches.
+
+    Returns
+    -------
+    Run
+        The same run with and without the record: it counts only where the digest of every input,
+        the version and the seed are those of this run.
+    """
+    facts = _left_behind(folder)
+    digest = hashlib.sha256(recipe.read_bytes()).hexdigest() if recipe.is_file() else ""
+    if facts is not None and facts["provenance"].get("recipe_sha256") == digest:
+        if progress is not None:
+            progress("接着上次中断的运行 / going on from an interrupted run")
+        try:
+            run = execute(recipe, set_aside=set_aside, recorded=facts, progress=progress, kept=kept)
+        except (
+            CatchmentError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ):  # a record of other layers, or a damaged one
+            run = None
+        if run is not None and run.provenance["digest"] == facts["provenance"].get("digest"):
+            return run
+    return execute(recipe, set_aside=set_aside, progress=progress, kept=kept)
+
+
+def _left_behind(folder: Path) -> dict[str, Any] | None:
+    try:
+        facts = json.loads((folder / UNFINISHED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    fits = isinstance(facts, dict) and isinstance(facts.get("provenance"), dict)
+    return facts if fits else None
 
 
 def write_documents(
@@ -250,6 +315,12 @@ def read_record(folder: Path) -> dict[str, Any]:
         When it is not the record of a run.
     """
     path = folder / "run.json"
+    if (folder / UNFINISHED).is_file():
+        raise InputError(
+            f"{folder}: 上次写入未完成，其中的文件可能属于两次运行；请重新运行同一方案，会接着做完 / the last "
+            "run into this folder was interrupted and its files may be of two runs; run the recipe "
+            "again, it goes on from there"
+        )
     if not path.is_file():
         raise NotFoundError(
             f"{folder} 不是运行文件夹（没有 run.json）；请先 catchment run / not the folder of a run"
