@@ -316,10 +316,7 @@ def _sites(
     held, short, spare = seats(
         facts.at_site, np.where(used, problem.rooms, 0), problem.class_size, hosted
     )
-    formed = np.where(
-        (plan.classes.sum(axis=1) == 0)[:, None, :] & (facts.at_site > 0), 1, plan.classes
-    )
-    classes = _with_own(problem, facts, class_table(facts.at_site, formed), actual)
+    classes = _listed(problem, plan, facts, actual)
     grade = np.asarray(problem.grades)[classes.grade]
     level = limits.category(classes.size, grade)
 
@@ -367,6 +364,34 @@ def _sites(
                 mean = float(students[j, y] / count[j, y])
                 rows.append(("students_per_class", "site", name, year, mean))
                 rows.append(("largest_class", "site", name, year, float(largest[j, y])))
+
+
+def classes_listed(problem: Problem, plan: Plan, actual: pd.DataFrame | None = None) -> ClassTable:
+    """List the classes that the figures of a plan count: one list for every document.
+
+    Parameters
+    ----------
+    problem : Problem
+        The question.
+    plan : Plan
+        The answer.
+    actual : DataFrame, optional
+        The county's own classes; in the first year they stand in for formed ones at every site
+        whose students the plan leaves as they are today.
+
+    Returns
+    -------
+    ClassTable
+        One class a row.
+    """
+    return _listed(problem, plan, roll(problem, plan), actual)
+
+
+def _listed(problem: Problem, plan: Plan, facts: Roll, actual: pd.DataFrame | None) -> ClassTable:
+    formed = np.where(
+        (plan.classes.sum(axis=1) == 0)[:, None, :] & (facts.at_site > 0), 1, plan.classes
+    )
+    return _with_own(problem, facts, class_table(facts.at_site, formed), actual)
 
 
 def _with_own(

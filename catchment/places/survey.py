@@ -122,13 +122,17 @@ def survey_bytes(tables: Mapping[str, pd.DataFrame], *, note: str = "") -> bytes
     return buffer.getvalue()
 
 
-def read_survey(path: Path) -> Survey:
+def read_survey(path: Path, known: Mapping[str, Mapping[str, str]] | None = None) -> Survey:
     """Read forms that a township has filled in.
 
     Parameters
     ----------
     path : Path
         The workbook; sheets are known by their headings, in any order.
+    known : mapping of str to mapping of str to str, optional
+        Names by code of ``school`` and ``village`` as the county's layers have them. A row with
+        another code is set aside and listed, a code without a row is listed; nothing is compared
+        when left out.
 
     Returns
     -------
@@ -162,9 +166,14 @@ def read_survey(path: Path) -> Survey:
         raise InputError(
             f"{path.name} 中没有摸底表（学校代码或村代码一列） / no survey form was found"
         )
+    for form in (f for f in FORMS if f not in forms):
+        zh, en = f"没有“{TITLES[form]}”一表", f"the form of the {form}s is missing"
+        problems.append((form, 0, "", "", zh, en, "补回工作表和代码一列"))
     for form in FORMS:
         empty = pd.DataFrame(columns=["row", *(c["column"] for c in _columns(form))])
         forms.setdefault(form, empty)
+    if known is not None:
+        forms = {f: _compared(f, forms[f], known.get(f, {}), problems) for f in FORMS}
     _contradictions(forms, problems)
     return Survey(
         forms=forms,
@@ -211,6 +220,7 @@ def _read_form(
     rows: list[list[Any]], at: int, form: str, problems: list[tuple[Any, ...]]
 ) -> pd.DataFrame:
     names = _names(form)
+    _headings(form, rows[at], at + 1, problems)
     place = {names[_plain(c)]: k for k, c in enumerate(rows[at]) if _plain(c) in names}
     seen: dict[str, int] = {}
     out = []
@@ -237,6 +247,48 @@ def _read_form(
         seen[code] = number
         out.append(entry)
     return pd.DataFrame(out, columns=["row", *(c["column"] for c in _columns(form))])
+
+
+def _headings(form: str, cells: list[Any], row: int, problems: list[tuple[Any, ...]]) -> None:
+    """List columns of the form that are missing, twice or not known."""
+    names = _names(form)
+    found = [names.get(_plain(c), "") for c in cells]
+    strange = [str(c).strip() for c, n in zip(cells, found, strict=True) if not n and _plain(c)]
+    seen = f"；不认识的列：{'、'.join(strange)}" if strange else ""
+    told = f"; unknown headings: {', '.join(strange)}" if strange else ""
+    for column in _columns(form):
+        times = found.count(column["column"])
+        if times == 0:
+            zh = f"没有“{column['zh']}”一列，其内容没有读入{seen}"
+            en = f"no column {column['en']!r}: what it held was not read{told}"
+            problems.append((form, row, column["column"], "", zh, en, "恢复原列名"))
+        elif times > 1:
+            zh, en = "列名重复，只读最后一列", "heading twice; the last is read"
+            problems.append((form, row, column["column"], column["zh"], zh, en, "删去或改名"))
+    for name in strange:
+        zh, en = "不认识的列，没有读入", "unknown heading; not read"
+        problems.append((form, row, "", name, zh, en, "如是原有列改名，请恢复原名"))
+
+
+def _compared(
+    form: str, table: pd.DataFrame, names: Mapping[str, str], problems: list[tuple[Any, ...]]
+) -> pd.DataFrame:
+    """Set rows of unknown codes aside and name the rows that were deleted."""
+    key, title = _columns(form)[0]["column"], _columns(form)[1]["column"]
+    here = table[key].astype(str)
+    for number, code in zip(table["row"], here, strict=True):
+        if code not in names:
+            zh, en = "数据中没有这个代码，该行未采用", "no such code in the layers; row not used"
+            problems.append((form, int(number), key, code, zh, en, "核对代码，注意前导零"))
+    kept = table[here.isin(list(names))].reset_index(drop=True)
+    for number, code, name in zip(kept["row"], kept[key].astype(str), kept[title], strict=True):
+        if _plain(name) and _plain(name) != _plain(names[code]):
+            zh, en = f"代码 {code} 在数据中是“{names[code]}”", f"code {code} is {names[code]!r}"
+            problems.append((form, int(number), title, name, zh, en, "核对是否填错行"))
+    for code in sorted(set(names) - set(here)):
+        zh, en = f"表中没有“{names[code]}”一行", f"no row of {names[code]!r}"
+        problems.append((form, 0, key, code, zh, en, "补回被删去的行"))
+    return kept
 
 
 def _value(

@@ -52,7 +52,7 @@ from catchment.verify import Fault, check_plan, demand_sound, fault_table
 
 Progress = Callable[[str], None]
 
-_OWN_TABLES = (
+OWN_TABLES = (
     "band_modes.csv",
     "bands.csv",
     "evidence.csv",
@@ -425,7 +425,7 @@ def _provenance(
     ]
     own = {
         name: hashlib.sha256((region.folder / name).read_bytes()).hexdigest()
-        for name in _OWN_TABLES
+        for name in OWN_TABLES
         if region.folder is not None and (region.folder / name).is_file()
     }
     packages = ("geopandas", "shapely", "pyproj", "numpy", "scipy", "numba", "pandas", "osmium")

@@ -21,14 +21,16 @@ from catchment.demand.cohort import (
     variants,
 )
 from catchment.errors import InputError
-from catchment.indicators import ledger_facts, survey_tables
+from catchment.indicators import ledger_facts, survey_names, survey_tables, with_answers
 from catchment.places import classes_today
 from catchment.places.carry import Continued, ThisYear, carry, read_ledger
 from catchment.places.elimination import Elimination, eliminate
 from catchment.places.survey import Survey, read_survey, survey_bytes
 from catchment.region.model import Region
+from catchment.region.write import write_region
 from catchment.rules.books import class_limits, read_books
 from catchment.run import Run
+from catchment.run.order import OWN_TABLES
 from catchment.views.files import write_bytes
 from catchment.views.tables import csv_text, frame_csv
 from catchment.views.workbook import write_ledger
@@ -380,17 +382,81 @@ def write_survey(run: Run, path: Path) -> Path:
     )
 
 
-def survey_read(path: Path) -> Survey:
-    """Read the survey back.
+def survey_read(path: Path, region: Region) -> Survey:
+    """Read the survey back and compare it with the county.
 
     Parameters
     ----------
     path : Path
         Workbook filled in by the townships.
+    region : Region
+        The county that it was made for.
 
     Returns
     -------
     Survey
-        Tables, problems row by row, and what is missing by township.
+        Tables, problems row by row (unknown codes, deleted rows and renamed columns among them),
+        and what is missing by township.
     """
-    return read_survey(path)
+    return read_survey(path, survey_names(region))
+
+
+def write_answers(survey: Survey, region: Region, folder: Path) -> tuple[list[Path], int]:
+    """Write the answers as layers of a new folder.
+
+    Parameters
+    ----------
+    survey : Survey
+        See :func:`survey_read`.
+    region : Region
+        The county; its own folder is never written to.
+    folder : Path
+        New folder; made when absent.
+
+    Returns
+    -------
+    written : list of Path
+        ``county.gpkg`` (all layers with the answers in them; without students' home points) with
+        the files that go with it, copies of the county's own tables, the answers themselves
+        (``survey-schools.csv``, ``survey-villages.csv``), ``survey-problems.csv`` and
+        ``survey-missing.csv``.
+    problems : int
+        Rows of ``survey-problems.csv``.
+
+    Raises
+    ------
+    InputError
+        When the folder is the county's own or lies in it, or holds a county already.
+    """
+    target = folder.resolve()
+    source = None if region.folder is None else region.folder.resolve()
+    if source is not None and (target == source or source in target.parents):
+        raise InputError(
+            "摸底结果不写入原数据文件夹，请用 --out 另选一个 / answers are never written into the "
+            "county's own folder; choose another with --out"
+        )
+    if (target / "county.gpkg").exists():
+        raise InputError(
+            f"{folder} 中已有 county.gpkg，请另选文件夹 / holds a county already; choose another"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    changed, more = with_answers(region, survey)
+    parts = [t for t in (survey.problems, more) if len(t)]
+    problems = pd.concat(parts, ignore_index=True) if parts else survey.problems
+    tables = {
+        "survey-schools": survey.forms["school"],
+        "survey-villages": survey.forms["village"],
+        "survey-problems": problems,
+        "survey-missing": survey.missing,
+    }
+    written = list(write_region(changed, folder / "county.gpkg"))
+    written += [
+        write_bytes(folder / name, (source / name).read_bytes())
+        for name in OWN_TABLES
+        if source is not None and (source / name).is_file() and name != "region.toml"
+    ]
+    written += [
+        write_bytes(folder / f"{name}.csv", frame_csv(table).encode("utf-8"))
+        for name, table in tables.items()
+    ]
+    return written, len(problems)

@@ -18,6 +18,7 @@ from catchment.views.registers import (
     elimination_of,
     project_cohorts,
     survey_read,
+    write_answers,
     write_cohorts,
     write_continued,
     write_survey,
@@ -104,9 +105,53 @@ def test_the_continued_ledger_is_the_workbook_with_its_lists_and_edits(tmp_path:
     assert len(twice.problems) == 0
 
 
-def test_the_survey_goes_out_and_comes_back(tmp_path: Path) -> None:
-    run = run_scenario(parse_scenario({"name": "试", "years": [2026]}), tiny_region())
-    found = survey_read(write_survey(run, tmp_path / "survey.xlsx"))
-    assert set(found.forms) >= {"school", "village"}
+def test_the_survey_goes_out_and_comes_back_as_layers(tmp_path: Path) -> None:
+    county = write_tiny(tmp_path / "county")
+    before = {p.name: p.read_bytes() for p in county.iterdir() if p.is_file()}
+    region = read_region(county)
+    run = run_scenario(parse_scenario({"name": "试", "years": [2026]}), region)
+    path = write_survey(run, tmp_path / "survey.xlsx")
+    found = survey_read(path, region)
     assert len(found.problems) == 0
     assert set(found.missing["township"]) >= {"东乡", "西乡"}
+    book = openpyxl.load_workbook(path)
+    page = book["学校基本情况"]
+    heads = {c.value: k for k, c in enumerate(page[3], start=1)}
+    code = page.cell(4, heads["学校代码"]).value
+    page.cell(4, heads["普通教室（间）"]).value = 17
+    page.cell(4, heads["餐位"]).value = 99999
+    page.cell(4, heads["校园占地面积（平方米）"]).value = 5200
+    page.cell(5, heads["学校代码"]).value = "nobody"
+    page.cell(3, heads["床位"]).value = "铺位"
+    page = book["村学生情况"]
+    heads = {c.value: k for k, c in enumerate(page[3], start=1)}
+    page.cell(4, heads["一至三年级学生数"]).value = 7
+    page.delete_rows(5)
+    book.save(path)
+    found = survey_read(path, region)
+    written, count = write_answers(found, region, tmp_path / "new")
+    problems = pd.read_csv(tmp_path / "new" / "survey-problems.csv", encoding="utf-8-sig")
+    assert count == len(problems)
+    said = set(zip(problems["form"], problems["row"], problems["column"], strict=True))
+    assert {
+        ("school", 3, "beds"), ("school", 5, "school_id"), ("school", 0, "school_id"),
+        ("school", 4, "dining_seats"), ("village", 0, "village_id"),
+        ("village", 4, "children_lower"),
+    } <= said  # fmt: skip
+    again = read_region(tmp_path / "new" / "county.gpkg")
+    rooms = again.schools.set_index("school_id")["rooms"]
+    old = region.schools.set_index("school_id")["rooms"]
+    assert rooms[code] == 17
+    assert rooms.drop(code).equals(old.drop(code))
+    assert len(again.students) == 0
+    answers = pd.read_csv(
+        tmp_path / "new" / "survey-schools.csv", encoding="utf-8-sig", dtype={"school_id": str}
+    )
+    assert answers.set_index("school_id").loc[code, "land_area"] == 5200
+    assert {p.name: p.read_bytes() for p in county.iterdir() if p.is_file()} == before
+    assert {p.name for p in written} >= {"county.gpkg", "survey-missing.csv"}
+    with pytest.raises(InputError, match="已有"):
+        write_answers(found, region, tmp_path / "new")
+    for inside in (county, county / "deeper"):
+        with pytest.raises(InputError, match="原数据"):
+            write_answers(found, region, inside)
