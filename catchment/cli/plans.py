@@ -140,28 +140,28 @@ def survey(
     lang: Lang = "zh",
 ) -> None:
     """摸清底数：写出预填的摸底表，或读回并统计缺项 / baseline survey forms, out and back."""
-    from catchment.views.files import write_text
     from catchment.views.folder import reload_run
-    from catchment.views.registers import survey_read, write_survey
-    from catchment.views.tables import frame_csv
+    from catchment.views.registers import survey_read, write_answers, write_survey
 
     check_lang(lang)
-    if read is None:
-        with progress() as tell:
-            result = reload_run(run, progress=tell)
-        wrote([write_survey(result, (out or run) / "survey.xlsx")], lang)
-        return
-    found = survey_read(read)
-    target = out or run
-    written = [
-        write_text(target / "survey-problems.csv", frame_csv(found.problems)),
-        write_text(target / "survey-missing.csv", frame_csv(found.missing)),
-    ]
-    say(
-        lang,
-        f"问题 {len(found.problems)} 条，尚缺 {int(found.missing['cells_missing'].sum())} 项",
-        f"{len(found.problems)} problems, {int(found.missing['cells_missing'].sum())} items missing",
-    )
+    with progress() as tell:
+        result = reload_run(run, progress=tell)
+        if read is None:
+            written = [write_survey(result, (out or run) / "survey.xlsx")]
+        else:
+            tell("读回摸底表 / reading the survey back")
+            found = survey_read(read, result.region)
+            target = output_folder(out or run / "survey-county")
+            written, problems = write_answers(found, result.region, target)
+    if read is not None:
+        say(
+            lang,
+            f"问题 {problems} 条，尚缺 {int(found.missing['cells_missing'].sum())} 项；答复已写成新的"
+            f"县域数据，可用 catchment check {target / 'county.gpkg'} 查看，原数据未改动",
+            f"{problems} problems, {int(found.missing['cells_missing'].sum())} items missing; the "
+            f"answers are layers of a new county, look at it with catchment check "
+            f"{target / 'county.gpkg'}; the source is unchanged",
+        )
     wrote(written, lang)
 
 
