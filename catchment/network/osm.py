@@ -40,6 +40,7 @@ _KEYS = (
 )  # fmt: skip
 _NAMES = ("name", "name:zh", "name:zh-Hans")
 _SAME_M = 0.5
+_READ_FAULTS = (RuntimeError, ValueError, LookupError, osmium.InvalidLocationError)
 # What reading a damaged graph trips over, down to literals nested too deeply.
 _GRAPH_FAULTS = (
     LookupError, ValueError, TypeError, AttributeError, SyntaxError, ArithmeticError, RuntimeError,
@@ -117,7 +118,7 @@ def read_pbf(
     reader = _Ways(table, frozenset(drop), respect_access, bounds)
     try:
         reader.read(path)
-    except RuntimeError as fault:
+    except _READ_FAULTS as fault:
         raise InputError(
             f"{path.name}：无法作为 OpenStreetMap 文件读取（{fault}），请重新下载 / cannot be read "
             f"as an OpenStreetMap file ({fault}); fetch it again"
@@ -183,7 +184,7 @@ def read_barriers(
                 (kind, name, apart, shapely.LineString([(lon, lat) for _, lon, lat in run]))
                 for run in _runs_of(way, bounds)[0]
             ]
-    except RuntimeError as fault:
+    except _READ_FAULTS as fault:
         raise InputError(
             f"{path.name}：无法作为 OpenStreetMap 文件读取（{fault}），请重新下载 / cannot be read "
             f"as an OpenStreetMap file ({fault}); fetch it again"

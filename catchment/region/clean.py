@@ -272,8 +272,25 @@ def _garbled(raw: Raw, layer: Layer, matched: _Matched, file: str) -> list[Fault
         for name, at in matched.columns.items()
         if layer.column(name).type == "text" and name != "address" and layer.layer not in TOLERANT
         for r, line in enumerate(raw.cells)
-        if not line[at].isascii() and _GARBLED.search(line[at])
+        if not line[at].isascii() and (_GARBLED.search(line[at]) or _twice_decoded(line[at]))
     ]
+
+
+def _twice_decoded(text: str) -> bool:
+    """Say whether a text is Chinese that was read as Latin-1: whole pairs or triples of bytes."""
+    try:
+        data = text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    runs = re.findall(rb"[\x80-\xff]+", data)
+    for codec, size in (("gb2312", 2), ("utf-8", 3)):
+        if all(len(run) % size == 0 for run in runs):
+            try:
+                data.decode(codec)
+            except UnicodeDecodeError:
+                continue
+            return True
+    return False
 
 
 def _normalised(raw: Raw, layer: Layer, matched: _Matched) -> list[tuple[str, str]]:

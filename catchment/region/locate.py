@@ -26,18 +26,8 @@ from catchment.region.vector import gpkg_layers, gpkg_settings, shapefile_parts
 MANIFEST = "region.toml"
 TABLE_KINDS = (".csv", ".xlsx")
 VECTOR_KINDS = (".gpkg", ".geojson", ".json", ".shp")
-_UNSUPPORTED = (
-    ".xls",
-    ".et",
-    ".kml",
-    ".kmz",
-    ".zip",
-    ".rar",
-    ".vrt",
-    ".tab",
-    ".mif",
-    ".dwg",
-    ".gdb",
+_UNSUPPORTED = frozenset(
+    [".xls", ".et", ".ods", ".xlsm", ".xlsb", ".tsv", ".mdb", ".accdb", ".sqlite", ".db", ".kml", ".kmz", ".gml", ".fgb", ".parquet", ".feather", ".o5m", ".zip", ".rar", ".7z", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".vrt", ".tab", ".mif", ".dwg", ".dxf", ".gdb", ".pkl"]
 )
 _TOP = ("name", "note", "crs", "sources")
 _SOURCE = ("file", "layer", "crs", "encoding", "sheet")
@@ -370,7 +360,8 @@ def _candidates(
             faults.append(Fault("file_outside", _layer_named(path.stem) or "", file=path.name))
             continue
         _parts_inside(root, path)
-        if kind in _UNSUPPORTED:
+        alone = kind == ".dbf" and not any(p.suffix.lower() == ".shp" for p in _same_stem(path))
+        if kind in _UNSUPPORTED or alone:
             faults.append(Fault("file_unsupported", _layer_named(path.stem) or "", file=path.name))
             continue
         if _is_road_file(path):
@@ -391,6 +382,10 @@ def _candidates(
     for layer, files in spare.items():
         found.setdefault(layer, files)
     return found
+
+
+def _same_stem(path: Path) -> list[Path]:
+    return [p for p in path.parent.iterdir() if p.stem == path.stem]
 
 
 OWN_TABLES = (

@@ -133,7 +133,29 @@ def read_region(
     NotFoundError
         When the path or a file of the manifest does not exist.
     """
-    reading = gather(path, bands=bands)
+    return region_of(gather(path, bands=bands), set_aside=set_aside)
+
+
+def region_of(reading: Reading, *, set_aside: bool = False) -> Region:
+    """Make a region of a reading, or refuse it.
+
+    Parameters
+    ----------
+    reading : Reading
+        What ``gather`` found.
+    set_aside : bool, default False
+        As for ``read_region``.
+
+    Returns
+    -------
+    Region
+        Frozen tables in one metric system.
+
+    Raises
+    ------
+    InputError
+        With the first ten errors and their count.
+    """
     errors = reading.problems.errors
     if set_aside:
         errors = tuple(f for f in errors if f.spoils == "refuse")

@@ -11,6 +11,7 @@ import json
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -84,9 +85,15 @@ def read_gpkg(place: Place) -> Raw:
         rows=[k + 1 for k in range(len(frame))],
         marks=marks,
         geometry=geometry,
-        crs=str(info.get("crs") or ""),
+        crs=_stated_crs(info),
         encoding="utf-8",
     )
+
+
+def _stated_crs(info: Mapping[str, Any]) -> str:
+    """System a file states; the standard's own "undefined" is none."""
+    stated = str(info.get("crs") or "")
+    return "" if "undefined" in stated.lower() else stated
 
 
 def _vouch(place: Place) -> None:
@@ -298,8 +305,11 @@ def read_shapefile(place: Place) -> Raw:
         if part not in parts:
             raise _fault(place, "file_missing_part", part=part)
     with parts[".shp"].open("rb") as stream:
-        if stream.read(4) != b"\x00\x00\x27\x0a":
-            raise _fault(place, "file_disguised")
+        head = stream.read(28)
+    if head[:4] != b"\x00\x00\x27\x0a":
+        raise _fault(place, "file_disguised")
+    if 2 * int.from_bytes(head[24:28], "big") > parts[".shp"].stat().st_size:
+        raise _fault(place, "file_unreadable", detail=".shp ends early")
     declared = place.encoding
     stated = parts[".cpg"].read_text("ascii", "replace").strip() if ".cpg" in parts else ""
     heads, cells, encoding, notes = _read_dbf(place, parts[".dbf"], declared, stated)
