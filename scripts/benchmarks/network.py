@@ -1,4 +1,4 @@
-"""The travel kernel against scipy, pyroutingkit, igraph and networkit."""
+"""The travel kernel against scipy, pyroutingkit, igraph, networkit and pandana."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from benchmarks.graphs import RoadGraph, road_graph
 from benchmarks.racing import Contender, race, seconds, table
+from catchment.network.arcs import Arcs, check_arcs
 from catchment.network.shortest import PreparedNetwork, prepare
+from catchment.network.trees import cost_and_measure
 
 MEASURED = tuple(
     f"catchment/network/{name}.py"
     for name in (
         "shortest",
         "prepared",
+        "trees",
         "rows",
         "sweep",
         "hierarchy",
@@ -53,7 +57,7 @@ a node, three road classes, node ids shuffled. All contenders take turns in one 
 compares is the ratio of their processor times, which an otherwise busy machine disturbs least.
 Run it with `python scripts/benchmark.py network --write`.
 """
-_PARTS = ("county", "start", "province", "growth")
+_PARTS = ("county", "paths", "start", "province", "growth")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +73,8 @@ def run(options: argparse.Namespace) -> str:
     wanted = options.parts or _PARTS
     if "county" in wanted:
         texts.append(county(options.rounds))
+    if "paths" in wanted:
+        texts.append(paths(options.rounds))
     if "start" in wanted:
         texts.append(start())
     if "province" in wanted:
@@ -149,7 +155,39 @@ def _peers(graph: RoadGraph, part: int) -> tuple[list[Contender], dict[str, str]
 
         found.append(Contender("networkit", ask, scale))
         notes["networkit"] = note
+    if pandana := _module("pandana"):
+        found.append(_pandana(pandana, graph, some, scale))
+        notes["pandana"] = note
     return found, notes
+
+
+def _pandana(peer: Any, graph: RoadGraph, some: npt.NDArray[Any], scale: float) -> Contender:
+    """Pairs one by one, the only question about distances between given nodes that it takes."""
+    net = peer.Network(
+        pd.Series(graph.x),
+        pd.Series(graph.y),
+        pd.Series(_tails(graph).astype(np.int64)),
+        pd.Series(graph.indices.astype(np.int64)),
+        pd.DataFrame({"minutes": _minutes(graph)}),
+        twoway=False,
+    )
+    starts, ends = np.repeat(some, graph.homes.size), np.tile(graph.homes, some.size)
+    return Contender("pandana", lambda: net.shortest_path_lengths(starts, ends), scale)
+
+
+_ABSENT = {
+    "pandana": (
+        "pandana is not measured: no wheel for this Python and platform is published (the newest "
+        "wheels are of 0.7 for CPython 3.9 to 3.11 on some systems), and its source needs a C++ "
+        "compiler with OpenMP."
+    )
+}
+
+
+def _absent() -> str:
+    """Say of peers that are missing why."""
+    said = [text for name, text in _ABSENT.items() if _module(name) is None]
+    return " ".join(said) or "All peers are installed."
 
 
 def county(rounds: int) -> str:
@@ -204,12 +242,71 @@ def county(rounds: int) -> str:
     texts = [
         table(f"County: {size}; 300 x 20,000, prepared", race([*whole, *others], rounds), _OWN,
               notes),
+        _absent(),
         f"Largest difference from float64 over the 6,000,000 pairs: {worst:.2g} s.",
         table("The same, preparing included", race(fresh, rounds), _OWN, {}),
         table("One more site: 1 x 20,000", race(row, 4 * rounds), _OWN, {}),
         table("300 x 20,000 within 30 minutes", race(half, rounds), _OWN, {}),
     ]  # fmt: skip
     return "\n\n".join(texts)
+
+
+def paths(rounds: int) -> str:
+    """Minutes and metres, as runs ask for them: 300 sites, 2,000 villages."""
+    graph = road_graph(245, 300, 2_000)
+    minutes, metres = (
+        _minutes(graph),
+        graph.weight * np.random.default_rng(1).uniform(0.5, 2.0, graph.weight.size),
+    )
+    arcs = check_arcs(graph.indptr, graph.indices, minutes)
+    own = prepare(graph.indptr, graph.indices, minutes)
+    some = graph.sites[:30]
+    turned = _scipy(graph).T.tocsr()
+
+    def first() -> Any:
+        return [_walked(turned, arcs, metres, int(site), graph.homes) for site in some]
+
+    ask = [
+        Contender(
+            _OWN, lambda: cost_and_measure(own, metres, graph.sites, graph.homes, reverse=True)
+        ),
+        Contender(
+            "preparing included",
+            lambda: cost_and_measure(
+                prepare(graph.indptr, graph.indices, minutes), metres, graph.sites, graph.homes,
+                reverse=True,
+            ),
+        ),
+        Contender(
+            "Dijkstra's trees, compiled",
+            lambda: cost_and_measure(arcs, metres, some, graph.homes, reverse=True),
+            10.0,
+        ),
+        Contender("scipy, as runs did before", first, 10.0),
+    ]  # fmt: skip
+    notes = {c.name: "30 of 300 sources, scaled up" for c in ask if c.scale > 1}
+    return table(
+        "Minutes and metres of the same trips in float64, as runs and `catchment times` ask: "
+        "300 x 2,000 on the county graph",
+        race(ask, rounds), _OWN, notes,
+    )  # fmt: skip
+
+
+def _walked(
+    turned: csr_array, arcs: Arcs, metres: Any, site: int, homes: npt.NDArray[Any]
+) -> tuple[Any, Any]:
+    """Costs by scipy, and metres along its tree by doubling the steps taken at a time."""
+    k = arcs.nodes
+    far, onward = dijkstra(turned, indices=site, return_predecessors=True)
+    pair = np.repeat(np.arange(k, dtype=np.int64), np.diff(arcs.start)) * k + arcs.head
+    moving = onward >= 0
+    ahead = np.where(moving, onward, np.arange(k)).astype(np.int64)
+    total = np.zeros(k)
+    total[moving] = metres[np.searchsorted(pair, np.flatnonzero(moving) * k + ahead[moving])]
+    while not np.array_equal(further := ahead[ahead], ahead):
+        total += total[ahead]
+        ahead = further
+    return far[homes], total[homes]
 
 
 def start() -> str:
