@@ -142,6 +142,14 @@ class RuleBooks(_Strict):
     books: tuple[str, ...] = ("national",)
 
 
+class Publication(_Strict):
+    """What every sheet says about itself; what is left out is shown as missing."""
+
+    author: str = Field(default="", max_length=120)
+    review_number: str = Field(default="", max_length=60)
+    data_dates: str = Field(default="", max_length=200)
+
+
 class Scenario(_Strict):
     """A recipe (方案): which county, which years, which actions, which method.
 
@@ -159,6 +167,8 @@ class Scenario(_Strict):
         Assignment method and stages.
     rules : RuleBooks
         Rule books.
+    publication : Publication
+        Author, map review number (审图号) and dates of the data, for every sheet.
     seed : int
         Seed of the method.
     effort : float
@@ -179,6 +189,7 @@ class Scenario(_Strict):
     actions: tuple[Action, ...] = Field(default=(), alias="action")
     method: Method = Method()
     rules: RuleBooks = RuleBooks()
+    publication: Publication = Publication()
     seed: int = Field(default=0, ge=0)
     effort: float = Field(default=1.0, gt=0, le=10_000)
     time_limit: float = Field(default=120.0, gt=0, le=86_400)

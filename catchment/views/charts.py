@@ -181,7 +181,7 @@ def school_map(
     _place_label(axes, spot, site["name"], 7.0, box, step, taken, bold=True)
     for row in mine.head(40).to_dict("records"):
         _place_label(axes, (row["x"], row["y"]), row["name"], 5.5, box, step, taken, bold=False)
-    _furniture(axes, box, lang)
+    _furniture(axes, box, lang, run)
     return png_bytes(canvas, DPI)
 
 
@@ -291,7 +291,7 @@ def _map(
     taken = _draw_boundaries(axes, run, window, box)
     _draw_roads(axes, run, box)
     states = _draw_places(axes, run, facts, window, box, taken)
-    _furniture(axes, box, lang)
+    _furniture(axes, box, lang, run)
     handles = _legend(states, lang, villages=True, hatched=hatched)
     paper.legend(
         handles=handles, loc="lower center", ncols=min(len(handles), 5), frameon=False,
@@ -525,8 +525,9 @@ def _label(
         label.set_bbox({"facecolor": "white", "alpha": 0.65, "pad": 0.6, "linewidth": 0})
 
 
-def _furniture(axes: Axes, box: _Box, lang: str) -> None:
-    """Scale bar, north arrow and the note that the picture is internal."""
+def _furniture(axes: Axes, box: _Box, lang: str, run: Run) -> None:
+    """Scale bar, north arrow and the review number, or the note that the picture is internal."""
+    review = plain(run.provenance.get("review_number"), longest=60)
     width, height = box[2] - box[0], box[3] - box[1]
     step = next(
         s for s in (100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100, 1)
@@ -552,7 +553,7 @@ def _furniture(axes: Axes, box: _Box, lang: str) -> None:
         axes,
         box[0] + width * 0.72,
         y,
-        word("internal", lang),
+        word("standing.review", lang, number=review) if review else word("internal", lang),
         6.5,
         "#9C1C10",
         bold=True,

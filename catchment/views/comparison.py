@@ -180,6 +180,42 @@ def _county(folder: Path) -> pd.DataFrame:
     return kept.assign(value=pd.to_numeric(kept["value"], errors="coerce"))
 
 
+def bases_of(compared: Compared) -> list[tuple[str, int]]:
+    """Arrangements of today that the runs start from: one where they agree.
+
+    Parameters
+    ----------
+    compared : Compared
+        The runs.
+
+    Returns
+    -------
+    list of (str, int)
+        Numbers of the runs that share it (empty where all do), and the position of the first.
+    """
+    groups: dict[str, list[int]] = {}
+    for k, (record, table) in enumerate(zip(compared.records, compared.figures, strict=True)):
+        today = table[(table["plan"] == "today") & (table["year"] == compared.year)]
+        values = today.sort_values("indicator")[["indicator", "value"]]
+        villages = sorted(
+            (str(e["village"]), str(e["band"]), str(e["today"]),
+             str(e.get("today_minutes", {}).get(str(compared.year))))
+            for e in record["assignment"]
+        )  # fmt: skip
+        schools = sorted(
+            (str(s["id"]), *map(str, s["today"])) for s in record["sites"] if s["today"]
+        )
+        key = repr((values.to_csv(index=False), villages, schools))
+        groups.setdefault(key, []).append(k)
+    if len(groups) == 1:
+        return [("", 0)]
+    return [("、".join(str(k + 1) for k in runs), runs[0]) for runs in groups.values()]
+
+
+def _named_base(word_: str, runs: str) -> str:
+    return f"{word_} {runs}" if runs else word_
+
+
 def figures_of(compared: Compared) -> pd.DataFrame:
     """County figures of all years as numbers.
 
@@ -191,13 +227,15 @@ def figures_of(compared: Compared) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``indicator, unit, year``, today's arrangement of the first run, then one column a run.
+        ``indicator, unit, year``, today's arrangement (one column for each that the runs start
+        from), then one column a run.
     """
     key = ["indicator", "unit", "year"]
-    first = compared.figures[0]
-    columns: dict[str, Any] = {
-        compared.say("today_kept"): first[first["plan"] == "today"].set_index(key)["value"]
-    }
+    columns: dict[str, Any] = {}
+    for runs, k in bases_of(compared):
+        base = compared.figures[k]
+        label = _named_base(compared.say("today_kept"), runs)
+        columns[label] = base[base["plan"] == "today"].set_index(key)["value"]
     for label, table in zip(compared.labels, compared.figures, strict=True):
         columns[label] = table[table["plan"] == "plan"].set_index(key)["value"]
     table = pd.DataFrame(columns).reset_index()
@@ -220,7 +258,8 @@ def compare_table(runs: Sequence[Path], lang: str = "zh") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row an indicator and year; one column today (of the first run) and one a run, as text.
+        One row an indicator and year; today, in as many columns as the runs start from different
+        ones, and one column a run, as text.
 
     Raises
     ------
@@ -262,23 +301,20 @@ def schools_that_differ(runs: Sequence[Path], lang: str = "zh") -> pd.DataFrame:
 
 
 def _schools(compared: Compared) -> pd.DataFrame:
-    heads = [compared.say(k) for k in ("x.school_id", "school", "today")]
+    heads = [compared.say(k) for k in ("x.school_id", "school")]
+    bases = {k: _named_base(compared.say("today"), runs) for runs, k in bases_of(compared)}
     rows: dict[str, dict[str, str]] = {}
-    for label, record in zip(compared.labels, compared.records, strict=True):
+    for k, (label, record) in enumerate(zip(compared.labels, compared.records, strict=True)):
         for site in record["sites"]:
             code = str(site["id"])
             row = rows.setdefault(
-                code,
-                dict(
-                    zip(
-                        heads,
-                        (code, plain(site["name"], longest=40), _bands(compared, site["today"])),
-                        strict=True,
-                    )
-                ),
+                code, dict(zip(heads, (code, plain(site["name"], longest=40)), strict=True))
             )
+            if k in bases:
+                row[bases[k]] = _bands(compared, site["today"])
             row[label] = _bands(compared, site["open"][str(compared.year)])
-    table = pd.DataFrame(list(rows.values()), columns=[*heads, *compared.labels]).fillna("—")
+    order = [*heads, *bases.values(), *compared.labels]
+    table = pd.DataFrame(list(rows.values()), columns=order).fillna("—")
     differs = table.iloc[:, 2:].nunique(axis=1) > 1
     return table[differs].reset_index(drop=True)
 
@@ -311,25 +347,29 @@ def villages_that_differ(compared: Compared) -> pd.DataFrame:
     names = panel_names(compared)
     minutes = say("cmp.minutes")
     rows: dict[tuple[str, str], dict[str, Any]] = {}
+    bases = {k: _named_base(say("today"), runs) for runs, k in bases_of(compared)}
     for k, (label, record) in enumerate(zip(compared.labels, compared.records, strict=True)):
         for each in record["assignment"]:
             key = (str(each["village"]), str(each["band"]))
-            if k == 0:
+            if key not in rows:
                 village, township = names.get(key[0], (key[0], ""))
                 rows[key] = {
                     say("x.village_id"): key[0], say("village"): village,
                     say("township"): township, say("x.band"): name_of("band", key[1], compared.lang),
                 }  # fmt: skip
+            if k in bases:
                 now = each["today"]
-                rows[key][say("today")] = sites.get(str(now), "") if now else say("unserved")
-                rows[key][f"{say('today')} {minutes}"] = each.get("today_minutes", {}).get(year)
-            if key not in rows:
-                continue
+                rows[key][bases[k]] = sites.get(str(now), "") if now else say("unserved")
+                rows[key][f"{bases[k]} {minutes}"] = each.get("today_minutes", {}).get(year)
             site = each["site"][year]
             rows[key][label] = sites.get(str(site), "") if site else say("unserved")
             rows[key][f"{label} {minutes}"] = each.get("minutes", {}).get(year)
-    table = pd.DataFrame(list(rows.values()))
-    ways = [say("today"), *compared.labels]
+    ways = [*bases.values(), *compared.labels]
+    heads = [say(k) for k in ("x.village_id", "village", "township", "x.band")]
+    columns = [*heads, *(name for way in ways for name in (way, f"{way} {minutes}"))]
+    table = pd.DataFrame(list(rows.values()), columns=columns)
+    # A village that only some runs have is told as such, never as one without a school.
+    table[ways] = table[ways].fillna("—")
     times = table[[f"{way} {minutes}" for way in ways]].apply(pd.to_numeric, errors="coerce")
     table[times.columns] = times
     table[say("cmp.spread")] = (times.max(axis=1) - times.min(axis=1)).round(1)
@@ -515,10 +555,10 @@ def _data_differ(compared: Compared) -> bool:
 
 
 def _main_figures(compared: Compared) -> Table:
-    rows, year, lang = [], compared.year, compared.lang
+    rows, year, lang, bases = [], compared.year, compared.lang, bases_of(compared)
     every = list(dict.fromkeys([*MAIN_FIGURES, *costs_of(compared)]))
     for code in every:
-        values = [compared.value(0, code, year, "today")]
+        values = [compared.value(k, code, year, "today") for _, k in bases]
         values += [compared.value(k, code, year) for k in range(len(compared.records))]
         if all(value is None for value in values):
             continue
@@ -531,7 +571,7 @@ def _main_figures(compared: Compared) -> Table:
         rows.append((plain(name), *(cell for cell, _ in cells)))
     columns = (
         Column(compared.say("col.indicator"), 2.4),
-        Column(compared.say("today_kept"), 1.0, "right"),
+        *(Column(_named_base(compared.say("today_kept"), runs), 1.0, "right") for runs, _ in bases),
         *(Column(label, 1.2, "right") for label in compared.labels),
     )
     caption = compared.say("cmp.figures_caption", year=year)
@@ -559,13 +599,14 @@ def _points(compared: Compared) -> list[tuple[str, dict[str, float | None]]]:
     """Mean trip, schools kept and, where the runs have it, cost, for today and every run."""
     cost = next(iter(costs_of(compared)), "")
     found = []
-    for k in range(-1, len(compared.records)):
-        plan, run = ("today", 0) if k < 0 else ("plan", k)
+    short = compared.say("cmp.today_short")
+    every = [(_named_base(short, runs), "today", k) for runs, k in bases_of(compared)]
+    every += [(str(k + 1), "plan", k) for k in range(len(compared.records))]
+    for label, plan, run in every:
         kept = [
             compared.value(run, code, compared.year, plan)
             for code in ("schools_open", "teaching_points")
         ]
-        label = compared.say("cmp.today_short") if k < 0 else str(k + 1)
         known = [value for value in kept if value is not None]
         found.append(
             (
@@ -581,13 +622,17 @@ def _points(compared: Compared) -> list[tuple[str, dict[str, float | None]]]:
 
 
 def _panels(compared: Compared) -> list[Panel]:
-    """Today kept, then every run; runs without ``plan.gpkg`` are left out."""
+    """Today kept, once or once a base, then every run; runs without ``plan.gpkg`` are left out."""
     panels: list[Panel] = []
+    bases = bases_of(compared)
+    told = set()
     for k, (folder, record) in enumerate(zip(compared.folders, compared.records, strict=True)):
         if not (folder / "plan.gpkg").is_file():
             continue
-        if not panels:
-            title = compared.say("today_kept")
+        at = next((n for n, (runs, first) in enumerate(bases) if k == first or not runs), -1)
+        if at >= 0 and at not in told:
+            told.add(at)
+            title = _named_base(compared.say("today_kept"), bases[at][0])
             panels.append(panel(folder, record, title, compared.year, today=True))
         panels.append(panel(folder, record, compared.labels[k], compared.year))
     return panels
@@ -596,7 +641,13 @@ def _panels(compared: Compared) -> list[Panel]:
 def _village_blocks(compared: Compared, villages: pd.DataFrame) -> list[Block]:
     """One cell a way: the school and its minutes; an equals sign where it is today's."""
     say, minutes = compared.say, compared.say("cmp.minutes")
-    ways = [say("today"), *compared.labels]
+    own: dict[str, str] = {}
+    bases = bases_of(compared)
+    for runs, _ in bases:
+        base = _named_base(say("today"), runs)
+        mine = [int(n) - 1 for n in runs.split("、")] if runs else range(len(compared.labels))
+        own |= {compared.labels[k]: base for k in mine}
+    ways = [*(_named_base(say("today"), runs) for runs, _ in bases), *compared.labels]
     heads = (
         Column(say("village"), 1.6), Column(say("x.band"), 1.1),
         *(Column(way, 1.5) for way in ways), Column(say("cmp.spread"), 0.8, "right"),
@@ -606,7 +657,7 @@ def _village_blocks(compared: Compared, villages: pd.DataFrame) -> list[Block]:
     for row in villages.head(MOST_VILLAGES).to_dict("records"):
         cells = []
         for way in ways:
-            same = way != ways[0] and row[way] == row[ways[0]]
+            same = way in own and row[way] == row[own[way]]
             text = decimal(row[f"{way} {minutes}"])
             cells.append(f"＝ {text}" if same else f"{row[way]} {text}")
         town = f"（{row[say('township')]}）" if row[say("township")] else ""

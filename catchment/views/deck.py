@@ -16,7 +16,7 @@ from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.oxml.ns import qn
 from pptx.util import Inches, Pt
 
-from catchment.errors import CatchmentError, InputError
+from catchment.errors import InputError
 from catchment.run import Run
 from catchment.views import charts
 from catchment.views.chapters import actions, findings, gate
@@ -31,8 +31,8 @@ from catchment.views.facts import (
 )
 from catchment.views.files import steady_zip, write_bytes
 from catchment.views.plain import decimal, plain, whole
-from catchment.views.public import PRIVACY_LIMIT, student_codes
-from catchment.views.story import RESULTS, Story, digest_of, tell
+from catchment.views.public import PRIVACY_LIMIT, admit
+from catchment.views.story import RESULTS, Story, digest_of, standing, tell
 
 FONT = "微软雅黑"
 LATIN_FONT = "Microsoft YaHei"
@@ -135,24 +135,34 @@ def deck_bytes(run: Run, *, lang: str = "zh", notice: Mapping[str, str] | None =
     _open(deck, story)
     _timetable(deck, story)
     _respond(deck, story, given)
-    _refuse_codes(deck, run)
     _properties(deck, story)
+    admit(_text(deck), "deck.pptx", run.region, counts=_told(deck, story), limit=FEWEST)
     out = io.BytesIO()
     deck.save(out)
     return steady_zip(out.getvalue())
 
 
-def _refuse_codes(deck: Any, run: Run) -> None:
-    """Let no student's code through, whatever text of the data it stood in."""
-    codes = student_codes(run.region)
-    text = " ".join(
-        mark.text or "" for slide in deck.slides for mark in slide._element.iter(qn("a:t"))
-    )
-    if any(code in text for code in codes):
-        raise CatchmentError(
-            "deck.pptx 含有学生编号，未写出；请检查村名、校名和说明 / the slides hold a student's code; not "
-            "written; look at names and notes"
-        )
+def _text(deck: Any) -> str:
+    """Everything that can be read in the finished slides: text, descriptions of pictures, title."""
+    words = [mark.text or "" for s in deck.slides for mark in s._element.iter(qn("a:t"))]
+    words += [m.get("descr") or "" for s in deck.slides for m in s._element.iter(qn("p:cNvPr"))]
+    facts = deck.core_properties
+    return " ".join([*words, facts.title, facts.author])
+
+
+def _told(deck: Any, story: Story) -> list[int]:
+    """Read the counts of students back from the tables of the finished slides."""
+    unit, moved = story.name("unit", "students"), story.say("deck.students_moved")
+    found: list[str] = []
+    for shape in (shape for slide in deck.slides for shape in slide.shapes if shape.has_table):
+        rows = [[cell.text for cell in row.cells] for row in shape.table.rows]
+        for row in rows[1:]:
+            if row[0].endswith((f"（{unit}）", f"({unit})")):
+                found += row[1:]
+            found += [cell for head, cell in zip(rows[0], row, strict=True) if head == moved]
+    numbers = [text.replace(",", "") for text in found]
+    # Nobody at all in the whole county is no small cell.
+    return [int(text) for text in numbers if text.isdigit() and int(text)]
 
 
 def _front(deck: Any, story: Story) -> None:
@@ -383,7 +393,7 @@ def _slide(deck: Any, story: Story, title: str, *, top: float = 0.35, size: floa
     foot = slide.shapes.add_textbox(Inches(_LEFT), Inches(7.02), Inches(_WIDE), Inches(0.35))
     foot.name = "footer"
     text = story.say(
-        "deck.foot", internal=story.say("internal"), digest=digest_of(story.run),
+        "deck.foot", internal=standing(story), digest=digest_of(story.run),
         page=len(deck.slides),
     )  # fmt: skip
     _write(foot.text_frame.paragraphs[0], text, 10, story.lang, colour=_RED)

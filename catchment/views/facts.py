@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from catchment.indicators import registry
+from catchment.indicators.measure import classes_listed
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.run import Run
@@ -92,7 +93,7 @@ def read_facts(run: Run) -> Facts:
     trips = pd.concat(parts, ignore_index=True)
     classes = pd.concat(
         [
-            _classes(run.problem_of(name), plan, name, sites)
+            _classes(run.problem_of(name), plan, name, sites, run.region.classes)
             for name, plan in (("today", run.today), ("plan", run.plan))
         ],
         ignore_index=True,
@@ -364,10 +365,16 @@ def _trips(
     return pd.DataFrame(flat)
 
 
-def _classes(problem: Problem, plan: Plan, name: str, sites: pd.DataFrame) -> pd.DataFrame:
+def _classes(
+    problem: Problem, plan: Plan, name: str, sites: pd.DataFrame, actual: pd.DataFrame
+) -> pd.DataFrame:
+    """Classes by site, grade and year: those that the indicators count, the county's own too."""
     m, g, t = plan.classes.shape
     students = students_by_site(problem, plan)
-    j, k, y = np.nonzero((students > 0) | (plan.classes > 0))
+    listed = classes_listed(problem, plan, actual)
+    classes = np.zeros((m, g, t), dtype=np.int64)
+    np.add.at(classes, (listed.site, listed.grade, listed.year), 1)
+    j, k, y = np.nonzero((students > 0) | (classes > 0))
     columns: dict[str, Any] = {
         "plan": name,
         "site_id": sites["site_id"].to_numpy(object)[j] if m else [],
@@ -376,7 +383,7 @@ def _classes(problem: Problem, plan: Plan, name: str, sites: pd.DataFrame) -> pd
         "grade": np.array(problem.grades, dtype=np.int64)[k] if g else [],
         "year": np.array(problem.years, dtype=np.int64)[y] if t else [],
         "students": students[j, k, y],
-        "classes": plan.classes[j, k, y].astype(np.int64),
+        "classes": classes[j, k, y],
         "class_size": problem.class_size[j, k].astype(np.int64),
     }
     return pd.DataFrame(columns)

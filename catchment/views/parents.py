@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from catchment.errors import InputError
-from catchment.places import class_table
+from catchment.indicators.measure import classes_listed
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.views.page import (
@@ -31,7 +32,6 @@ from catchment.views.payload import (
     ROLES,
     headings,
     number,
-    site_loads,
     site_names,
     site_roles,
     text,
@@ -146,7 +146,7 @@ def parents_payload(
     problem = run.problem
     names, towns = village_table(run)
     largest = [
-        largest_classes(run.problem_of(name), plan)
+        largest_classes(run.problem_of(name), plan, run.region.classes)
         for name, plan in (("today", run.today), ("plan", run.plan))
     ]
     standard = np.stack(
@@ -208,7 +208,9 @@ def class_sizes(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
     return rounded_up(largest_classes(problem, plan))
 
 
-def largest_classes(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
+def largest_classes(
+    problem: Problem, plan: Plan, actual: pd.DataFrame | None = None
+) -> npt.NDArray[np.int64]:
     """Largest class of every site by band and year; not for the public.
 
     Parameters
@@ -217,6 +219,8 @@ def largest_classes(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
         The question.
     plan : Plan
         An arrangement.
+    actual : DataFrame, optional
+        The county's own classes of today.
 
     Returns
     -------
@@ -225,7 +229,7 @@ def largest_classes(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
     """
     m, b, t = plan.open.shape
     largest = np.full((m, b, t), NONE, np.int64)
-    table = class_table(site_loads(problem, plan), plan.classes)
+    table = classes_listed(problem, plan, actual)
     band = problem.grade_band
     for k in range(b):
         grades = np.flatnonzero(band == k)

@@ -15,9 +15,10 @@ import numpy.typing as npt
 import pandas as pd
 from pyproj import CRS
 
+from catchment.indicators.measure import classes_listed
 from catchment.indicators.registry import registry
 from catchment.network.cells import neighbours, village_cells
-from catchment.places import class_table, seats
+from catchment.places import seats
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.region.model import Region
@@ -452,7 +453,7 @@ def arrangement(run: Run, label: str, plan: Plan) -> dict[str, Any]:
     held, _, _ = seats(load, rooms, problem.class_size, hosted)
     known = _site_figures(run.indicators, label, "places", problem)
     held = np.where(np.isnan(known), held, np.nan_to_num(known)).astype(np.int64)
-    table = class_table(load, plan.classes)
+    table = classes_listed(problem, plan, run.region.classes)
     m, t = held.shape
     classes: list[Any] = [[[] for _ in range(m)] for _ in range(t)]
     for j, y, a, b, size in zip(

@@ -201,28 +201,60 @@ def publish(
     Raises
     ------
     CatchmentError
-        When a count is below the limit or not rounded, a student's code is on the page, or a pair
-        of numbers on it lies within 50 m of a home and is not a village, school or site itself.
+        As :func:`admit`.
+    """
+    admit(page, path.name, region, counts=counts, limit=limit)
+    return write_page(page, path)
+
+
+def admit(
+    text: str,
+    name: str,
+    region: Region,
+    *,
+    counts: Iterable[int] = (),
+    limit: int = PRIVACY_LIMIT,
+) -> None:
+    """Let a file for the public pass, or refuse it: the one gate for pages and slides.
+
+    Parameters
+    ----------
+    text : str
+        Everything that can be read in the file.
+    name : str
+        Its name, for the message.
+    region : Region
+        The county; its students' homes and codes must not be in the text.
+    counts : iterable of int
+        Every count of students in the file.
+    limit : int
+        Privacy limit.
+
+    Raises
+    ------
+    CatchmentError
+        When a count is below the limit, a student's code is in the text, or a pair of numbers in it
+        lies within 50 m of a home and is not a village, school or site itself.
     """
     least = _checked(limit)
     small = sorted({int(c) for c in counts if c not in (FEWER, NONE) and c < least})
     if small:
         raise CatchmentError(
-            f"{path.name} 含有少于 {least} 人的学生数 {small[:5]}，未写出 / the page holds counts of "
+            f"{name} 含有少于 {least} 人的学生数 {small[:5]}，未写出 / the page holds counts of "
             f"fewer than {least} students; not written"
         )
     codes = student_codes(region)
-    if any(code in page for code in codes):
+    if any(code in text for code in codes):
         raise CatchmentError(
-            f"{path.name} 含有学生编号，未写出 / the page holds a student's code; not written"
+            f"{name} 含有学生编号，未写出；请检查村名、校名和说明 / it holds a student's code; not written; "
+            "look at names and notes"
         )
-    near = homes_in(page, region)
+    near = homes_in(text, region)
     if near:
         raise CatchmentError(
-            f"{path.name} 有 {near} 处坐标与学生住址相距不到 {HOME_METRES:g} 米，未写出 / {near} pairs of "
-            "coordinates on the page lie at a student's home; not written"
+            f"{name} 有 {near} 处坐标与学生住址相距不到 {HOME_METRES:g} 米，未写出 / {near} pairs of "
+            "coordinates in it lie at a student's home; not written"
         )
-    return write_page(page, path)
 
 
 def student_codes(region: Region) -> list[str]:

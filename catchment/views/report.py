@@ -22,7 +22,7 @@ from catchment.views.facts import WORSE_MINUTES, worse
 from catchment.views.files import write_bytes
 from catchment.views.html_writer import html_bytes
 from catchment.views.plain import decimal, plain, whole
-from catchment.views.story import RESULTS, Story, digest_of, rules_of, tell
+from catchment.views.story import RESULTS, Story, digest_of, rules_of, standing, tell
 
 ACTION_KINDS = ("close", "downgrade", "build", "reopen", "expand", "extend")
 
@@ -105,7 +105,7 @@ def footer_lines(story: Story) -> tuple[str, ...]:
     """
     run = story.run
     return (
-        story.say("internal"),
+        standing(story),
         story.say(
             "foot.print",
             digest=digest_of(run),

@@ -214,6 +214,30 @@ def digest_of(run: Run) -> str:
     return hashlib.sha256(repr(sources).encode("utf-8")).hexdigest()[:16]
 
 
+def standing(story: Story) -> str:
+    """Say what a sheet is: map review number, author, dates of the data.
+
+    Parameters
+    ----------
+    story : Story
+        The run.
+
+    Returns
+    -------
+    str
+        One line; without a review number the sheet is internal, and what is missing is said.
+    """
+    given = story.run.provenance
+    review = plain(given.get("review_number"), longest=60)
+    missing = story.say("standing.missing")
+    return story.say(
+        "standing.line",
+        review=story.say("standing.review", number=review) if review else story.say("internal"),
+        author=plain(given.get("author"), longest=120) or missing,
+        dates=plain(given.get("data_dates"), longest=200) or missing,
+    )
+
+
 def rules_of(run: Run) -> str:
     """Rule books of a run and how many rules they hold.
 

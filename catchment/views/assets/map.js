@@ -269,7 +269,7 @@ Catchment.start = function (mainMap, dataId) {
     document.querySelectorAll(".water").forEach(function (w) { w.hidden = Boolean(data.review); });
     document.querySelector(".foot strong").textContent = data.review ? t("map.review", { n: data.review }) : t("map.water");
     byId("stamp").textContent = [
-      data.author ? t("map.author", { n: data.author }) : "", data.dates ? t("map.data_dates", { n: data.dates }) : "",
+      t("map.author", { n: data.author || t("map.not_given") }), t("map.data_dates", { n: data.dates || t("map.not_given") }),
       Catchment.half(data.note), t("map.stamp_method", { m: t("map.method_" + data.method), s: t("map.status_" + data.status) }),
       data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed }), data.crs
     ].filter(Boolean).join(" · ");

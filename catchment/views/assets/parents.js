@@ -185,7 +185,7 @@
     byId("note").textContent = Catchment.half(data.note);
     byId("note").hidden = !data.note;
     byId("lang").textContent = lang() === "zh" ? "English" : "中文";
-    byId("stamp").textContent = [data.review ? t("map.review", { n: data.review }) : "", data.author, data.dates, data.note, data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed })].filter(Boolean).join(" · ");
+    byId("stamp").textContent = [data.review ? t("map.review", { n: data.review }) : "", t("map.author", { n: data.author || t("map.not_given") }), t("map.data_dates", { n: data.dates || t("map.not_given") }), data.note, data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed })].filter(Boolean).join(" · ");
     towns();
     common();
     show(open);
