@@ -14,13 +14,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from catchment.demand.table import SOURCES, largest_remainder
+from catchment.demand.table import (
+    SOURCES,
+    entrant_level,
+    entrant_rate,
+    largest_remainder,
+)
 from catchment.errors import InputError
 from catchment.region.model import Region
 
 Int64 = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
+
+NAMED_SOURCES = ("births", "registered", "residents", "enrolled")
+"""Sources of a county: births (health), registered children (police), residents (statistics),
+enrolled students (education)."""
 
 ENTRY_AGE = 6
 """Age in completed years at which a child enters grade 1."""
@@ -37,8 +46,9 @@ class Assumptions:
         than leave.
     entry : float
         Entrants of grade 1 for each child born :data:`ENTRY_AGE` years before.
-    growth : float
-        Yearly change of entrants in years without births, as a share (-0.03 = 3 % fewer).
+    growth : float or None
+        Yearly change of entrants in years without births, as a share (-0.03 = 3 % fewer); None
+        follows the sizes of the cohorts at school, by the same rule as the table of demand.
     migration : float
         Share of the children of villages outside the town who move to the town each year.
     incoming : tuple of int
@@ -51,7 +61,7 @@ class Assumptions:
 
     progression: tuple[float, ...]
     entry: float = 1.0
-    growth: float = 0.0
+    growth: float | None = 0.0
     migration: float = 0.0
     incoming: tuple[int, ...] = ()
     tilt: float = 0.0
@@ -346,8 +356,9 @@ def compare_sources(region: Region, year: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``village_id, grade``, one column a source that the year has, and ``spread``: the largest
-        less the smallest figure. Widest differences first.
+        ``village_id, grade``, one column each of :data:`NAMED_SOURCES` (nan where the source has no
+        figure) and of further sources that the year has, and ``spread``: the largest less the
+        smallest figure, nan where fewer than two sources have one. Widest differences first.
     """
     rows = region.children[pd.to_numeric(region.children["year"]) == year].copy()
     source = rows["source"] if "source" in rows else pd.Series("", index=rows.index)
@@ -355,13 +366,55 @@ def compare_sources(region: Region, year: int) -> pd.DataFrame:
     table = rows.pivot_table(
         index=["village_id", "grade"], columns="source", values="students", aggfunc="sum"
     )
-    order = [s or "unnamed" for s in SOURCES if (s or "unnamed") in table.columns]
-    table = table[order].reset_index()
+    others = [s or "unnamed" for s in SOURCES if (s or "unnamed") in table.columns]
+    order = [*NAMED_SOURCES, *(s for s in others if s not in NAMED_SOURCES)]
+    table = table.reindex(columns=order).astype(float).reset_index()
     table.columns.name = None
-    table["spread"] = table[order].max(axis=1) - table[order].min(axis=1)
+    some = table[order].notna().sum(axis=1) > 1
+    table["spread"] = (table[order].max(axis=1) - table[order].min(axis=1)).where(some)
     return table.sort_values(
         ["spread", "village_id", "grade"], ascending=[False, True, True], ignore_index=True
     )
+
+
+def compare_villages(region: Region, year: int) -> pd.DataFrame:
+    """Put the named sources of a year side by side, one row a village.
+
+    Parameters
+    ----------
+    region : Region
+        The county.
+    year : int
+        School year.
+
+    Returns
+    -------
+    DataFrame
+        ``village_id, name, township``, one column each of :data:`NAMED_SOURCES`, ``grades`` and
+        ``spread``. Sources are summed over the grades (written in ``grades``) for which every source
+        that knows the village has a figure, so that like is compared with like; a village without
+        such a grade has nan. Villages that no source knows are listed too, last.
+    """
+    by_grade = compare_sources(region, year)
+    names = list(NAMED_SOURCES)
+    rows = []
+    for code, name, town in zip(
+        region.villages["village_id"].astype(str),
+        region.villages["name"].astype(str),
+        region.villages["township"].astype(str),
+        strict=True,
+    ):
+        mine = by_grade[by_grade["village_id"].astype(str) == code]
+        known = [s for s in names if mine[s].notna().any()]
+        common = mine[mine[known].notna().all(axis=1)] if known else mine.iloc[0:0]
+        total = {s: float(common[s].sum()) if s in known and len(common) else np.nan for s in names}
+        there = [v for v in total.values() if v == v]
+        spread = max(there) - min(there) if len(there) > 1 else np.nan
+        grades = ",".join(str(int(g)) for g in sorted(common["grade"]))
+        rows.append((code, name, town, *total.values(), grades, spread))
+    columns = ["village_id", "name", "township", *names, "grades", "spread"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values(["spread", "village_id"], ascending=[False, True], ignore_index=True)
 
 
 def _check(start: Int64, assumptions: Assumptions, g: int) -> None:
@@ -394,11 +447,13 @@ def _entering(past: Int64, born: Float, rate: Float, assumptions: Assumptions, t
         expected = born[known] * rate[known] * tilt
         out[known] = _shared(expected)
     if (~known).any():
-        depth = min(3, past.shape[1])
-        young = past[~known][:, :depth, -1].sum(axis=1).astype(np.float64)
-        # the mean of the youngest grades entered (depth - 1) / 2 years before this year's first
-        lead = (1 + assumptions.growth) ** ((depth - 1) / 2 + 1)
-        out[~known] = _shared(young / depth * lead * (1 + assumptions.tilt))
+        rate = (
+            entrant_rate(past[:, :, -1])
+            if assumptions.growth is None
+            else float(np.log1p(assumptions.growth))
+        )
+        expected = entrant_level(past[~known][:, : min(3, past.shape[1]), -1], rate)
+        out[~known] = _shared(expected * (1 + assumptions.tilt))
     return out
 
 

@@ -398,28 +398,60 @@ def _fill_back(counts: Int64, known: Bool, some: Bool, estimated: Bool) -> None:
             estimated[v, int(first[v])] = True
 
 
-def _entrants(past: Int64, gap: Bool, some: Bool) -> Int64:
-    """Entrants of the year after ``past`` for the villages in ``gap``.
+def entrant_rate(children: npt.ArrayLike) -> float:
+    """Yearly rate at which entrants change, from the sizes of the cohorts at school.
 
-    The county's cohorts (those now in grades 1 to 6 entered 0 to 5 years ago) give a yearly rate
-    by least squares on logarithms; the rate is held within 10 % either way.
+    Parameters
+    ----------
+    children : array_like of int
+        (v, g) children of one year by village and grade.
+
+    Returns
+    -------
+    float
+        Rate r, entrants change by exp(r) a year: those now in grades 1 to 6 entered 0 to 5 years
+        ago, and least squares on the logarithms of their county totals give the rate, held within
+        10 % either way. 0 where fewer than three cohorts have children.
     """
-    cohorts = past[some][:, : min(6, past.shape[1]), -1].sum(axis=0).astype(np.float64)
-    rate = 0.0
+    count = np.asarray(children, dtype=np.int64)
+    cohorts = count[:, : min(6, count.shape[1])].sum(axis=0).astype(np.float64)
     usable = cohorts > 0
-    if usable.sum() >= 3:
-        age = -np.arange(len(cohorts), dtype=np.float64)
-        rate = float(np.polyfit(age[usable], np.log(cohorts[usable]), 1)[0])
-        rate = float(np.clip(rate, -_RATE_LIMIT, _RATE_LIMIT))
-    young = past[gap][:, : min(3, past.shape[1]), -1].sum(axis=1).astype(np.float64)
-    depth = min(3, past.shape[1])
+    if usable.sum() < 3:
+        return 0.0
+    age = -np.arange(len(cohorts), dtype=np.float64)
+    rate = float(np.polyfit(age[usable], np.log(cohorts[usable]), 1)[0])
+    return float(np.clip(rate, -_RATE_LIMIT, _RATE_LIMIT))
+
+
+def entrant_level(young: npt.ArrayLike, rate: float) -> Float:
+    """Entrants of next year that the youngest grades and a rate let expect.
+
+    Parameters
+    ----------
+    young : array_like of int
+        (v, d) children of the d youngest grades, at most three.
+    rate : float
+        See :func:`entrant_rate`.
+
+    Returns
+    -------
+    (v,) float64
+        Expected entrants, not yet whole.
+    """
+    count = np.asarray(young, dtype=np.float64)
+    depth = count.shape[1]
     # the mean of the youngest grades stands one year (the middle of three) before today
-    level = young.sum() / depth * float(np.exp(rate * ((depth - 1) / 2 + 1)))
-    return (
-        largest_remainder(young, round(level))
-        if young.sum()
-        else np.zeros(int(gap.sum()), dtype=np.int64)
-    )
+    lead = float(np.exp(rate * ((depth - 1) / 2 + 1)))
+    return np.asarray(count.sum(axis=1) / depth * lead, dtype=np.float64)
+
+
+def _entrants(past: Int64, gap: Bool, some: Bool) -> Int64:
+    """Entrants of the year after ``past`` for the villages in ``gap``."""
+    rate = entrant_rate(past[some][:, :, -1])
+    expected = entrant_level(past[gap][:, : min(3, past.shape[1]), -1], rate)
+    if not expected.sum():
+        return np.zeros(int(gap.sum()), dtype=np.int64)
+    return largest_remainder(expected, round(float(expected.sum())))
 
 
 def _fill_from_population(

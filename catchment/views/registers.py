@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from catchment.demand import students_by_village
+from catchment.demand import entrant_rate, largest_remainder, students_by_village
 from catchment.demand.cohort import (
     Assumptions,
     Flows,
     compare_sources,
+    compare_villages,
     ensemble,
+    part_of,
     progression_rates,
     variants,
 )
@@ -58,6 +62,9 @@ class Cohorts:
         Rates used.
     notes : tuple of str
         What had to be assumed.
+    special : (v, g, years + 1) int64 or None
+        Children with disabilities in ordinary classes (随班就读) of the middle variant, carried with
+        their cohorts; None where none were told. Never written by village.
     """
 
     base: int
@@ -67,6 +74,7 @@ class Cohorts:
     spread: npt.NDArray[np.float64]
     progression: npt.NDArray[np.float64]
     notes: tuple[str, ...]
+    special: npt.NDArray[np.int64] | None = None
 
 
 def project_cohorts(
@@ -75,6 +83,8 @@ def project_cohorts(
     *,
     base: int | None = None,
     migration: float = 0.0,
+    incoming: Sequence[int] = (),
+    special: Mapping[tuple[str, int], int] | None = None,
     spread: float = 0.01,
     draws: int = 200,
     seed: int = 0,
@@ -83,7 +93,7 @@ def project_cohorts(
 
     Grade progression comes from the enrolled years up to the base year (1 where there is only one);
     entrants come from rows of source ``births`` or ``registered`` for grade 1 of later years, else
-    from the trend of the enrolled entrants.
+    from the sizes of the cohorts at school, by the rule that fills the table of demand.
 
     Parameters
     ----------
@@ -96,10 +106,16 @@ def project_cohorts(
     migration : float
         Share of the children outside the town who move to the town each year; the town is the
         villages of urban class 111, 112, 121.
+    incoming : sequence of int
+        Children of migrant workers (随迁子女) who arrive in the town each year: by grade, or one
+        number that is shared out to the grades like the town's own children.
+    special : mapping of (str, int) to int, optional
+        Children with disabilities in ordinary classes (随班就读) of the base year by village code
+        and grade.
     spread : float
-        Yearly difference of entrants between the variants.
+        Yearly difference of entrants between the variants, 0 or more.
     draws : int
-        Draws of the ensemble.
+        Draws of the ensemble, 1 or more.
     seed : int
         Seed of the ensemble.
 
@@ -115,6 +131,11 @@ def project_cohorts(
     """
     if not 1 <= years <= 40:
         raise InputError(f"years = {years}: 应为 1–40 / must be 1 to 40")
+    if not 0 <= spread < 1 or not 1 <= draws <= 10_000:
+        raise InputError(
+            f"spread = {spread:g}、draws = {draws}: 应为 0–1 之间的比率和 1–10000 次 / must be a share "
+            "below 1 and 1 to 10000 draws"
+        )
     children = region.children
     known = children[children["source"].isin(["enrolled", ""])]
     have = sorted(int(y) for y in (known if len(known) else children)["year"].unique())
@@ -135,18 +156,19 @@ def project_cohorts(
     else:
         progression = np.ones(len(history.grades) - 1)
         notes.append("只有一年在籍数，升级率按 1 / one enrolled year only: progression 1")
-    entrants = history.counts[:, 0, :].sum(axis=0).astype(float)
-    growth = 0.0
-    if len(entrants) > 2 and entrants[0] > 0:
-        growth = float((entrants[-1] / entrants[0]) ** (1 / (len(entrants) - 1)) - 1)
     births = _entrants_told(region, history.village_ids, first, years)
     if not np.isfinite(births).any():
+        rate = float(np.expm1(entrant_rate(history.counts[:, :, -1])))
         notes.append(
-            f"没有出生或户籍数，新生按每年 {growth:+.1%} / no births known: entrants change {growth:+.1%} a year"
+            f"没有出生或户籍数，新生按在校各年级人数的趋势推算（目前每年 {rate:+.1%}） / no births known: "
+            f"entrants follow the sizes of the cohorts at school (now {rate:+.1%} a year)"
         )
     town = region.villages["urban_class"].isin(["111", "112", "121"]).to_numpy()
     assumptions = Assumptions(
-        progression=tuple(float(p) for p in progression), growth=growth, migration=migration
+        progression=tuple(float(p) for p in progression),
+        growth=None,
+        migration=migration,
+        incoming=_incoming(incoming, history.counts[:, :, -1], town),
     )
     start = history.counts[:, :, -1]
     flows = variants(start, years, assumptions, spread=spread, births=births, town=town)
@@ -160,7 +182,91 @@ def project_cohorts(
         spread=np.percentile(totals, [5, 50, 95], axis=0).T,
         progression=progression,
         notes=tuple(notes),
+        special=None
+        if special is None
+        else part_of(flows["middle"].counts, _part(special, history.village_ids, history.grades)),
     )
+
+
+def _incoming(
+    given: Sequence[int], children: npt.NDArray[np.int32], town: npt.NDArray[np.bool_]
+) -> tuple[int, ...]:
+    """Arrivals by grade: as given, or one number shared out like the town's children."""
+    grades = children.shape[1]
+    if len(given) != 1 or grades == 1:
+        return tuple(int(n) for n in given)
+    if given[0] < 0:
+        raise InputError(f"incoming = {given[0]}: 不得为负 / must be 0 or more")
+    own = children[town] if town.any() else children
+    return tuple(int(n) for n in largest_remainder(own.sum(axis=0), int(given[0])))
+
+
+def _part(
+    told: Mapping[tuple[str, int], int], villages: tuple[str, ...], grades: tuple[int, ...]
+) -> npt.NDArray[np.int64]:
+    out = np.zeros((len(villages), len(grades)), dtype=np.int64)
+    row, column = ({x: k for k, x in enumerate(names)} for names in (villages, grades))
+    for (village, grade), number in told.items():
+        if village not in row or grade not in column:
+            raise InputError(
+                f"随班就读表：数据中没有村 {village} 或 {grade} 年级 / no such village or grade"
+            )
+        out[row[village], column[grade]] = number
+    return out
+
+
+def read_special(path: Path) -> dict[tuple[str, int], int]:
+    """Read children with disabilities in ordinary classes (随班就读) by village and grade.
+
+    Parameters
+    ----------
+    path : Path
+        Table (``.csv``, UTF-8 or GB18030): 村代码 (``village_id``) and one column a grade (一年级 …
+        九年级, or g1 … g9). Counts alone; no names.
+
+    Returns
+    -------
+    dict of (str, int) to int
+        Counts above 0.
+
+    Raises
+    ------
+    InputError
+        With the row, where a number is not whole and 0 or more, or columns are missing.
+    """
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("gb18030")
+    lines = list(csv.reader(io.StringIO(text, newline="")))
+    heads = [h.strip() for h in lines[0]] if lines else []
+    code = next((k for k, h in enumerate(heads) if h in ("村代码", "village_id")), None)
+    at = {
+        n: k
+        for k, h in enumerate(heads)
+        for n, name in enumerate(GRADE_HEADINGS, start=1)
+        if h in (name, f"g{n}", f"{n}年级")
+    }
+    if code is None or not at:
+        raise InputError(
+            f"{path.name}: 需要“村代码”和“一年级”等列 / needs village_id and one column a grade"
+        )
+    out: dict[tuple[str, int], int] = {}
+    for number, cells in enumerate(lines[1:], start=2):
+        if not any(c.strip() for c in cells):
+            continue
+        padded = [c.strip() for c in [*cells, *[""] * len(heads)]]
+        for grade, k in at.items():
+            if not padded[k].isdigit() and padded[k]:
+                raise InputError(
+                    f"{path.name} 第 {number} 行 {grade} 年级 = {padded[k]!r}，应为非负整数 / row "
+                    f"{number}: must be a whole number, 0 or more"
+                )
+            if padded[k] and int(padded[k]):
+                key = (padded[code], grade)
+                out[key] = out.get(key, 0) + int(padded[k])
+    return out
 
 
 def _entrants_told(
@@ -231,9 +337,36 @@ def write_cohorts(cohorts: Cohorts, region: Region, folder: Path) -> list[Path]:
             csv_text(("year", "p05", "p50", "p95"), band).encode("utf-8"),
         )
     )
-    compared = compare_sources(region, cohorts.base)
-    written.append(write_bytes(folder / "sources.csv", frame_csv(compared).encode("utf-8")))
+    for name, compared in (
+        ("sources", compare_sources(region, cohorts.base)),
+        ("sources-villages", compare_villages(region, cohorts.base)),
+    ):
+        written.append(write_bytes(folder / f"{name}.csv", frame_csv(compared).encode("utf-8")))
+    if cohorts.special is not None:
+        heads = ("township", "year", "students")
+        rows = _special_rows(cohorts, [str(town.get(v, "")) for v in cohorts.villages])
+        path = folder / "special-needs.csv"
+        written.append(write_bytes(path, csv_text(heads, rows).encode("utf-8")))
     return written
+
+
+def _special_rows(cohorts: Cohorts, towns: list[str]) -> list[tuple[object, ...]]:
+    """County and township totals; fewer than five stay hidden, and so does a second township.
+
+    With one figure hidden the county's total would give it away.
+    """
+    part = np.asarray(cohorts.special).sum(axis=1)
+    names = sorted(set(towns))
+    rows: list[tuple[object, ...]] = []
+    for t in range(part.shape[1]):
+        year = cohorts.base + t
+        total = {n: int(part[[k for k, x in enumerate(towns) if x == n], t].sum()) for n in names}
+        hidden = {n for n, number in total.items() if 0 < number < 5}
+        if len(hidden) == 1 and (rest := [n for n in names if n not in hidden and total[n]]):
+            hidden.add(min(rest, key=lambda n: (total[n], n)))
+        rows += [(n, year, "*" if n in hidden else total[n]) for n in names]
+        rows.append(("全县", year, sum(total.values())))
+    return rows
 
 
 def continue_ledger(run: Run, previous: Path, today: dt.date) -> Continued:
