@@ -21,6 +21,7 @@ from catchment.cli.doors import (
     say,
     wrote,
 )
+from catchment.errors import InputError
 
 
 @app.command()
@@ -52,24 +53,63 @@ def cohorts(
     migration: Annotated[
         float, typer.Option(help="每年迁入县城的比例 / share that moves to town a year")
     ] = 0.0,
+    incoming: Annotated[
+        str,
+        typer.Option(
+            help="每年迁入县城的随迁子女：总人数，或分年级如 5,4,4,3,3,2,6,4,2 / children of migrant workers "
+            "who arrive in the town each year: one number, or by grade"
+        ),
+    ] = "",
+    special: Annotated[
+        Path | None,
+        typer.Option(
+            help="随班就读残疾儿童分村分年级人数表（只汇总到乡镇） / children with disabilities in ordinary "
+            "classes by village and grade (shown by township only)"
+        ),
+    ] = None,
+    spread: Annotated[
+        float, typer.Option(help="高、低方案新生年增减率 / yearly difference of the variants")
+    ] = 0.01,
+    draws: Annotated[int, typer.Option(help="随机推算次数 / draws of the ensemble")] = 200,
     seed: int = 0,
     out: Out = None,
     lang: Lang = "zh",
 ) -> None:
     """推算今后各年学生数（高、中、低方案）/ children of the years to come, in three variants."""
     from catchment.region.read import read_region
-    from catchment.views.registers import project_cohorts, write_cohorts
+    from catchment.views.registers import project_cohorts, read_special, write_cohorts
 
     check_lang(lang)
+    arriving = _whole_numbers(incoming)
     with progress() as tell:
         tell("读取县域数据 / reading the county")
         county = read_region(region)
         tell("队列推算 / cohorts")
-        result = project_cohorts(county, years, base=base, migration=migration, seed=seed)
+        result = project_cohorts(
+            county,
+            years,
+            base=base,
+            migration=migration,
+            incoming=arriving,
+            special=None if special is None else read_special(special),
+            spread=spread,
+            draws=draws,
+            seed=seed,
+        )
         written = write_cohorts(result, county, out or Path("runs") / "cohorts")
     for note in result.notes:
         console().print(escape(f"· {note}"))
     wrote(written, lang)
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    """Numbers parted by commas; none for an empty text."""
+    parts = [p.strip() for p in text.replace("，", ",").split(",") if p.strip()]
+    if not all(p.isdigit() for p in parts):
+        raise InputError(
+            f"--incoming {text}: 应为非负整数，可用逗号分列各年级 / whole numbers, parted by commas"
+        )
+    return tuple(int(p) for p in parts)
 
 
 @app.command()
