@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
 import typer
@@ -26,6 +26,9 @@ from catchment.cli.doors import (
 )
 from catchment.cli.runs import carry_out
 from catchment.errors import CatchmentError, NotFoundError
+
+if TYPE_CHECKING:
+    from catchment.region.doctor import Repair
 
 
 @app.command()
@@ -64,7 +67,19 @@ def init(folder: Path, lang: Lang = "zh") -> None:
 
 
 @app.command()
-def check(region: Path, out: Out = None, lang: Lang = "zh") -> None:
+def check(
+    region: Path,
+    out: Out = None,
+    lang: Lang = "zh",
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix",
+            help="把可以确定的修复写成新文件夹，列出前后 / write what can be repaired for certain as "
+            "a new folder, each before and after; the source is never touched",
+        ),
+    ] = False,
+) -> None:
     """列出数据中的全部问题（表格和地图）/ all problems in the layers, as a table and as a map."""
     from catchment.network.doubts import check_roads
     from catchment.region.check import check_region
@@ -93,8 +108,55 @@ def check(region: Path, out: Out = None, lang: Lang = "zh") -> None:
         f"{errors} errors, {warned} warnings, {len(table) - errors - warned} notes. Look at: "
         + ", ".join(str(p) for p in written),
     )
+    if fix:
+        errors = _fix(region, target, lang, errors)
     if errors:
         raise typer.Exit(1)
+
+
+def _fix(region: Path, target: Path, lang: str, errors: int) -> int:
+    """Write the mended folder and the list of repairs; errors that are left there."""
+    from catchment.network.doubts import check_roads
+    from catchment.region.check import check_region
+    from catchment.region.mend import mend_region, repairs_csv
+    from catchment.views.files import write_text
+
+    mended = target / "mended"
+    with progress() as tell:
+        tell("修复 / mending")
+        repairs = mend_region(region, mended, further=check_roads)
+    if not repairs:
+        say(lang, "没有可以确定的修复。", "nothing that can be repaired for certain.")
+        return errors
+    write_text(target / "repairs.csv", repairs_csv(repairs))
+    _print_repairs(repairs, lang)
+    left = check_region(mended, further=check_roads)
+    say(
+        lang,
+        f"修复 {len(repairs)} 处，写入 {mended}（原数据未改动），清单见 {target / 'repairs.csv'}；"
+        f"仍有错误 {len(left.errors)} 个、警告 {len(left.warnings)} 个需人工处理。",
+        f"{len(repairs)} repairs written to {mended} (the source is untouched), listed in "
+        f"{target / 'repairs.csv'}; {len(left.errors)} errors and {len(left.warnings)} warnings are "
+        "left for people.",
+    )
+    return len(left.errors)
+
+
+def _print_repairs(repairs: Sequence[Repair], lang: str, most: int = 40) -> None:
+    from catchment.region.doctor import kinds
+
+    shown = Table(show_lines=False)
+    heads = ("图层", "行", "列", "修复前", "修复后", "说明")
+    for head in heads if lang == "zh" else ("layer", "row", "column", "before", "after", "why"):
+        shown.add_column(head, overflow="fold")
+    for r in repairs[:most]:
+        row = "" if r.row is None else str(r.row)
+        cells = (r.layer, row, r.column, r.before, r.after, kinds()[r.kind][lang])
+        shown.add_row(*(escape(c) for c in cells))
+    Console(highlight=False, soft_wrap=True).print(shown)
+    if len(repairs) > most:
+        more = len(repairs) - most
+        say(lang, f"另有 {more} 处，见 repairs.csv", f"{more} more in repairs.csv")
 
 
 def _own_tables(region: Path) -> pd.DataFrame:
@@ -263,7 +325,7 @@ def times(
     from catchment.network.travel import travel_times
     from catchment.region.read import read_region
     from catchment.views.files import write_text
-    from catchment.views.reach import write_reach, write_reports
+    from catchment.views.reach import write_reach, write_reports, write_trips
     from catchment.views.tables import frame_csv, times_csv
 
     check_lang(lang)
@@ -287,6 +349,9 @@ def times(
     with progress() as tell:
         tell("通村道路与途中障碍 / villages without a road, crossings")
         more, notes = write_reports(county, network, result, target)
+        tell("往返行程 / trips there and back")
+        back = travel_times(county, network, direction="back", search=kept.door_to_door)
+        more.append(write_trips(county, result, back, target))
         if site is not None:
             tell("等时圈与路径 / isochrones and ways")
             more += write_reach(county, network, site, target)

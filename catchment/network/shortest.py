@@ -55,7 +55,8 @@ def travel_matrix(
     indices : (a,) array_like of int
         Head node of each arc, 0 to n - 1; loops and parallel arcs are allowed.
     weight : (a,) array_like of float
-        Cost of each arc, 0 to 1e28; 0 costs nothing.
+        Cost of each arc, 0 to 1e28; 0 costs nothing. Trips below 1e-37 lose digits, because
+        float32 holds such numbers as multiples of 1.4e-45.
     sources, targets : array_like of int
         Nodes, 0 to n - 1; duplicates are allowed.
     cutoff : float, default inf

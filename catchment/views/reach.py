@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import shapely
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
@@ -17,6 +18,7 @@ from catchment.network.crossings import crossings
 from catchment.network.graph import RoadNetwork
 from catchment.network.reach import isochrones, paths
 from catchment.network.travel import TravelTimes
+from catchment.network.trips import trips
 from catchment.region.model import Region
 from catchment.views.files import write_text
 from catchment.views.tables import frame_csv
@@ -62,6 +64,46 @@ def write_reports(
     for name, table in tables.items():
         write_text(folder / name, frame_csv(table))
     return [folder / name for name in tables], met.notes
+
+
+def write_trips(region: Region, there: TravelTimes, back: TravelTimes, folder: Path) -> Path:
+    """Write the trip of every village and band to its school of today, door to door.
+
+    Parameters
+    ----------
+    region : Region
+        County; ``school_<band>`` of the villages names the schools.
+    there, back : TravelTimes
+        Times from home to school and back.
+    folder : Path
+        Folder to write to.
+
+    Returns
+    -------
+    Path
+        ``trips.csv``: columns of ``network.trips.trips``, and ``direct`` (a straight walk for want
+        of a mapped road).
+    """
+    known = set(there.sites)
+    sites = {}
+    for band in region.bands:
+        column = f"school_{band.band}"
+        if column in region.villages.columns:
+            own = ["" if pd.isna(k) else str(k) for k in region.villages[column]]
+            sites[band.band] = [k if k in known else "" for k in own]
+    beds: set[str] = set()
+    if "beds" in region.schools.columns:
+        held = pd.to_numeric(region.schools["beds"], errors="coerce").fillna(0) > 0
+        beds = set(region.schools["school_id"][held].astype(str))
+    table = trips(there, region.bands, sites, back=back, beds=beds)
+    row = {k: i for i, k in enumerate(there.villages)}
+    column_of = {k: j for j, k in enumerate(there.sites)}
+    table["direct"] = [
+        bool(there.direct.size and mode == "walk" and there.direct[row[v], column_of[s]])
+        for v, s, mode in zip(table["village_id"], table["site_id"], table["mode"], strict=True)
+    ]
+    write_text(folder / "trips.csv", frame_csv(table))
+    return folder / "trips.csv"
 
 
 def write_reach(

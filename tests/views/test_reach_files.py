@@ -12,7 +12,7 @@ import shapely
 from catchment.cli import main
 from catchment.network.load import load_network
 from catchment.network.travel import travel_times
-from catchment.views.reach import write_reach, write_reports
+from catchment.views.reach import write_reach, write_reports, write_trips
 from tests.tiny_region import tiny_region
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
@@ -78,3 +78,20 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         main(["times", str(DEMO), "--isochrones"])
     assert ended.value.code == 2
     assert "--site" in capsys.readouterr().err
+
+
+def test_trips_of_today_there_and_back(tmp_path: Path) -> None:
+    county = tiny_region()
+    network = load_network(county)
+    there = travel_times(county, network)
+    back = travel_times(county, network, direction="back")
+    table = pd.read_csv(write_trips(county, there, back, tmp_path)).set_index(
+        ["village_id", "band"]
+    )
+    assert len(table) == 15
+    own = table.loc[("V2", "lower")]
+    # 950 m at 3.2 km/h, flat: as long either way.
+    assert own["mode"] == "walk"
+    assert own["minutes"] == own["minutes_back"] == pytest.approx(950 / (3200 / 60), rel=1e-6)
+    assert own["site_id"] == "S1"
+    assert not table["direct"].any()
