@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from functools import cache
+from importlib.resources import files
 from typing import Annotated, Any
 
 import numpy as np
@@ -133,7 +136,14 @@ def county(bench: Bench, call: Call) -> Reply:
 def words(bench: Bench, call: Call) -> Reply:
     """Words of the page and of the map."""
     both = map_words()
-    return Reply({k: [both["zh"][k], both["en"].get(k, "")] for k in both["zh"]})
+    table = {k: [both["zh"][k], both["en"].get(k, "")] for k in both["zh"]}
+    return Reply({**table, **_own_words()})
+
+
+@cache
+def _own_words() -> dict[str, list[str]]:
+    text = files("catchment.web").joinpath("words.csv").read_text(encoding="utf-8")
+    return {row["key"]: [row["zh"], row["en"]] for row in csv.DictReader(text.splitlines())}
 
 
 def variants(bench: Bench, call: Call) -> Reply:

@@ -539,7 +539,25 @@ def _problem(row: Mapping[Any, Any]) -> Plain:
     }
 
 
+def warm(table: Table, task: Plain, tell: Tell) -> Plain:
+    """Make ready for checks: today's findings, and everything that is kept.
+
+    Parameters
+    ----------
+    table, task, tell
+        See :func:`check`.
+
+    Returns
+    -------
+    dict
+        Empty.
+    """
+    table.known = _keys(run_scenario(table.county.scenario, table.county.region, kept=table.kept))
+    return {}
+
+
 TASKS: dict[str, Callable[[Any, Plain, Tell], Plain]] = {
+    "warm": warm,
     "check": check,
     "finish": finish,
     "three": three,
