@@ -537,6 +537,60 @@ def test_recipes_name_what_exists() -> None:
     assert all(a["year"] > expand["year"] for a in actions if a["do"] == "merge")
 
 
+def _own(name: str) -> list[dict[str, str]]:
+    text = (DEMO / name).read_text(encoding="utf-8-sig")
+    assert "虚构" in text
+    return [r for r in csv.DictReader(io.StringIO(text)) if not r["学校代码"].startswith("#")]
+
+
+def test_resources_name_every_open_school_with_its_students() -> None:
+    schools = {r["学校标识码"]: r for r in sheet("schools") if r["状态"] == "现有"}
+    rows = {r["学校代码"]: r for r in _own("resources.csv")}
+    assert set(rows) == {c for c, r in schools.items() if r["在校生数"]}
+    for code, row in rows.items():
+        school = schools[code]
+        assert int(row["学生数"]) == school["在校生数"]
+        first, last = school["起始年级"], school["终止年级"]
+        wanted = "both" if first <= 6 < last else "primary" if last <= 6 else "junior"
+        assert row["学段"] == wanted
+        assert (row["类别"] == "teaching_point") == (school["办学类型"] == "教学点")
+        if wanted == "both":
+            assert int(row["小学部学生数"]) + int(row["初中部学生数"]) == school["在校生数"]
+        assert all(float(row[h]) >= 0 for h in list(row)[4:11])
+
+
+def test_evidence_is_of_schools_and_rules_that_exist_and_not_complete() -> None:
+    codes = {r["学校标识码"] for r in sheet("schools")}
+    rules = ROOT / "catchment" / "rules" / "national.csv"
+    known = {r["code"] for r in csv.DictReader(rules.read_text(encoding="utf-8").splitlines())}
+    rows = _own("evidence.csv")
+    assert {r["学校代码"] for r in rows} <= codes | {""}
+    assert {r["规则代码"] for r in rows} <= known
+    assert all("虚构" in r["文件"] for r in rows)
+    assert any(not r["日期"] for r in rows)
+    merged = {
+        a["school"]
+        for p in _recipes()
+        for a in tomllib.loads(p.read_text(encoding="utf-8")).get("action", [])
+        if a["do"] == "merge"
+    }
+    assert merged & {r["学校代码"] for r in rows}
+    # no hearing and no approval: the gate stays shut
+    assert not {r["事项"] for r in rows} & {"hearing", "approval"}
+
+
+def test_staff_of_the_nine_year_school_is_by_grades() -> None:
+    one = next(r for r in sheet("schools") if r["办学类型"] == "九年一贯制")
+    count = Counter(
+        GRADES.index(r["年级"]) >= 6
+        for r in sheet("classes")
+        if r["学校标识码"] == one["学校标识码"]
+        for _ in range(r["人数"])
+    )
+    need = count[False] / 19 + count[True] / 13.5
+    assert 0.9 * need <= one["教职工数"] <= 1.2 * need
+
+
 def _recipes() -> list[Path]:
     return sorted((DEMO / "scenarios").glob("*.toml"))
 

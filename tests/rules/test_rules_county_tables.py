@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tiny_county import plan_of
+from world import good_world, resource_rows
 
 from catchment.errors import InputError
 from catchment.indicators.balance import TABLE_COLUMNS
@@ -13,6 +15,7 @@ from catchment.region.county_tables import FILES, own_columns, template_text
 from catchment.region.write import write_templates
 from catchment.rules import books
 from catchment.rules.facts import EVIDENCE_COLUMNS
+from catchment.rules.resources import balance_tables
 
 
 def test_the_declared_columns_are_those_that_are_read() -> None:
@@ -80,3 +83,31 @@ def test_bad_factors_are_answered_by_row(tmp_path: Path, text: str, said: str) -
     (tmp_path / "need_factors.csv").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=said):
         books.read_need_factors(tmp_path, books.read_books())
+
+
+def test_balance_before_and_after_are_those_of_the_assessment() -> None:
+    world = good_world()
+    plan = plan_of(world.problem, world.site_of, world.opened)
+    today = plan_of(world.problem, world.problem.today, world.problem.today_open)
+    bands = tuple(world.facts.bands.values())
+    rows = resource_rows()
+    county, schools, left_out = balance_tables(
+        rows, (world.problem, today, 0), (world.problem, plan, 1), world.rules, bands
+    )
+    assert len(county) == 14
+    assert set(county["limit"]) == {0.50, 0.45}
+    assert (county["result_before"].isin(["pass", "fail"])).all()
+    # by hand: sports ground a student in primary schools today, weighted by students
+    at = world.problem.students[:, :6, 0].sum(axis=1)
+    pupils = {s: int(at[world.problem.today == j].sum()) for j, s in enumerate("ABC")}
+    amount = rows[rows["stage"] == "primary"].set_index("school_id")["sports_area"]
+    total = sum(pupils.values())
+    mean = sum(amount[s] for s in pupils) / total
+    var = sum(n / total * (amount[s] / n - mean) ** 2 for s, n in pupils.items() if n)
+    cell = county[(county["stage"] == "primary") & (county["indicator"] == "sports_area")].iloc[0]
+    assert cell["cv_before"] == pytest.approx(var**0.5 / mean)
+    # C closes: assessed before, no longer after
+    closed = schools[(schools["school_id"] == "C") & (schools["stage"] == "primary")].iloc[0]
+    assert closed["result_before"] == "pass"
+    assert closed["result_after"] != closed["result_after"]
+    assert any(x.startswith("C") for x in left_out)
