@@ -125,6 +125,11 @@ def door_to_door(
 class Ends:
     """The two ends of the segments that points lie on, and what it costs to get there or back.
 
+    Parameters
+    ----------
+    segment, fraction, node, cost, metres
+        The attributes.
+
     Attributes
     ----------
     segment, fraction : (p,) ndarray
@@ -211,10 +216,12 @@ def direct_costs(
 
     Parameters
     ----------
-    origin, target : Ends
-        Of homes and places.
+    origin : Ends
+        Of homes.
     order : (n,) int64
         Homes by segment.
+    target : Ends
+        Of places.
     place : int
         Position of the place.
     forward, backward : (e,) float64

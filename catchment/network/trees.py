@@ -287,7 +287,7 @@ def cost_and_measure(
         order = np.argsort(hierarchy.position).astype(np.int32)
         laid_out = _renumbered(order, hierarchy.position, *astern[0], astern[1])
 
-    def run(worker: int) -> None:
+    def _run(worker: int) -> None:
         search = _Dijkstra(*ahead)
         follow = None if hierarchy is None else _Follower(hierarchy.position, columns, *laid_out)
         for i in range(worker, rows.size, used):
@@ -299,7 +299,7 @@ def cost_and_measure(
             search.ask(source)
             cost[i], along[i] = search.dist[columns], search.along[columns]
 
-    in_parallel(run, used, used)
+    in_parallel(_run, used, used)
     return cost, along
 
 

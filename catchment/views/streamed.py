@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +161,7 @@ def _csv(part: Path, rows: Iterator[_Rows]) -> None:
             )
 
 
-def _text(ids: Sequence[Any]) -> list[str]:
+def _text(ids: Iterable[Any]) -> list[str]:
     """Ids as text that no spreadsheet takes for a formula."""
     return [f"'{k}" if str(k)[:1] in "=+-@\t\r" else str(k) for k in ids]
 
