@@ -422,7 +422,7 @@ _V = "/api/variants/{id}"
 OPERATIONS = (
     Operation("GET", "/api/county", "county", "县域底图与今日现状 / the county and today", county,
               answers={200: s.OBJECT, 304: {}}),
-    Operation("GET", "/api/words", "words", "界面用语 / words of the page", words),
+    Operation("GET", "/api/words", "words", "界面用语 / words of the page", words, "open"),
     Operation("GET", "/api/variants", "variants", "方案列表 / list of variants", variants,
               query=Listed, answers={200: s.thing({"variants": s.listed(s.ENTRY)})}),
     Operation("POST", "/api/variants", "create", "新建方案 / add a variant", create, "edit", New,
