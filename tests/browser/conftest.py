@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.serving import demo_copy, pass_card, server, sit  # noqa: F401
 from tests.views.map_county import build_run
 
 FORCED = bool(os.environ.get("CI")) or os.environ.get("CATCHMENT_REQUIRE_BROWSER") == "1"

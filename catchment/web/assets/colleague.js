@@ -127,8 +127,27 @@ export function createColleague(app) {
       job.error ? el("p", { class: "callout bad" }, C.name(job.error[C.lang()])) : null,
       result.variants && result.variants.length ? el("p", { class: "results" }, result.variants.map((id) => el("button", { type: "button", class: "link", "data-variant": id, "data-keep": "result-" + id, text: t("web.open_result", { n: app.variants.nameOf(id) }), onclick: () => app.variants.open(id) })),
         el("button", { type: "button", class: "link", "data-keep": "compare-" + job.id, text: t("web.compare_these"), onclick: () => app.variants.compare([job.variant].concat(result.variants)) })) : null,
-      result.prices && result.prices.length ? el("table", { class: "grid list" }, el("tbody", {}, result.prices.map((p) => el("tr", {}, el("th", { scope: "row" }, C.name(p.name || p.school)), el("td", {}, el("b", { text: yuan(p.yuan) })))))) : null,
+      result.prices && result.prices.length ? prices(result.prices) : null,
+      result.saved !== undefined && result.saved !== null ? el("p", {}, t("web.saved_yuan"), el("b", { text: yuan(result.saved) })) : null,
+      result.figures && result.figures.length ? figures(result.figures) : null,
+      result.violations && result.violations.length ? el("ul", { class: "notes" }, result.violations.slice(0, 8).map((v) => el("li", {}, C.name(v)))) : null,
       running && app.canAsk() ? el("button", { type: "button", class: "wide", "data-keep": "stop-" + job.id, "data-stop": job.id, text: t("web.stop"), onclick: () => stop(job) }) : null);
+  }
+
+  /* What it costs a year to keep a school, against the best plan that may close it. */
+  function prices(list) {
+    return el("table", { class: "grid list" }, el("tbody", {}, list.map((p) => {
+      const j = app.model.siteOf(p.school), sure = p.least === null || p.least === undefined || p.least === p.most;
+      return el("tr", {}, el("th", { scope: "row" }, C.name(j >= 0 ? app.model.siteName(j) : p.school), el("small", { text: p.changed ? "" : t("web.price_kept") })),
+        el("td", {}, el("b", { text: yuan(p.yuan) }), sure ? null : el("small", { text: t("web.between", { a: C.count(p.least), b: p.most === null || p.most === undefined ? "…" : C.count(p.most) }) })));
+    })));
+  }
+
+  /* Several plans side by side. */
+  function figures(list) {
+    const columns = [["yuan", 0], ["schools", 0], ["teachers", 0], ["mean_trip", 1], ["worst_trip", 1]].filter(([k]) => list.some((f) => f[k] !== undefined && f[k] !== null));
+    return el("div", { class: "wide-table", tabindex: 0, role: "region", "aria-label": t("web.job_three") }, el("table", { class: "grid" }, el("thead", {}, el("tr", {}, el("th", { scope: "col", text: t("web.variant") }), columns.map(([k]) => el("th", { scope: "col", text: t("web.plan_" + k) })))),
+      el("tbody", {}, list.map((f) => el("tr", {}, el("th", { scope: "row" }, C.name(f.name)), columns.map(([k, places]) => el("td", { text: C.decimal(f[k], places) })))))));
   }
 
   function progress(share) {

@@ -21,7 +21,8 @@ export function ask(title, body, actions, options = {}) {
         chosen = null;
         let line = form.querySelector(".ask-wrong");
         if (!line) { line = C.el("p", { class: "ask-wrong bad", role: "alert" }); form.insertBefore(line, form.lastChild); }
-        line.textContent = wrong;
+        line.textContent = wrong.trim();
+        line.hidden = !wrong.trim();
         return;
       }
       box.close();

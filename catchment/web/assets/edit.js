@@ -40,21 +40,26 @@ export function createEdit(app) {
     const m = app.model, id = m.siteId(j), before = m.bitsBefore(j), most = m.bitsMost(j), when = year(), base = Object.assign({ year: when }, more);
     if (state === "closed") { return before ? Object.assign({ do: "merge", school: id }, base) : null; }
     if (state === "point") { return before > 1 ? Object.assign({ do: "downgrade", school: id }, base) : null; }
-    if (before === most || before > 1) { return null; }
+    if (before) { return null; }
     if (m.existing(j) || m.bitsToday(j)) { return Object.assign({ do: "reopen", school: id }, base); }
-    return Object.assign({ do: "build", site: id, rooms: Math.max(1, app.model.now().rooms[j] || 12) }, base);
+    return Object.assign({ do: "build", site: id, rooms: Math.max(1, m.roomsMost(j) || 12) }, base);
   }
 
   async function setSchool(j, state, more = {}) {
     const action = actionFor(j, state, more), id = app.model.siteId(j), when = year();
     if (action && action.do === "build" && !more.rooms) {
       const asked = await ask(t("web.build_title", { n: app.model.siteName(j) }), [
-        field(t("web.rooms"), { name: "rooms", type: "number", min: 1, max: 300, value: String(action.rooms), required: true })
+        field(t("web.rooms"), { name: "rooms", type: "number", min: 1, max: app.model.roomsMost(j) || 300, value: String(action.rooms), required: true })
       ], [["ok", t("web.build_ok"), "primary"], ["cancel", t("web.cancel")]]);
       if (asked.answer !== "ok") { return; }
       action.rooms = Number(asked.values.rooms);
     }
     const why = app.reason();
+    if (state === "all" && app.model.bitsBefore(j) === 1 && app.model.bitsMost(j) > 1) {
+      /* It became a teaching point in an earlier year: it has all grades again when that is taken back. */
+      send((doc) => withActions(doc, doc.actions.filter((a) => !(a.do === "downgrade" && isOf(a, id) && a.year <= when))), why);
+      return;
+    }
     if (action && why) { action.reason = why; }
     send((doc) => withActions(doc, without(doc, id, when).concat(action ? [action] : [])), why);
   }
@@ -107,6 +112,50 @@ export function createEdit(app) {
     });
   }
 
+  /* Schools near enough to be gathered into one: of its area, or of its township where it has none, and
+     teaching nothing that it does not teach. */
+  function gathered(j) {
+    const m = app.model, of = m.payload.areas.of, bits = m.now().open[j] || 0, out = [];
+    for (let k = 0; k < m.payload.sites.id.length; k++) {
+      const near = of[j] >= 0 ? of[k] === of[j] : m.siteTown(k) === m.siteTown(j), own = m.bitsBefore(k);
+      if (k !== j && near && own && (own & ~bits) === 0) { out.push(k); }
+    }
+    return out;
+  }
+
+  /* One question for a whole area: which schools stay, become teaching points, or go into this one. */
+  async function askGather(j) {
+    const m = app.model, list = gathered(j), fixed = m.fixed(), when = year();
+    const asked = await ask(t("web.gather_title", { n: m.siteName(j), y: when }), [
+      C.el("p", { class: "quiet", text: t("web.gather_note") }),
+      C.el("table", { class: "grid list" }, C.el("tbody", {}, list.map((k) => {
+        const id = "gather-" + k, kept = fixed.includes(k), own = kept ? "keep" : stateOf(k) === "all" ? "same" : stateOf(k);
+        const options = [["same", "web.gather_same"], ["keep", "web.fix"]].concat(choices(k).some((c) => c[0] === "point") ? [["point", "web.state_point"]] : [], [["closed", "web.gather_closed"]]);
+        const pick = C.el("select", { id, name: String(k) }, options.map(([value, word]) => C.el("option", { value, text: t(word) })));
+        pick.value = own;
+        return C.el("tr", {}, C.el("th", { scope: "row" }, C.el("label", { for: id }, C.name(m.siteName(k))), C.el("small", { text: t("web.n_children", { n: C.count(m.load(m.today(), k)) }) })), C.el("td", {}, pick));
+      })))
+    ], [["ok", t("web.gather_ok"), "primary"], ["all", t("web.gather_all")], ["cancel", t("web.cancel")]], {
+      check: (answer, form) => {
+        if (answer !== "all") { return null; }
+        form.querySelectorAll("select").forEach((s) => { if (s.value === "same") { s.value = "closed"; } });
+        return " ";
+      }
+    });
+    if (asked.answer !== "ok") { return; }
+    const target = m.siteId(j), why = app.reason(), fresh = [], touched = new Set();
+    list.forEach((k) => {
+      const state = asked.values[String(k)], id = m.siteId(k), reason = why ? { reason: why } : {};
+      if (state === "keep" ? fixed.includes(k) : state === (stateOf(k) === "all" ? "same" : stateOf(k))) { return; }
+      touched.add(id);
+      if (state === "closed") { fresh.push(Object.assign({ do: "merge", school: id, into: target, year: when }, reason)); }
+      if (state === "point") { fresh.push(Object.assign({ do: "downgrade", school: id, into: target, year: when }, reason)); }
+      if (state === "keep") { fresh.push(Object.assign({ do: "keep", school: id, year: when }, reason)); }
+    });
+    if (!touched.size) { return; }
+    send((doc) => withActions(doc, doc.actions.filter((a) => !(STATES.includes(a.do) && touched.has(a.school) && a.year === when)).concat(fresh)), why);
+  }
+
   async function askSite(at) {
     const taken = app.outbox.expected().actions.filter((a) => a.do === "build" && a.at).length, grades = app.model.payload.grades;
     const levels = [[grades[0], Math.min(6, grades[grades.length - 1])], [grades[0], 3], [grades[0], grades[grades.length - 1]], [7, 9]]
@@ -129,9 +178,9 @@ export function createEdit(app) {
   function cutRoad(at) { send((doc) => withActions(doc, doc.actions.concat([{ do: "road", road: "closed", from: at, year: year() }]))); }
 
   async function askRoad(start, end) {
-    const classes = app.model.payload.workbench.roads_classes;
+    const classes = app.model.payload.workbench.road_classes, named = (c) => (C.has("web.road_" + c) ? t("web.road_" + c) : c);
     const asked = await ask(t("web.road_title", { y: year() }), [
-      field(t("web.road_class"), { tag: "select", name: "road", options: classes.map((c) => [c.id, c[C.lang()] || c.id]), value: classes.some((c) => c.id === "tertiary") ? "tertiary" : classes[0].id }),
+      field(t("web.road_class"), { tag: "select", name: "road", options: classes.map((c) => [c, named(c)]), value: classes.includes("tertiary") ? "tertiary" : classes[0] }),
       C.el("p", { class: "quiet", text: t("web.road_note") })
     ], [["ok", t("web.road_ok"), "primary"], ["cancel", t("web.cancel")]]);
     if (asked.answer !== "ok") { app.paint(); return; }
@@ -154,5 +203,5 @@ export function createEdit(app) {
 
   function rename(name, note) { send((doc) => Object.assign({}, doc, { name, note })); }
 
-  return { choices, stateOf, setSchool, cycle, keep, askExpand, move, askSite, cutRoad, askRoad, removeAction, removeSite, setting, rename, apply: send };
+  return { choices, stateOf, gathered, askGather, setSchool, cycle, keep, askExpand, move, askSite, cutRoad, askRoad, removeAction, removeSite, setting, rename, apply: send };
 }

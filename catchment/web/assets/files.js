@@ -50,7 +50,7 @@ export function createFiles(app) {
   async function readScenario(files) {
     const toml = await files[0].text();
     try {
-      const made = await post("/api/scenario", { toml, name: null });
+      const made = (await post("/api/scenario", { toml, name: null })).variant;
       await app.variants.refresh();
       await app.variants.open(made.id);
     } catch (fault) { app.failed(fault); }
@@ -82,7 +82,7 @@ export function createFiles(app) {
       list.length > 400 || checked.more ? el("p", { class: "quiet", text: t("map.and_more", { n: C.count(Math.max(0, list.length - 400) + (checked.more || 0)) }) }) : null,
       el("div", { class: "try-row" },
         checked.errors ? null : el("button", { type: "button", id: "import-accept", class: "primary", text: t("web.import_accept"), onclick: () => accept(false) }),
-        checked.errors ? el("button", { type: "button", id: "import-aside", text: t("web.import_aside"), onclick: () => accept(true) }) : null,
+        checked.errors && checked.can_set_aside ? el("button", { type: "button", id: "import-aside", text: t("web.import_aside"), onclick: () => accept(true) }) : null,
         el("button", { type: "button", class: "plain", text: t("web.cancel"), onclick: () => { checked = null; showProblems(); app.panel.page(); } })));
   }
 

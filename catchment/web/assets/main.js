@@ -174,7 +174,16 @@ function fullCheck(wait) {
     try {
       const check = await get(`/api/variants/${v.id}/check?version=${v.version}`);
       if (!app.model.variant || app.model.variant.id !== v.id || app.model.variant.version !== v.version) { return; }
-      if (check.state !== "done") { fullCheck(CHECK_AFTER); return; }
+      if (check.state === "pending") { fullCheck(CHECK_AFTER); return; }
+      if (check.state === "failed") { app.tell("bad", check[C.lang()] || check.zh || C.t("web.check_failed")); return; }
+      if (check.agrees === false && check.plan) {
+        /* The whole run is what counts. */
+        app.model.set({ answer: Object.assign({}, app.model.answer, { plan: Object.assign({}, app.model.answer.plan, check.plan) }) });
+        app.tell("warn", C.t("web.check_differs"));
+        app.model.set({ check });
+        app.paint();
+        return;
+      }
       app.model.set({ check });
       app.panel.page();
     } catch (fault) { if (fault instanceof Away) { app.online(false); } }
@@ -186,7 +195,7 @@ app.mineWords = (doc) => {
   const old = app.model.variant ? app.model.variant.document : { actions: [] }, key = (a) => JSON.stringify(a), had = new Set(old.actions.map(key)), has = new Set(doc.actions.map(key));
   const out = doc.actions.filter((a) => !had.has(key(a))).map(app.variants.sentence)
     .concat(old.actions.filter((a) => !has.has(key(a))).map((a) => C.t("web.taken_back") + app.variants.sentence(a)));
-  if (!app.outbox.same([old.limits, old.class_size, old.method], [doc.limits, doc.class_size, doc.method])) { out.push(C.t("web.limits")); }
+  if (!app.outbox.same(Object.assign({}, old, { name: "", actions: [] }), Object.assign({}, doc, { name: "", actions: [] }))) { out.push(C.t("web.limits")); }
   if (old.name !== doc.name) { out.push(C.t("web.rename") + C.t("web.colon") + doc.name); }
   return out;
 };
@@ -196,7 +205,7 @@ app.conflict = async (body, item) => {
   if (choice === "mine") { app.show(body.variant, await get(`/api/variants/${body.variant.id}/answer?year=${app.model.years[app.state.year]}`)); app.outbox.again(item); return; }
   if (choice === "copy") {
     const doc = Object.assign({}, item.document, { name: C.t("web.copy_of", { n: item.document.name }) });
-    const made = await post("/api/variants", { document: doc, why: item.why || "", from: body.variant.id });
+    const made = (await post("/api/variants", { document: doc, why: item.why || "", from: body.variant.id })).variant;
     app.outbox.drop();
     await app.variants.refresh();
     await app.variants.open(made.id, true);
@@ -340,14 +349,20 @@ app.meet = (on) => {
 };
 
 async function start() {
-  app.words = await words();
-  C.speak(app.words, "zh");
-  C.label(document.body);
+  /* Who is it? The words of a sign-in form are needed before anybody is. */
+  let stranger = null;
   try { app.session = await enter(); } catch (fault) {
-    if (fault.status !== 401 && fault.status !== 403) { throw fault; }
-    app.session = await app.signIn();
+    if (fault.status !== 401) { throw fault; }
+    stranger = fault;
   }
-  C.speak(app.words, app.session.lang || "zh");
+  app.words = await words();
+  C.speak(app.words, (app.session || stranger.body).lang || "zh");
+  C.label(document.body);
+  if (stranger) {
+    if (stranger.body.mode !== "office") { throw stranger; }
+    app.session = await app.signIn();
+    C.speak(app.words, app.session.lang || C.lang());
+  }
   const payload = await get("/api/county"), hash = new URLSearchParams(window.location.hash.slice(1));
   app.boot = app.session.boot;
   app.model = createModel(payload, app.state);
@@ -393,7 +408,7 @@ async function words() {
 }
 
 start().catch((fault) => {
-  const text = fault.words ? fault.words(C.lang()) : "打不开工作台，请重新运行 catchment serve 并用新链接打开。 / The workbench cannot be opened; run catchment serve again and use its new link. (" + fault + ")";
+  const text = fault.status === 401 ? C.t("web.open_link") : fault.words ? fault.words(C.lang()) : "打不开工作台，请重新运行 catchment serve 并用新链接打开。 / The workbench cannot be opened; run catchment serve again and use its new link. (" + fault + ")";
   byId("callouts").appendChild(C.el("p", { class: "callout bad", role: "alert", text }));
   document.documentElement.setAttribute("data-failed", "1");
 });

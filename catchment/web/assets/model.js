@@ -4,6 +4,7 @@ const C = window.Catchment;
 const NONE = 65535;
 
 const at = (list, y) => (typeof list[y] === "number" ? list[list[y]] : list[y]);
+const VERDICT = { fail: "blocked", evidence: "open" };
 const PARTS = ["site", "mode", "role", "rooms", "places", "load", "classes", "open"];
 
 export function createModel(payload, state) {
@@ -77,7 +78,7 @@ export function createModel(payload, state) {
     today: () => arrangement("today", state.year),
     now: () => arrangement(answer ? "now" : "today", state.year),
     demand: () => (answer && answer.demand ? at(answer.demand, state.year) : at(payload.demand, countyYear(state.year))),
-    limit: (b) => (variant && variant.document.limits && variant.document.limits[payload.bands[b].id]) || payload.bands[b].limit,
+    limit: (b) => (answer && answer.limits && answer.limits[payload.bands[b].id]) || (variant && variant.document.limits && variant.document.limits[payload.bands[b].id]) || payload.bands[b].limit,
     siteName: (j) => (j < 0 ? C.t("map.nowhere") : j < own ? payload.sites.name[j] : added[j - own].name),
     siteId: (j) => (j < own ? payload.sites.id[j] : added[j - own].id),
     siteTown: (j) => (j < own ? payload.sites.town[j] : added[j - own].town || ""),
@@ -86,6 +87,8 @@ export function createModel(payload, state) {
       return k >= 0 ? k : n >= 0 ? own + n : -1;
     },
     existing: (j) => j < own && Boolean(payload.sites.existing[j]),
+    /* Most classrooms of a site that has none yet. */
+    roomsMost: (j) => (j < own ? at(payload.trial.rooms, countyYear(state.year))[j] : 0),
     isAdded: (j) => j >= own,
     sitesAt: () => payload.sites.at.concat(added.map((s) => s.at)),
     villageName: (i) => payload.villages.name[i],
@@ -108,7 +111,8 @@ export function createModel(payload, state) {
     figures: () => (answer && answer.year === years()[state.year] ? answer.figures : null),
     fresh: () => Boolean(answer && answer.year === years()[state.year]),
     worse: () => (answer && answer.year === years()[state.year] ? answer.worse : []),
-    gate: () => (check ? check.gate : answer ? answer.gate : []),
+    /* Verdicts of the closing gate: those of the quick answer until the full check has the steps. */
+    gate: () => ((check && check.gate) || (answer && answer.gate) || []).map((g) => Object.assign({}, g, { result: VERDICT[g.result] || g.result })),
     box,
     measure: (code) => (Object.prototype.hasOwnProperty.call(payload.measures, code) ? payload.measures[code] : null),
     set(next) {

@@ -3,19 +3,26 @@
    wait here, in sight, and are sent again; an acknowledgement that was lost is recognised. */
 import { Away, Refusal, call, get } from "./api.js";
 
-const same = (a, b) => JSON.stringify(order(a)) === JSON.stringify(order(b));
-
-/* Keys in order, absent and null alike, so that a document compares equal to its own round trip. */
-function order(value) {
-  if (Array.isArray(value)) { return value.map(order); }
+/* What a document says, in an order of its own: the server fills in years and defaults and sorts the
+   actions, and a document must be recognised in what it made of it. */
+function gist(value, key) {
+  if (Array.isArray(value)) { return value.map((v) => gist(v)); }
   if (value === null || typeof value !== "object") { return value; }
   const out = {};
   Object.keys(value).sort().forEach((k) => {
     const v = value[k];
-    if (v !== null && v !== undefined && v !== "" && !(Array.isArray(v) && !v.length) && !(typeof v === "object" && !Array.isArray(v) && !Object.keys(v).length)) { out[k] = order(v); }
+    const empty = v === null || v === undefined || v === "" || v === 0 || (typeof v === "object" && !Object.keys(v).length);
+    if (!empty && !(key === "road" && k === "class")) { out[k] = gist(v); }
   });
   return out;
 }
+
+function said(doc) {
+  const actions = (doc.actions || []).map((a) => JSON.stringify(gist(a, a.do === "road" && a.road === "closed" ? "road" : ""))).sort();
+  return JSON.stringify([doc.name || "", doc.note || "", actions, gist(doc.limits || {}), doc.class_size || null, (doc.method && doc.method.assignment) || "today"]);
+}
+
+const same = (a, b) => said(a) === said(b);
 
 export function createOutbox(app) {
   const queue = [];
@@ -61,7 +68,7 @@ export function createOutbox(app) {
     const year = app.model.years[app.state.year];
     if (!app.model.variant) {
       const fresh = await call("POST", "/api/variants", { document: { name: window.Catchment.t("web.first_variant"), note: "", actions: [] }, why: "", from: null });
-      app.model.set({ variant: fresh });
+      app.model.set({ variant: fresh.variant });
       app.variants.refresh();
     }
     const v = app.model.variant, id = item.variant || v.id;
@@ -96,7 +103,7 @@ export function createOutbox(app) {
     if (fault.status === 429 || fault.status === 503) { return 1000; }
     if (fault.status === 401) { app.signIn(); return -1; }
     queue.shift();
-    if (fault.status === 409 && fault.body.variant) { await app.conflict(fault.body, item); return 0; }
+    if (fault.status === 409 && fault.body.error === "conflict" && fault.body.variant) { await app.conflict(fault.body, item); return 0; }
     app.tell("bad", fault.words(window.Catchment.lang()));
     app.paint();
     return 0;

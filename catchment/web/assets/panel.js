@@ -133,9 +133,10 @@ export function createPanel(app) {
       return el("article", { class: "finding gate " + (g.result === "blocked" ? "fail" : g.result === "open" || g.result === "unknown" ? "unknown" : "pass") },
         el("p", { class: "badges" }, el("span", { class: "badge gate-" + g.result, text: t("web.gate_" + g.result) }), el("span", { class: "badge", text: String(g.year) }), g.action ? el("span", { class: "badge", text: t("web.do_" + g.action) }) : null),
         el("h3", {}, app.go("site", g.school, app.model.siteName(g.school))),
-        g.steps ? el("ul", { class: "steps" }, steps.map((s) => el("li", { class: "step " + s.result }, el("span", { class: "badge res-" + s.result, text: C.has("res." + s.result) ? t("res." + s.result) : s.result }), " ", C.name(s[C.lang()] || s.zh),
+        g.steps ? el("ul", { class: "steps" }, steps.map((s) => el("li", { class: "step " + s.result }, el("span", { class: "badge res-" + s.result, text: C.has("res." + s.result) ? t("res." + s.result) : s.result }), " ", C.name(C.lang() === "zh" ? s.title_zh : s.title_en), s["detail_" + C.lang()] ? el("small", { class: "quiet" }, C.name(s["detail_" + C.lang()])) : null,
           el("small", { class: "cite" }, t("map.citation"), C.name(C.lang() === "zh" ? s.citation_zh : s.citation_en)))), passed ? el("li", { class: "quiet", text: t("web.gate_passed", { n: passed }) }) : null)
-          : g.missing ? el("p", { class: "quiet", text: t("web.gate_missing", { n: g.missing }) }) : null);
+          : g.missing ? el("p", { class: "quiet", text: t("web.gate_missing", { n: g.missing }) }) : null,
+        g.zh ? el("p", { class: "quiet" }, C.name(g[C.lang()] || g.zh)) : null);
     });
   }
 

@@ -50,7 +50,7 @@ export function createPlaces(app) {
   /* Buttons that change the school in the year shown; the state it has is pressed. */
   function controls(j) {
     if (!app.canEdit()) { return null; }
-    const state = app.edit.stateOf(j), kept = m().fixed().includes(j), year = m().years[app.state.year];
+    const state = app.edit.stateOf(j), kept = m().fixed().includes(j), acted = m().actionsOf(j).some((a) => ["merge", "downgrade", "reopen", "build"].includes(a.do)), year = m().years[app.state.year];
     return el("section", { class: "try" }, el("h3", { text: t("web.set_state", { y: year }) }),
       el("div", { class: "seg states", role: "group", "aria-label": t("web.set_state", { y: year }) }, app.edit.choices(j).map(([s]) => el("button", {
         type: "button", "data-state": s, "data-keep": "state-" + s, "aria-pressed": String(s === state), text: t("web.state_" + (s === "all" && m().bitsMost(j) === 1 ? "only_point" : s)), onclick: () => { if (s !== app.edit.stateOf(j)) { app.edit.setSchool(j, s); } }
@@ -58,7 +58,8 @@ export function createPlaces(app) {
       state !== "all" ? into(j) : null,
       el("p", { class: "reason" }, el("label", { for: "why", text: t("web.why") }), el("input", { id: "why", type: "text", maxlength: 200, placeholder: t("web.why_hint"), value: app.reason(), oninput: (e) => { app.state.why = e.target.value; } })),
       el("div", { class: "try-row" },
-        m().bitsToday(j) ? el("button", { type: "button", "data-keep": "fix", "aria-pressed": String(kept), text: t(kept ? "web.fixed" : "web.fix"), title: t("web.fix_note"), onclick: () => app.edit.keep(j, !kept) }) : null,
+        m().bitsToday(j) && (kept || !acted) ? el("button", { type: "button", "data-keep": "fix", "aria-pressed": String(kept), text: t(kept ? "web.fixed" : "web.fix"), title: t("web.fix_note"), onclick: () => app.edit.keep(j, !kept) }) : null,
+        state !== "closed" && app.edit.gathered(j).length ? el("button", { type: "button", "data-keep": "gather", text: t("web.gather"), onclick: () => app.edit.askGather(j) }) : null,
         el("button", { type: "button", class: "plain", "data-keep": "expand", text: t("web.expand"), onclick: () => app.edit.askExpand(j) }),
         m().bitsToday(j) ? el("button", { type: "button", class: "plain", "data-keep": "price", text: t("web.price"), onclick: () => app.colleague.price(j) }) : null,
         m().isAdded(j) ? el("button", { type: "button", class: "plain", text: t("web.remove_site"), onclick: () => { app.edit.removeSite(m().siteId(j)); app.open(null); } }) : null));

@@ -55,7 +55,7 @@ export function createVariants(app) {
 
   async function create(document, why, from) {
     try {
-      const made = await post("/api/variants", { document, why: why || "", from: from || null });
+      const made = (await post("/api/variants", { document, why: why || "", from: from || null })).variant;
       await refresh();
       await open(made.id, true);
       return made;

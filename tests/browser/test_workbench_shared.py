@@ -1,0 +1,188 @@
+"""Two browsers at one variant, a server that dies in the middle, and roles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.browser.serving import Seat, Server
+
+pytestmark = pytest.mark.browser
+Sit = Callable[..., Seat]
+FIRST, SECOND, THIRD = "冉家岩小学", "代家沟小学", "苦竹坎小学"
+
+
+def close(seat: Seat, name: str) -> None:
+    """Close a school without waiting for the answer."""
+    seat.find(name)
+    seat.page.click("[data-state=closed]")
+
+
+def schools(seat: Seat) -> set[str]:
+    """Names of the schools that the variant closes."""
+    return {
+        seat.page.evaluate("id => Catchment.workbench.model.siteName(Catchment.workbench.model.siteOf(id))", a["school"])
+        for a in seat.document()["actions"] if a["do"] == "merge"
+    }  # fmt: skip
+
+
+def deaf(seat: Seat) -> None:
+    """Let no event arrive, as when a line is slow: the page believes its version is the last."""
+    seat.page.route("**/api/events", lambda route: route.abort())
+    seat.quiet_about = ("ERR_FAILED", "409")
+    seat.page.reload()
+    seat.page.wait_for_selector("html[data-ready]")
+
+
+@pytest.mark.parametrize("choice", ["mine", "copy", "theirs"])
+def test_conflict_is_readable_and_leaves_the_choice(sit: Sit, server: Server, choice: str) -> None:
+    one = sit(server)
+    one.fresh(f"两人同改 {choice}")
+    number = one.page.evaluate("Catchment.workbench.model.variant.id")
+    two = sit(server, at=f"#v={number}")
+    deaf(two)
+    one.find(FIRST)
+    one.page.fill("#why", "先改的理由")
+    one.page.click("[data-state=closed]")
+    one.saved()
+    close(two, SECOND)
+    two.page.wait_for_selector("#dialog .conflict")
+    said = two.page.inner_text("#theirs")
+    assert FIRST in said
+    assert "先改的理由" in said
+    assert SECOND in two.page.inner_text("#yours")
+    two.page.click(f"#dialog [data-answer={choice}]")
+    two.saved()
+    if choice == "mine":
+        two.page.wait_for_function(
+            "Catchment.workbench.model.variant.document.actions.length === 2"
+        )
+        assert schools(two) == {FIRST, SECOND}
+        one.page.wait_for_function(
+            "Catchment.workbench.model.variant.document.actions.length === 2"
+        )
+    elif choice == "copy":
+        two.page.wait_for_function("n => Catchment.workbench.model.variant.id !== n", arg=number)
+        assert schools(two) == {SECOND}
+        assert schools(one) == {FIRST}
+    else:
+        two.page.wait_for_function("Catchment.workbench.model.variant.version === 2")
+        assert schools(two) == {FIRST}
+    one.quiet()
+    two.quiet()
+
+
+def test_others_changes_arrive_by_themselves(sit: Sit, server: Server) -> None:
+    one = sit(server)
+    one.fresh("同看")
+    two = sit(server, at=f"#v={one.page.evaluate('Catchment.workbench.model.variant.id')}")
+    close(one, FIRST)
+    two.page.wait_for_function("Catchment.workbench.model.variant.document.actions.length === 1")
+    two.page.wait_for_function(
+        "n => document.querySelector('#callouts').textContent.includes(n)", arg=FIRST
+    )
+    one.quiet()
+    two.quiet()
+
+
+def test_restart_in_the_middle_loses_nothing_acknowledged(sit: Sit, server: Server) -> None:
+    seat = sit(server)
+    seat.quiet_about = ("ERR_CONNECTION", "ERR_INCOMPLETE", "ERR_EMPTY", "Failed to load", "ERR_")
+    page = seat.page
+    seat.fresh("断电")
+    close(seat, FIRST)
+    seat.saved()
+    server.kill()
+    page.wait_for_selector("#link-state.away")
+    close(seat, SECOND)
+    page.wait_for_timeout(300)
+    assert "1" in page.inner_text("#link-state")
+    assert schools(seat) == {FIRST}
+    server.start()
+    page.wait_for_selector("#link-state.saved", timeout=30_000)
+    page.wait_for_function("Catchment.workbench.model.variant.document.actions.length === 2")
+    assert schools(seat) == {FIRST, SECOND}
+    # Events flow again, and what the page shows is what the file holds.
+    close(seat, THIRD)
+    page.wait_for_function("Catchment.workbench.model.variant.document.actions.length === 3")
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert schools(seat) == {FIRST, SECOND, THIRD}
+    page.click("#tab-history")
+    page.wait_for_function("document.querySelectorAll('#history > li').length === 4")
+    seat.quiet()
+
+
+def test_an_answer_that_was_lost_is_not_taken_twice(sit: Sit, server: Server) -> None:
+    seat = sit(server)
+    seat.quiet_about = ("ERR_", "409", "Failed to load")
+    page = seat.page
+    seat.fresh("回执丢失")
+    lost: list[int] = []
+
+    def lose(route: Any) -> None:
+        if route.request.method == "PUT" and not lost:
+            lost.append(route.fetch().status)
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/api/variants/*", lose)
+    close(seat, FIRST)
+    seat.saved()
+    page.wait_for_function("Catchment.workbench.model.variant.version === 2")
+    assert lost == [200]
+    assert schools(seat) == {FIRST}
+    assert page.locator("#dialog[open]").count() == 0
+    page.click("#undo")
+    page.wait_for_function("Catchment.workbench.model.variant.document.actions.length === 0")
+    seat.quiet()
+
+
+def test_meeting_mode_is_large_keyboard_driven_and_changes_nothing(
+    sit: Sit, server: Server
+) -> None:
+    seat = sit(server)
+    page = seat.page
+    seat.fresh("会议一")
+    close(seat, FIRST)
+    seat.saved()
+    version = page.evaluate("Catchment.workbench.model.variant.version")
+    size = page.evaluate(
+        "parseFloat(getComputedStyle(document.querySelector('#headline b')).fontSize)"
+    )
+    page.click("#meeting")
+    larger = page.evaluate(
+        "parseFloat(getComputedStyle(document.querySelector('#headline b')).fontSize)"
+    )
+    assert larger > 1.5 * size
+    assert page.locator("#frame-b").is_visible()
+    for hidden in ("#undo", "#rail", "#limits", "#tab-colleague"):
+        assert page.locator(hidden).is_hidden()
+    page.evaluate("document.activeElement.blur()")
+    year = page.inner_text("#year-out")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("y => document.getElementById('year-out').textContent !== y", arg=year)
+    for key in ("t", "m", "x", "Delete", "Control+z", "Control+y"):
+        page.keyboard.press(key)
+    for _ in range(6):
+        page.mouse.click(*seat.spot("site", seat.site(SECOND)))
+    page.wait_for_timeout(300)
+    assert page.evaluate("Catchment.workbench.model.variant.version") == version
+    assert page.locator("[data-state], [data-send]").count() == 0
+    # A parent asks where the child of a village goes.
+    page.keyboard.press("/")
+    page.keyboard.type("冉家岩")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#page .band")
+    name = page.evaluate("Catchment.workbench.model.variantName()")
+    page.keyboard.press("Escape")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("PageDown")
+    page.wait_for_function("n => Catchment.workbench.model.variantName() !== n", arg=name)
+    page.keyboard.press("Escape")
+    assert page.locator("#rail").is_visible()
+    seat.quiet()
