@@ -234,7 +234,7 @@ def save(bench: Bench, call: Call) -> Reply:
     found = opened.reckoner.reckon(scenario)
     from catchment.web.document import settled
 
-    document = settled(call.body.document, found.scenario)
+    document = settled(call.body.document, scenario)
     before = bench.store.variant(ident)["document"]
     lines = difference(opened.county, before, document.values())
     change = Change(call.user, _why(call.body.why), "save", lines)

@@ -209,7 +209,7 @@ def reckon(bench: Bench, values: Any, year: int | None) -> tuple[Document, Plain
     document = values if isinstance(values, Document) else parse_document(values)
     scenario = scenario_of(opened.county, document)
     found = opened.reckoner.reckon(scenario)
-    return settled(document, found.scenario), answer(opened.county, found, year)
+    return settled(document, scenario), answer(opened.county, found, year)
 
 
 def readable(bench: Bench, values: Any) -> str:
