@@ -193,6 +193,24 @@ class Oracle:
         return result
 
 
+def straight(
+    network: RoadNetwork, region: Region, mode: str, home: int, school: int
+) -> tuple[float, float]:
+    """Straight walk of a village far from every road, where it keeps within the band's limit."""
+    nothing = (math.inf, math.inf)
+    if mode == "bus":
+        return nothing
+    village = region.villages.geometry.iloc[home]
+    metres = village.distance(region.schools.geometry.iloc[school])
+    minutes = metres / (WALK_KMH[mode] * 1000 / 60)
+    limit = next(b.walk_limit_min for b in region.bands if f"walk_{b.band}" == mode)
+    if minutes > limit:
+        return nothing
+    shapes = [network.shape[a:b] for a, b in pairwise(network.offsets)]
+    off = all(shapely.LineString(xy).distance(village) > 2000 for xy in shapes)
+    return (minutes, metres) if off else nothing
+
+
 def check(network: RoadNetwork, region: Region, times: TravelTimes, seed: int) -> dict[str, int]:
     """Compare random pairs of every mode; the number of reachable ones by mode."""
     rng = np.random.default_rng(seed)
@@ -203,7 +221,10 @@ def check(network: RoadNetwork, region: Region, times: TravelTimes, seed: int) -
     reachable = {}
     for mode in ("walk_lower", "bus"):
         at = times.modes.index(mode)
-        expected = Oracle(network, region, mode).answer(pairs, n)
+        expected = [
+            straight(network, region, mode, *pair) if way[0] == math.inf else way
+            for pair, way in zip(pairs, Oracle(network, region, mode).answer(pairs, n), strict=True)
+        ]
         minutes = np.array([times.minutes[at, i, j] for i, j in pairs], dtype=float)
         metres = np.array([times.metres[at, i, j] for i, j in pairs], dtype=float)
         np.testing.assert_allclose(minutes, [e[0] for e in expected], rtol=1e-6)
@@ -282,11 +303,19 @@ def test_taitung_equals_networkx(taitung: tuple[RoadNetwork, Region]) -> None:
     assert 400 < reachable["walk_lower"] < 1000
 
 
-def test_taitung_islands_are_unreachable(taitung: tuple[RoadNetwork, Region]) -> None:
+def test_taitung_islands_are_reached_on_foot_in_a_straight_line_or_not_at_all(
+    taitung: tuple[RoadNetwork, Region],
+) -> None:
     network, region = taitung
     times = travel_times(region, network)
     island = np.arange(170, 200)
-    assert np.isinf(times.minutes[:, island]).all()
-    assert np.isinf(times.minutes[:, :, 22:]).all()
+    for k, mode in enumerate(times.modes):
+        for i in island:
+            for j in range(24):
+                wanted, _ = straight(network, region, mode, int(i), j)
+                assert float(times.minutes[k, i, j]) == pytest.approx(wanted, rel=1e-6)
+    assert times.direct[island].any()
+    assert not times.direct[island, :22].any()  # no school of the mainland
+    assert np.isinf(times.minutes[:, :170, 22:]).all()
     assert times.snaps["beyond_limit"].to_numpy()[island].all()
-    assert any("没有任何道路通往任何学校" in note for note in times.notes)
+    assert any("直线步行" in note for note in times.notes)
