@@ -95,6 +95,7 @@ function controls() {
   byId("variant-name").textContent = app.model.variantName() + (app.model.variant && app.model.variant.state === "approved" ? " · " + C.t("web.approved") : "");
   document.body.classList.toggle("readonly", !app.canEdit());
   document.body.classList.toggle("meets", s.meeting);
+  document.body.classList.toggle("placed", Boolean(s.open));
   byId("meeting").setAttribute("aria-pressed", String(s.meeting));
 }
 

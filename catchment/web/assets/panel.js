@@ -2,6 +2,7 @@
 const C = window.Catchment;
 const LOWER_IS_BETTER = /minutes|km|over_|unserved|no_trip|large|largest|combined|shortfall|shortage|worsened/;
 const TILES = ["minutes_mean", "over_limit_students", "schools_open", "large_classes"];
+const WORST = ["fail", "unknown", "evidence"];
 const SEVERITY = { hard: 0, process: 1, standard: 2, soft: 3 };
 const round = (v) => Number(v.toFixed(1));
 
@@ -129,7 +130,7 @@ export function createPanel(app) {
     const list = app.model.gate();
     if (!list.length) { return el("p", { class: "empty", text: t("web.gate_none") }); }
     return list.map((g) => {
-      const steps = (g.steps || []).filter((s) => s.result !== "pass"), passed = (g.steps || []).length - steps.length;
+      const steps = (g.steps || []).filter((s) => s.result !== "pass").sort((a, b) => WORST.indexOf(a.result) - WORST.indexOf(b.result)), passed = (g.steps || []).length - steps.length;
       return el("article", { class: "finding gate " + (g.result === "blocked" ? "fail" : g.result === "open" || g.result === "unknown" ? "unknown" : "pass") },
         el("p", { class: "badges" }, el("span", { class: "badge gate-" + g.result, text: t("web.gate_" + g.result) }), el("span", { class: "badge", text: String(g.year) }), g.action ? el("span", { class: "badge", text: t("web.do_" + g.action) }) : null),
         el("h3", {}, app.go("site", g.school, app.model.siteName(g.school))),

@@ -166,7 +166,7 @@ export function createPlaces(app) {
     const model = m(), demand = model.demand(), [a, b] = plans();
     return [
       head(model.villageName(i), [model.villageTown(i), t("map.code") + " " + model.payload.villages.id[i], String(model.years[app.state.year])]),
-      model.bands.map((band, k) => {
+      model.bands.map((band, k) => k).sort((p, q) => (q === app.state.band) - (p === app.state.band) || p - q).map((k) => {
         const g = model.group(i, k), ways = [model.trip(a, g), model.trip(b, g)], moves = ways[0].site !== ways[1].site;
         const pair = (title, f) => [title, f(ways[0]), f(ways[1])];
         return el("section", { class: "band" + (k === app.state.band ? " now" : "") },
