@@ -70,6 +70,8 @@ class Cleaned:
         Canonical column to the heading in the file.
     notes : tuple of (str, str)
         Notes added.
+    grade_columns : tuple of int
+        Positions of the columns that stand for one grade each.
     """
 
     table: pd.DataFrame
@@ -78,6 +80,7 @@ class Cleaned:
     faults: tuple[Fault, ...]
     titles: dict[str, str]
     notes: tuple[tuple[str, str], ...] = ()
+    grade_columns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,15 @@ def clean(raw: Raw, layer: Layer, file: str) -> Cleaned:
         table, rows, source, found = _long(raw, layer, matched, table, file)
         faults.extend(found)
     faults.extend(_validate(table, rows, layer, titles, faults, file, present))
-    return Cleaned(table, rows, source, tuple(faults), titles, tuple(matched.notes))
+    return Cleaned(
+        table,
+        rows,
+        source,
+        tuple(faults),
+        titles,
+        tuple(matched.notes),
+        tuple(matched.grades.values()),
+    )
 
 
 def _match(raw: Raw, layer: Layer, file: str) -> _Matched:
@@ -272,25 +283,35 @@ def _garbled(raw: Raw, layer: Layer, matched: _Matched, file: str) -> list[Fault
         for name, at in matched.columns.items()
         if layer.column(name).type == "text" and name != "address" and layer.layer not in TOLERANT
         for r, line in enumerate(raw.cells)
-        if not line[at].isascii() and (_GARBLED.search(line[at]) or _twice_decoded(line[at]))
+        if not line[at].isascii() and (_GARBLED.search(line[at]) or decoded_again(line[at]))
     ]
 
 
-def _twice_decoded(text: str) -> bool:
-    """Say whether a text is Chinese that was read as Latin-1: whole pairs or triples of bytes."""
+def decoded_again(text: str) -> str:
+    """Recover Chinese that was read as Latin-1 and saved so.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        What it was, told by whole pairs or triples of bytes; empty where it is no such text.
+    """
     try:
         data = text.encode("latin-1")
     except UnicodeEncodeError:
-        return False
+        return ""
     runs = re.findall(rb"[\x80-\xff]+", data)
     for codec, size in (("gb2312", 2), ("utf-8", 3)):
-        if all(len(run) % size == 0 for run in runs):
+        if runs and all(len(run) % size == 0 for run in runs):
             try:
-                data.decode(codec)
+                return data.decode(codec)
             except UnicodeDecodeError:
                 continue
-            return True
-    return False
+    return ""
 
 
 def _normalised(raw: Raw, layer: Layer, matched: _Matched) -> list[tuple[str, str]]:

@@ -27,7 +27,40 @@ MANIFEST = "region.toml"
 TABLE_KINDS = (".csv", ".xlsx")
 VECTOR_KINDS = (".gpkg", ".geojson", ".json", ".shp")
 _UNSUPPORTED = frozenset(
-    [".xls", ".et", ".ods", ".xlsm", ".xlsb", ".tsv", ".mdb", ".accdb", ".sqlite", ".db", ".kml", ".kmz", ".gml", ".fgb", ".parquet", ".feather", ".o5m", ".zip", ".rar", ".7z", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".vrt", ".tab", ".mif", ".dwg", ".dxf", ".gdb", ".pkl"]
+    [
+        ".xls",
+        ".et",
+        ".ods",
+        ".xlsm",
+        ".xlsb",
+        ".tsv",
+        ".mdb",
+        ".accdb",
+        ".sqlite",
+        ".db",
+        ".kml",
+        ".kmz",
+        ".gml",
+        ".fgb",
+        ".parquet",
+        ".feather",
+        ".o5m",
+        ".zip",
+        ".rar",
+        ".7z",
+        ".tar",
+        ".tgz",
+        ".gz",
+        ".bz2",
+        ".xz",
+        ".vrt",
+        ".tab",
+        ".mif",
+        ".dwg",
+        ".dxf",
+        ".gdb",
+        ".pkl",
+    ]
 )
 _TOP = ("name", "note", "crs", "sources")
 _SOURCE = ("file", "layer", "crs", "encoding", "sheet")

@@ -92,8 +92,26 @@ class Reading:
 
 
 @dataclass
-class _Part:
-    """One layer on its way from file to table."""
+class Part:
+    """One layer on its way from file to table.
+
+    Attributes
+    ----------
+    layer : Layer
+        Declaration.
+    place : Place
+        Its source.
+    raw, cleaned
+        Its text cells, and the typed rows made of them.
+    source : SourceCrs or None
+        System of its positions.
+    located : Located or None
+        Positions of points.
+    geometry : ndarray of object or None
+        Lines or polygons.
+    notes : list of (str, str)
+        What was repaired or left out.
+    """
 
     layer: Layer
     place: Place
@@ -206,7 +224,7 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
     found = locate(Path(path))
     bands = bands if bands is not None else _bands(found)
     faults = list(found.faults)
-    parts: dict[str, _Part] = {}
+    parts: dict[str, Part] = {}
     for name, layer in layers().items():
         place = found.places.get(name)
         if place is None or layer.geometry == "raster":
@@ -276,6 +294,31 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
     )
 
 
+def read_part(reading: Reading, name: str) -> Part | None:
+    """Read one layer's source again, as far as text cells and system.
+
+    Parameters
+    ----------
+    reading : Reading
+        The county.
+    name : str
+        Canonical layer name.
+
+    Returns
+    -------
+    Part or None
+        None where its file cannot be read.
+    """
+    ignored: list[Fault] = []
+    try:
+        part = _read(layers()[name], reading.found.places[name], ignored)
+    except LayerError:
+        return None
+    if part.layer.spatial:
+        _locate(part, reading.found.manifest, ignored)
+    return part
+
+
 def _bands(found: Found) -> tuple[Band, ...]:
     """Bands of the folder, of a GeoPackage of this package, or the shipped ones."""
     package = _own_package(found)
@@ -299,7 +342,7 @@ def _own_package(found: Found) -> Path | None:
     return next((p.path for p in found.places.values() if p.path.suffix.lower() == ".gpkg"), None)
 
 
-def _read(layer: Layer, place: Place, faults: list[Fault]) -> _Part:
+def _read(layer: Layer, place: Place, faults: list[Fault]) -> Part:
     reader = _READERS.get(place.path.suffix.lower())
     if reader is None:
         raise LayerError(Fault("file_unsupported", layer.layer, file=place.file, effect="refuse"))
@@ -318,13 +361,13 @@ def _read(layer: Layer, place: Place, faults: list[Fault]) -> _Part:
     if not len(cleaned.rows):
         code = "layer_empty" if layer.layer in _MUST_HAVE_ROWS else "layer_empty_optional"
         faults.append(Fault(code, layer.layer, file=place.file))
-    part = _Part(layer, place, raw, cleaned)
+    part = Part(layer, place, raw, cleaned)
     part.notes.extend(raw.notes)
     part.notes.extend(cleaned.notes)
     return part
 
 
-def _locate(part: _Part, manifest: Manifest, faults: list[Fault]) -> None:
+def _locate(part: Part, manifest: Manifest, faults: list[Fault]) -> None:
     """Find the system and the positions of a spatial layer."""
     layer, raw, file = part.layer.layer, part.raw, part.place.file
     try:
@@ -359,7 +402,7 @@ def _locate(part: _Part, manifest: Manifest, faults: list[Fault]) -> None:
         part.geometry = shapely.force_2d(raw.geometry[part.cleaned.source])
 
 
-def _declared(part: _Part, manifest: Manifest) -> SourceCrs | None:
+def _declared(part: Part, manifest: Manifest) -> SourceCrs | None:
     """System of a source: its own declaration, the file's, or the region's.
 
     A file of a map provider says WGS84 whatever its offset, so the region's declaration wins over
@@ -376,7 +419,7 @@ def _declared(part: _Part, manifest: Manifest) -> SourceCrs | None:
     return own
 
 
-def _outline(part: _Part | None) -> BaseGeometry | None:
+def _outline(part: Part | None) -> BaseGeometry | None:
     """County boundary in WGS84 degrees, from the county itself or all townships."""
     if part is None or part.geometry is None or part.source is None:
         return None
@@ -397,7 +440,7 @@ def _outline(part: _Part | None) -> BaseGeometry | None:
     return None
 
 
-def _table(part: _Part | None, layer: Layer, county: County | None, faults: list[Fault]) -> Table:
+def _table(part: Part | None, layer: Layer, county: County | None, faults: list[Fault]) -> Table:
     """Place the rows of a layer in the county's metric system."""
     if part is None:
         return Table.empty(layer)
@@ -437,7 +480,7 @@ def _table(part: _Part | None, layer: Layer, county: County | None, faults: list
     )
 
 
-def _shapes(part: _Part, county: County, faults: list[Fault]) -> npt.NDArray[np.object_]:
+def _shapes(part: Part, county: County, faults: list[Fault]) -> npt.NDArray[np.object_]:
     """Lines or polygons in the county's metric system; what cannot be used becomes a fault."""
     wanted = (
         ("LineString", "MultiLineString")
@@ -493,7 +536,7 @@ def _shapes(part: _Part, county: County, faults: list[Fault]) -> npt.NDArray[np.
     return result
 
 
-def _outside(part: _Part, row: int, x: float, y: float, far: float, county: County) -> Fault:
+def _outside(part: Part, row: int, x: float, y: float, far: float, county: County) -> Fault:
     lon, lat = to_lonlat(x, y, county.crs)
     km = f"{far / 1000.0:,.0f}" if np.isfinite(far) else "∞"
     details = {"lon": f"{float(lon):.5f}", "lat": f"{float(lat):.5f}", "km": km}
@@ -545,7 +588,7 @@ def _elevation(found: Found, faults: list[Fault]) -> tuple[Elevation | None, lis
     return heights, [source]
 
 
-def _source(part: _Part) -> Source:
+def _source(part: Part) -> Source:
     return Source(
         layer=part.layer.layer,
         file=part.place.file,

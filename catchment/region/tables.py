@@ -37,7 +37,7 @@ HEADING_SEARCH = 15
 Grid = list[list[str]]
 Marks = dict[tuple[int, int], tuple[str, str, str]]
 
-_TOTALS = {
+TOTALS = {
     "合计",
     "小计",
     "总计",
@@ -412,7 +412,7 @@ def _fill_merged(
             continue
         source = grid[top - 1]
         text = source[left - 1] if left <= len(source) else ""
-        if not text or plain(text).replace(" ", "") in _TOTALS:
+        if not text or plain(text).replace(" ", "") in TOTALS:
             continue
         for r in range(top, bottom):
             line = grid[r]
@@ -552,7 +552,7 @@ def _is_total(filled: list[str]) -> bool:
     """Say whether a row sums others: one of its first cells says so and nothing names a row."""
     for cell in filled[:3]:
         word = cell.replace(" ", "").lower().strip(":：")
-        if word in _TOTALS or re.fullmatch(r"\D{0,12}(合计|小计|总计|共计)", word):
+        if word in TOTALS or re.fullmatch(r"\D{0,12}(合计|小计|总计|共计)", word):
             return True
     return False
 
