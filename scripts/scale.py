@@ -1,0 +1,184 @@
+"""What the nation would cost: measured counties, then a simulation of 2,800 of them.
+
+Usage: python scripts/scale.py [--write] [--counties 2800] [--villages 500000] [--seed 0]
+
+Parts of the shipped county (by township) are computed one after another in processes of their own;
+processor seconds, peak memory and bytes written give a line over the number of villages. Counties
+of the nation are drawn (log-normal numbers of villages, scaled to the total), their tasks handed to
+workers as the batch does it, and merged as the batch does it. ``--write`` puts the tables into
+docs/scale.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+PAGE = ROOT / "docs" / "scale.md"
+SHARES = (0.1, 0.25, 0.5, 1.0)
+MARK = "<!-- measured -->"
+
+
+def measure(share: float) -> dict[str, float]:
+    """Compute a part of the shipped county here and tell what it took."""
+    from catchment.batch import merge, work
+    from catchment.batch.tasks import Task
+    from catchment.files import write_bytes
+    from catchment.region.read import read_region
+    from catchment.run import run_scenario
+    from catchment.scenario import read_scenario
+
+    before = time.process_time()
+    recipe = ROOT / "data" / "demo" / "scenarios" / "merge-2028.toml"
+    region = read_region(ROOT / "data" / "demo")
+    keep = region.villages.iloc[: max(round(len(region.villages) * share), 1)]
+    codes = set(keep["village_id"])
+    part = region.replace(
+        villages=keep.reset_index(drop=True),
+        children=region.children[region.children["village_id"].isin(codes)].reset_index(drop=True),
+        students=region.students[region.students["village_id"].isin(codes)].reset_index(drop=True),
+    )
+    run = run_scenario(read_scenario(recipe), part)
+    task = Task(name=f"part/{share}", recipe=str(recipe), region="", digest="")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "counties" / task.name
+        work._write(run, task, folder)
+        write_bytes(folder / work.RESULT, b"{}")
+        spent = time.process_time() - before
+        size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+        began = time.process_time()
+        merge._merged([(task.name, folder)])
+        merge._hull(folder)
+        merged = time.process_time() - began
+    memory = psutil.Process().memory_info()
+    peak = getattr(memory, "peak_wset", 0)
+    if not peak:
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {
+        "villages": len(keep),
+        "seconds": spent,
+        "bytes": float(size),
+        "peak": float(peak),
+        "merge": merged,
+    }
+
+
+def ledger_seconds() -> float:
+    """Seconds of one durable line in the batch's ledger."""
+    from catchment.batch.ledger import Ledger
+    from catchment.batch.tasks import Task
+
+    with tempfile.TemporaryDirectory() as name, Ledger(Path(name) / "ledger.sqlite") as ledger:
+        ledger.enter([Task(name="a/b", recipe="", region="", digest="")])
+        began = time.perf_counter()
+        for _ in range(100):
+            ledger.note("a/b", "running")
+        return (time.perf_counter() - began) / 100
+
+
+def simulate(seconds: np.ndarray, workers: int, durable: float, fails: np.ndarray) -> float:
+    """Wall seconds until the last task of a list is done, two durable lines a task."""
+    free = [0.0] * workers
+    heapq.heapify(free)
+    coordinator = last = 0.0
+    for cost, failed in zip(seconds, fails, strict=True):
+        start = heapq.heappop(free)
+        coordinator = max(coordinator, start) + durable
+        end = coordinator + cost * (1.5 if failed else 1.0)
+        heapq.heappush(free, end)
+        last = max(last, end)
+    return max(last, coordinator + durable * len(seconds))
+
+
+def tables(counties: int, villages: int, seed: int) -> str:
+    """Measure, simulate, and return Markdown."""
+    found = []
+    for share in SHARES:
+        done = subprocess.run(
+            [sys.executable, __file__, "--measure", str(share)],
+            check=True, capture_output=True, text=True, encoding="utf-8",
+        )  # fmt: skip
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    size = np.array([f["villages"] for f in found])
+    lines = {
+        key: np.polyfit(size, [f[key] for f in found], 1)
+        for key in ("seconds", "bytes", "peak", "merge")
+    }
+    durable = ledger_seconds()
+    rng = np.random.default_rng(seed)
+    drawn = rng.lognormal(0.0, 0.6, counties)
+    drawn = np.maximum(np.round(drawn * villages / drawn.sum()), 3)
+    at = {key: np.maximum(np.polyval(line, drawn), 0) for key, line in lines.items()}
+    text = ["| villages | processor s | peak memory, MB | written, MB | merging, s |"]
+    text.append("| --- | --- | --- | --- | --- |")
+    text += [
+        f"| {f['villages']:.0f} | {f['seconds']:.1f} | {f['peak'] / 1e6:.0f} "
+        f"| {f['bytes'] / 1e6:.2f} | {f['merge']:.2f} |"
+        for f in found
+    ]
+    hours = at["seconds"].sum() / 3600
+    text += [
+        "",
+        (
+            f"Nation: {counties:,} counties, {drawn.sum():,.0f} villages (largest county "
+            f"{drawn.max():,.0f}), one recipe each: **{hours:.1f} processor hours**, "
+            f"{at['bytes'].sum() / 1e9:.1f} GB written, at most {at['peak'].max() / 1e9:.1f} GB a worker; "
+            f"one durable line of the ledger takes {durable * 1000:.1f} ms here."
+        ),
+        "",
+        "| workers | computing, min | merging (one process), min | whole, min | memory of all, GB |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    fails = rng.random(counties) < 0.01
+    merging = at["merge"].sum()
+    for workers in (2, 16, 64, 256, 1024):
+        wall = simulate(at["seconds"], workers, durable, fails)
+        memory = np.sort(at["peak"])[-min(workers, counties) :].sum() / 1e9
+        text.append(
+            f"| {workers} | {wall / 60:.1f} | {merging / 60:.1f} "
+            f"| {(wall + merging) / 60:.1f} | {memory:.0f} |"
+        )
+    return "\n".join(text)
+
+
+def main() -> int:
+    """Measure one part, or everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--measure", type=float)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--counties", type=int, default=2800)
+    parser.add_argument("--villages", type=int, default=500_000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    if options.measure is not None:
+        print(json.dumps(measure(options.measure)))
+        return 0
+    text = tables(options.counties, options.villages, options.seed)
+    print(text)
+    if options.write:
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        ).stdout.strip()  # fmt: skip
+        head, _, rest = PAGE.read_text(encoding="utf-8").partition(MARK)
+        tail = rest.partition(MARK)[2]
+        body = f"{MARK}\nMeasured at `{commit}`.\n\n{text}\n{MARK}"
+        PAGE.write_text(head + body + tail, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
