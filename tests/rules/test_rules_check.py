@@ -249,6 +249,7 @@ def later_rooms(world: World) -> World:
 BOTH = "stage=primary|junior"
 URBAN = "urban=111|112|121"
 
+
 # clause -> (passing, failing, unknown); None where the clause cannot be unknown, with the reason
 def walks(state: int) -> Knob:
     """Every walk crosses a railway, or nothing, or cannot be judged."""
