@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 from rich.markup import escape
 
-from catchment.cli import county, plans, provinces, runs, workbench
+from catchment.cli import county, plans, propose, provinces, runs, workbench
 from catchment.cli.doors import app, console
 from catchment.errors import CatchmentError
 
-__all__ = ["app", "county", "main", "plans", "provinces", "runs", "workbench"]
+__all__ = ["app", "county", "main", "plans", "propose", "provinces", "runs", "workbench"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

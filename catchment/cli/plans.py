@@ -1,8 +1,7 @@
-"""Doors to plans and registers: proposed, decided, projected, continued."""
+"""Doors to plans and registers: decided, projected, continued."""
 
 from __future__ import annotations
 
-import os
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated
@@ -203,60 +202,3 @@ def survey(
             f"{target / 'county.gpkg'}; the source is unchanged",
         )
     wrote(written, lang)
-
-
-@app.command()
-def propose(
-    scenario: Path,
-    time_limit: Annotated[float, typer.Option(help="求解秒数 / seconds")] = 60.0,
-    prices: Annotated[
-        int, typer.Option(help="为几所学校计算保留代价 / schools to price the keeping of")
-    ] = 0,
-    out: Out = None,
-    lang: Lang = "zh",
-) -> None:
-    """由优化器提出分年布局方案，写成可编辑的方案文件 / let the optimiser write a phased recipe."""
-    from catchment.region.read import read_region
-    from catchment.run import propose as make_proposal
-    from catchment.scenario import read_scenario
-    from catchment.views.decisions import write_recipe
-    from catchment.views.files import write_text
-    from catchment.views.tables import frame_csv
-
-    check_lang(lang)
-    recipe = read_scenario(scenario)
-    folder = scenario.parent / recipe.region
-    target = output_folder(out or Path("runs") / f"{scenario.stem}-proposal")
-    with progress() as tell:
-        tell("读取县域数据 / reading the county")
-        region = read_region(folder)
-        result = make_proposal(recipe, region, time_limit=time_limit, prices=prices, progress=tell)
-    place = Path(os.path.relpath(folder.resolve(), target.resolve())).as_posix()
-    written = [
-        write_recipe(
-            {**result.recipe, "region": place},
-            [a for a in result.recipe["action"] if a["do"] != "road"],
-            target / "proposal.toml",
-        ),
-        write_text(target / "costs.csv", frame_csv(result.costs)),
-    ]
-    if len(result.prices):
-        written.append(write_text(target / "prices.csv", frame_csv(result.prices)))
-    for violation in result.violations:
-        console(error=True).print(f"[bold red]{escape(violation)}[/]")
-    saved = float(result.costs["keep"].sum() - result.costs["plan"].sum())
-    say(
-        lang,
-        f"{result.status}：{len(result.recipe['action'])} 个行动，总成本 {result.objective:,.0f} 元"
-        f"（比全部保留少 {saved:,.0f} 元），下界 {result.bound:,.0f} 元，差距 {result.gap:.1%}；"
-        "费用为可编辑的设定值，不是预算",
-        f"{result.status}: {len(result.recipe['action'])} actions, total cost {result.objective:,.0f} yuan "
-        f"({saved:,.0f} less than keeping everything), bound {result.bound:,.0f}, gap {result.gap:.1%}; "
-        "costs are editable assumptions, not a budget",
-    )
-    wrote(written, lang)
-    say(
-        lang,
-        f"查看：catchment run {written[0]}",
-        f"look at it: catchment run {written[0]}",
-    )

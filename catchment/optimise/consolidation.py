@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from catchment.optimise.phases.account import cost_of
+from catchment.optimise.phases.account import cost_of, movers
 from catchment.optimise.phases.actions import actions
 from catchment.optimise.phases.choice import (
+    CHEAPEST,
+    KEPT,
     Choice,
     Figures,
     Price,
+    a_year_earlier,
     figures,
     frontier,
     keep_everything,
@@ -16,6 +19,7 @@ from catchment.optimise.phases.choice import (
     smaller_classes,
 )
 from catchment.optimise.phases.combined import classes_counted
+from catchment.optimise.phases.compile import stranded
 from catchment.optimise.phases.costs import CostRow, Costs, cost_table, read_costs
 from catchment.optimise.phases.question import (
     SMALL,
@@ -37,6 +41,8 @@ from catchment.optimise.phases.uncertain import (
 from catchment.optimise.phases.verify import Violation, check
 
 __all__ = [
+    "CHEAPEST",
+    "KEPT",
     "SMALL",
     "Answer",
     "Breakdown",
@@ -51,6 +57,7 @@ __all__ = [
     "Price",
     "Question",
     "Violation",
+    "a_year_earlier",
     "actions",
     "check",
     "classes_counted",
@@ -61,6 +68,7 @@ __all__ = [
     "frontier",
     "in_every_good_plan",
     "keep_everything",
+    "movers",
     "outlook",
     "price_of_closing",
     "price_of_keeping",
@@ -68,4 +76,5 @@ __all__ = [
     "read_costs",
     "sizes_if_kept",
     "smaller_classes",
+    "stranded",
 ]

@@ -125,8 +125,10 @@ def _giving_up(question: Question, answer: Answer, j: int, t: int, closes: bool)
         where = int(plan.site_of[i, t])
         if where >= 0 and where != j and plan.open[where, int(problem.group_band[i]), t]:
             goes[where] = goes.get(where, 0) + int(problem.students[i, :, t].sum())
-    # The recipe sends all to one school, so it has to teach every band that is given up.
-    able = {k: n for k, n in goes.items() if (plan.open[k, lost, t]).all()}
+    # The recipe sends all to one school, so it has to teach every band that is given up, a closing
+    # school's all of today.
+    needed = problem.today_open[j] if closes else lost
+    able = {k: n for k, n in goes.items() if (plan.open[k, needed, t]).all()}
     action: dict[str, Any] = {
         "do": "merge" if closes else "downgrade",
         "school": problem.site_ids[j],

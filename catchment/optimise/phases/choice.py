@@ -13,7 +13,7 @@ from catchment.errors import InputError, NotFoundError
 from catchment.optimise.phases.account import cost_of, grade_sites, students_there
 from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.compile import compile_model
-from catchment.optimise.phases.decode import answer_of, keep_decision
+from catchment.optimise.phases.decode import answer_of, decision_of, keep_decision
 from catchment.optimise.phases.question import SMALL, Answer, Question
 from catchment.optimise.phases.solve import consolidate, polish
 from catchment.optimise.phases.verify import check
@@ -46,6 +46,37 @@ def keep_everything(question: Question) -> Answer:
         seconds=0.0,
         seed=0,
         reason="维持现状 / keep everything",
+    )
+
+
+def a_year_earlier(question: Question, answer: Answer, site: int, t: int) -> Answer:
+    """Return the plan with what a school gives up in a year given up a year earlier.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+    answer : Answer
+        Its answer.
+    site : int
+        Position of the school.
+    t : int
+        Position of the year, 2 or later.
+
+    Returns
+    -------
+    Answer
+        The changed plan, valid or not: :func:`catchment.optimise.phases.verify.check` tells what
+        speaks against it.
+    """
+    model = compile_model(question)
+    now = answer.plan.site_of
+    gone = (now[:, t - 1] == site) & (now[:, t] != site) & (now[:, t] >= 0)
+    option, when = decision_of(model, answer.plan.site_of)
+    moved = np.flatnonzero(gone & (option >= 0))
+    when[moved] = np.minimum(when[moved], t - 1)
+    return answer_of(
+        question, model, (option, when), status="feasible", bound=np.nan, seconds=0.0, seed=0
     )
 
 
@@ -446,6 +477,12 @@ class Choice:
     dominated: bool = False
 
 
+KEPT = "维持现状 / keep everything"
+CHEAPEST = "费用最低 / cheapest"
+FACTORS = (2, 5, 3, 10, 20, 50, 100, 200, 500, 1000)
+"""How much more a student's minute weighs in the further plans, in order of interest."""
+
+
 def frontier(
     question: Question,
     n: int = 8,
@@ -453,13 +490,14 @@ def frontier(
     time_limit: float = 120.0,
     seed: int = 0,
     steps: int | None = None,
+    cheapest: Answer | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Choice, ...]:
     """Plans between cost, travel burden and the number of small schools kept.
 
     The first keeps everything, the second is the cheapest; between them at most so many schools
-    close; the last ones weigh a student's minute two and five times as much. Every plan but the
-    first has a bound of its own question.
+    close; the last ones weigh a student's minute two and five times as much, and other factors
+    where fewer plans lie between. Every plan but the first has a bound of its own question.
 
     Parameters
     ----------
@@ -473,6 +511,8 @@ def frontier(
         Seed of the searches.
     steps : int, optional
         Rounds for each plan instead of seconds.
+    cheapest : Answer, optional
+        The question's own answer, where there is one already.
     progress : callable, optional
         Told the name of each plan before it is made.
 
@@ -498,21 +538,24 @@ def frontier(
         return Choice(name, asked, answer, figures(question, answer))
 
     kept = keep_everything(question)
-    out = [Choice("维持现状 / keep everything", question, kept, figures(question, kept))]
-    cheapest = make("费用最低 / cheapest", question, None)
-    out.append(cheapest)
-    runs = np.asarray(cheapest.answer.plan.open.any(axis=1))
+    out = [Choice(KEPT, question, kept, figures(question, kept))]
+    if cheapest is None:
+        out.append(make(CHEAPEST, question, None))
+    else:
+        out.append(Choice(CHEAPEST, question, cheapest, figures(question, cheapest)))
+    least = out[1].answer
+    runs = np.asarray(least.plan.open.any(axis=1))
     gone = int((runs[:, 0] & ~runs[:, -1]).sum())
-    between = n - 4
-    for k in range(between, 0, -1):
-        total = round(gone * k / (between + 1))
+    wanted = {round(gone * k / (n - 3)) for k in range(1, n - 3)} - {0, gone}
+    for total in sorted(wanted, reverse=True):
         limits = dataclasses.replace(question.limits, closures_total=total)
         name = f"至多撤并 {total} 所 / at most {total} close"
         out.append(make(name, question.replace(limits=limits), out[-1].answer))
-    for factor in (2, 5):
+    # Where few schools close there are few plans between; the journey is weighed more often then.
+    for factor in FACTORS[: n - len(out)]:
         costs = question.costs.replace(minute=question.costs.minute * factor)
         name = f"路途时间权重 ×{factor} / minutes weigh {factor} times"
-        out.append(make(name, question.replace(costs=costs), cheapest.answer))
+        out.append(make(name, question.replace(costs=costs), least))
     return tuple(_marked(out))
 
 

@@ -44,7 +44,20 @@ def most_together(problem: Problem, costs: Costs) -> Int64:
 
 @njit(cache=True)
 def fewest_classes(load, size, together):  # type: ignore[no-untyped-def]
-    """Fewest classes of neighbouring grades at a teaching point."""
+    """Return the fewest classes of neighbouring grades at a teaching point.
+
+    Parameters
+    ----------
+    load, size : (g,) int
+        Students and class size of the grades of the lowest band.
+    together : int
+        Most students of a combined class.
+
+    Returns
+    -------
+    int
+        Classes.
+    """
     grades = len(load)
     best = np.zeros(grades + 1, dtype=np.int64)
     for end in range(1, grades + 1):

@@ -453,6 +453,37 @@ def _demanded(question: Question, today: Int32, i: int) -> tuple[int, int] | Non
     return (j, int(years[0])) if reach and len(years) else (-1, when)
 
 
+def stranded(question: Question) -> list[tuple[int, int, float, float]]:
+    """Name who must leave a school and has nowhere to go within the limits.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+
+    Returns
+    -------
+    list of (int, int, float, float)
+        Group, nearest site that might take it (-1 for none), minutes of that trip and its limit.
+    """
+    problem, model = question.problem, compile_model(question)
+    _, _, most = states(question)
+    can = hosting(question)
+    out = []
+    for i in model.impossible:
+        band = int(problem.group_band[i])
+        minutes = problem.minutes[int(problem.network[-1]), i].astype(np.float64)
+        needed = np.where(model.kind[i], ALL, LOWEST)
+        open_ = can[:, band] & (most[:, -1] >= needed) & (np.arange(len(minutes)) != model.today[i])
+        if question.within is not None:
+            open_ &= question.within[i]
+        away = np.where(open_, minutes, np.inf)
+        j = int(away.argmin())
+        limit = float(problem.trip_limit[band])
+        out.append((i, j if np.isfinite(away[j]) else -1, float(away[j]), limit))
+    return out
+
+
 def _first_year(
     question: Question,
     today: Int32,

@@ -1,0 +1,239 @@
+"""The door to the optimiser's proposals: plans of years to choose from, edit and run."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from catchment.cli.doors import (
+    Lang,
+    Out,
+    app,
+    check_lang,
+    console,
+    output_folder,
+    progress,
+    say,
+    wrote,
+)
+from catchment.errors import InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from catchment.optimise.consolidation import Memory
+    from catchment.run import Proposal
+    from catchment.scenario import Scenario
+
+MEMORY = "search.npz"
+"""File in which a search is kept, to be gone on with."""
+
+
+@app.command()
+def propose(
+    scenario: Path,
+    time_limit: Annotated[float, typer.Option(help="求解秒数 / seconds")] = 60.0,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="求解轮数，代替秒数：任何机器结果相同 / rounds instead of seconds"),
+    ] = None,
+    plans: Annotated[
+        int,
+        typer.Option(help="供选择的方案数（0 或至少 5） / plans to choose from (0, or 5 and more)"),
+    ] = 0,
+    prices: Annotated[
+        int, typer.Option(help="为几所学校计算保留与撤并的代价 / schools on the hearing list")
+    ] = 0,
+    draws: Annotated[
+        int, typer.Option(help="对学生数抽样多少次来检验方案 / draws of the children to judge by")
+    ] = 0,
+    class_size: Annotated[
+        int | None,
+        typer.Option(help="另作“小班化、不撤并”方案的班额 / class size of a plan without closures"),
+    ] = None,
+    closures: Annotated[
+        int | None, typer.Option(help="每年最多撤并几所 / closures a year at most")
+    ] = None,
+    moved: Annotated[
+        int | None, typer.Option(help="每年最多几名学生转学 / students moved a year at most")
+    ] = None,
+    least: Annotated[int, typer.Option(help="学校最少人数 / smallest school")] = 0,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="从以前的 search.npz 接着找 / go on from an earlier search.npz"),
+    ] = None,
+    out: Out = None,
+    lang: Lang = "zh",
+) -> None:
+    """由优化器提出分年布局方案，写成可编辑的方案文件 / let the optimiser write phased recipes."""
+    from catchment.optimise.consolidation import Limits
+    from catchment.region.read import read_region
+    from catchment.run import Wish
+    from catchment.run import propose as make_proposal
+    from catchment.scenario import read_scenario
+
+    check_lang(lang)
+    recipe = read_scenario(scenario)
+    folder = scenario.parent / recipe.region
+    target = output_folder(out or Path("runs") / f"{scenario.stem}-proposal")
+    wish = Wish(
+        time_limit=time_limit,
+        steps=steps,
+        plans=plans,
+        prices=prices,
+        draws=draws,
+        class_size=class_size,
+        limits=Limits(min_size=least, closures_per_year=closures, moved_per_year=moved),
+    )
+    memory = None if resume is None else read_memory(resume)
+    with progress() as tell:
+        tell("读取县域数据 / reading the county")
+        region = read_region(folder)
+        result = make_proposal(recipe, region, wish=wish, memory=memory, progress=tell)
+    written = write_proposal(result, recipe, folder, target)
+    for violation in result.violations:
+        console(error=True).print(f"[bold red]{escape(violation)}[/]")
+    _tell(result, written, lang)
+
+
+def _tell(result: Proposal, written: list[Path], lang: str) -> None:
+    saved = float(result.costs["keep"].sum() - result.costs["plan"].sum())
+    count = sum(a["do"] != "move" for a in result.recipe["action"])
+    say(
+        lang,
+        f"{result.status}：{count} 个行动，总成本 {result.objective:,.0f} 元"
+        f"（比全部保留少 {saved:,.0f} 元），下界 {result.bound:,.0f} 元，差距 {result.gap:.1%}；"
+        "费用为可编辑的设定值，不是预算",
+        f"{result.status}: {count} actions, total cost {result.objective:,.0f} yuan "
+        f"({saved:,.0f} less than keeping everything), bound {result.bound:,.0f}, gap {result.gap:.1%}; "
+        "costs are editable assumptions, not a budget",
+    )
+    clean = sum(len(o.broken) == 0 for o in result.offers)
+    worse = result.moves[result.moves["worse"]] if len(result.moves) else result.moves
+    villages = worse["village_id"].nunique() if len(worse) else 0
+    say(
+        lang,
+        f"{len(result.offers)} 个方案，{clean} 个不新增违反强制规则；推荐方案中 {villages} 个村多走 10 分钟以上",
+        f"{len(result.offers)} plans, {clean} break no hard rule that today keeps; in the proposed one "
+        f"{villages} villages travel more than 10 minutes longer",
+    )
+    wrote(written, lang)
+    say(lang, f"查看：catchment run {written[0]}", f"look at it: catchment run {written[0]}")
+
+
+def write_proposal(result: Proposal, scenario: Scenario, folder: Path, target: Path) -> list[Path]:
+    """Write a proposal: recipes, tables, and the memory of its search.
+
+    Parameters
+    ----------
+    result : Proposal
+        The proposal.
+    scenario : Scenario
+        The recipe that was asked.
+    folder : Path
+        The county's folder; recipes name it relative to themselves.
+    target : Path
+        Output folder.
+
+    Returns
+    -------
+    list of Path
+        What was written, the proposed recipe first.
+    """
+    from catchment.views.decisions import write_recipe
+    from catchment.views.files import write_text
+    from catchment.views.tables import frame_csv
+
+    def recipe(plain: dict[str, Any], path: Path) -> Path:
+        place = Path(os.path.relpath(folder.resolve(), path.parent.resolve())).as_posix()
+        # Roads are taken from the recipe itself by the writer.
+        own = [a for a in plain["action"] if a["do"] != "road"]
+        return write_recipe({**plain, "region": place}, own, path)
+
+    written = [recipe(result.recipe, target / "proposal.toml")]
+    if len(result.offers) > 2:
+        for k, offer in enumerate(result.offers, start=1):
+            written.append(recipe(offer.recipe, target / "plans" / f"plan-{k:02d}.toml"))
+    tables = {
+        "plans": result.plans,
+        "costs": result.costs,
+        "actions": result.actions,
+        "villages": result.moves,
+        "hearing": result.schools,
+        "broken": result.broken,
+        "outlook": result.outlook,
+        "futures": result.futures,
+        "certain": result.certain,
+    }
+    for name, table in tables.items():
+        if len(table):
+            written.append(write_text(target / f"{name}.csv", frame_csv(table)))
+    if result.memory is not None:
+        written.append(write_memory(result.memory, target / MEMORY))
+    return written
+
+
+def write_memory(memory: Memory, path: Path) -> Path:
+    """Keep a search, to be gone on with.
+
+    Parameters
+    ----------
+    memory : Memory
+        Where the search ended.
+    path : Path
+        The file (plain arrays, nothing pickled).
+
+    Returns
+    -------
+    Path
+        ``path``; written whole or not at all.
+    """
+    import numpy as np
+
+    from catchment.views.files import steady_zip, write_bytes
+
+    unit, pace, link, shut = memory.prices
+    content = io.BytesIO()
+    np.savez(content, site_of=memory.site_of, unit=unit, pace=pace, link=link, shut=shut)
+    return write_bytes(path, steady_zip(content.getvalue()))
+
+
+def read_memory(path: Path) -> Memory:
+    """Read a search that was kept.
+
+    Parameters
+    ----------
+    path : Path
+        As :func:`write_memory` wrote it.
+
+    Returns
+    -------
+    Memory
+        Where the search ended.
+
+    Raises
+    ------
+    NotFoundError
+        When the file does not exist.
+    InputError
+        When it is no such file.
+    """
+    import numpy as np
+
+    from catchment.optimise.consolidation import Memory
+
+    if not path.is_file():
+        raise NotFoundError(f"找不到 {path.name} / file not found: {path.name}")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            prices = tuple(
+                np.asarray(arrays[k], dtype=np.float64) for k in ("unit", "pace", "link", "shut")
+            )
+            return Memory(np.asarray(arrays["site_of"], dtype=np.int32), prices)
+    except (OSError, ValueError, KeyError) as fault:
+        raise InputError(
+            f"{path.name} 不是 catchment propose 保存的搜索；请重新求解 / is no search kept by propose"
+        ) from fault
