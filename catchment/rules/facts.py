@@ -21,6 +21,9 @@ from catchment.rules.ways import Ways
 URBAN = ("111", "112", "121")
 """Urban-rural classes to which urban standards apply."""
 
+EDGE_M = 1000.0
+"""Metres around a candidate site in which villages of both kinds leave its class open."""
+
 EVIDENCE_COLUMNS = ("school_id", "code", "item", "date", "value", "document")
 """Columns of the record of evidence; ``school_id`` is empty for the county."""
 
@@ -206,8 +209,9 @@ def facts_of(
 def _classes_nearby(region: Region) -> dict[str, str]:
     """Urban-rural class of each candidate site: that of the village nearest to it.
 
-    Candidate sites bear no class of their own, and the class is a property of the place. Existing
-    schools report theirs; where it is blank it stays unknown.
+    Candidate sites bear no class of their own, and the class is a property of the place. Where
+    urban and rural villages both lie within a kilometre, the site is on the edge and its class stays
+    unknown. Existing schools report theirs; where it is blank it stays unknown.
     """
     out: dict[str, str] = {}
     sites, villages = region.sites, region.villages
@@ -216,7 +220,9 @@ def _classes_nearby(region: Region) -> dict[str, str]:
     place = np.column_stack([villages.geometry.x, villages.geometry.y])
     for code, point in zip(sites["site_id"].astype(str), sites.geometry, strict=True):
         away = np.hypot(place[:, 0] - point.x, place[:, 1] - point.y)
-        out[code] = _code(villages["urban_class"].iloc[int(away.argmin())])
+        around = [_code(c) for c in villages["urban_class"][away <= EDGE_M]]
+        near = _code(villages["urban_class"].iloc[int(away.argmin())])
+        out[code] = near if all((c in URBAN) == (near in URBAN) for c in around) else ""
     return out
 
 

@@ -173,14 +173,16 @@ def _write_sheet(
     )
     page.merge_range(0, 0, 0, last, "", looks["title"])
     page.write_string(0, 0, title, looks["title"])
-    page.set_row(0, 34)
+    wide = sum(field.width for field in sheet.fields) > 120
+    page.set_row(0, 34 if wide else 52)
     note = story.say(
         "book.note", note=plain(run.region.note, longest=200), internal=story.say("internal")
     )
-    note = f"{sheet.told}　{note}" if sheet.told else note
+    between = "　" if story.lang == "zh" else " "
+    note = f"{sheet.told}{between}{note}" if sheet.told else note
     page.merge_range(1, 0, 1, last, "", looks["note"])
     page.write_string(1, 0, note.strip(), looks["note"])
-    page.set_row(1, 26 + 13 * (len(note) // 110 if sheet.told else 0))
+    page.set_row(1, 26 + 13 * (len(note) // (110 if wide else 60) if sheet.told else 0))
     for column, field in enumerate(sheet.fields):
         page.set_column(column, column, field.width)
         page.write_string(
@@ -507,7 +509,7 @@ def _actions(story: Story) -> Sheet:
             story.name("change", row["kind"]), actions.bands_text(story, row["bands_before"]),
             actions.bands_text(story, row["bands_after"]), row["rooms_before"],
             row["rooms_after"], row["beds_added"], row["seats_added"], row["students"],
-            row["receivers"], row["receiver_ids"], row["note"], "", "", "",
+            story.schools(row["receiver_ids"]), row["receiver_ids"], row["note"], "", "", "",
         )
         for k, row in enumerate(rows_of(actions.listed_changes(story)))
     ]  # fmt: skip

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 from tiny_county import tiny_problem, today_plan
@@ -63,3 +64,20 @@ def test_children_of_no_year_and_no_site() -> None:
     assert not (table["result"] == "fail").any() or set(
         table.loc[table["result"] == "fail", "code"]
     ) <= {"R-TOWN-01"}
+
+
+def test_a_candidate_site_has_the_class_of_its_place_unless_it_lies_on_the_edge() -> None:
+    points = gpd.points_from_xy([0, 5000, 10000, 10400], [0, 0, 0, 0])
+    villages = gpd.GeoDataFrame(
+        {"village_id": ["v0", "v1", "v2", "v3"], "name": list("甲乙丙丁"),
+         "township": ["北乡"] * 4, "urban_class": ["111", "220", "220", "121"]},
+        geometry=points,
+    )  # fmt: skip
+    for x, wanted in ((300, "111"), (4600, "220"), (10100, ""), (7000, "220")):
+        sites = gpd.GeoDataFrame(
+            {"site_id": ["C"], "name": ["新址"], "township": ["南镇"]},
+            geometry=gpd.points_from_xy([x], [0]),
+        )
+        county = region(villages=villages, sites=sites)
+        facts = facts_of([county], tiny_problem())  # type: ignore[list-item]
+        assert facts.site_urban == ("121", "", wanted)
