@@ -30,6 +30,7 @@ class Server:
     port: int = 0
     link: str = ""
     process: subprocess.Popen[str] | None = None
+    reader: threading.Thread | None = None
     said: list[str] = field(default_factory=list)
 
     @property
@@ -48,7 +49,8 @@ class Server:
             env={**os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
         lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, args=(self.process, lines), daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process, lines), daemon=True)
+        self.reader.start()
         while (line := lines.get(timeout=_PATIENCE)) is not None:
             if line.startswith("http"):
                 self.link = line.strip()
@@ -61,6 +63,7 @@ class Server:
         for line in process.stdout:
             self.said.append(line)
             lines.put(line)
+        process.stdout.close()
         lines.put(None)
 
     def kill(self) -> None:
@@ -68,6 +71,8 @@ class Server:
         assert self.process is not None
         self.process.kill()
         self.process.wait(timeout=20)
+        assert self.reader is not None
+        self.reader.join(timeout=20)
 
 
 @dataclass
@@ -95,7 +100,7 @@ class Seat:
     def saved(self) -> None:
         """Wait until nothing is on its way any more."""
         self.page.wait_for_function(
-            "!Catchment.workbench.outbox.waiting && Catchment.workbench.model.variant"
+            "() => !Catchment.workbench.outbox.waiting && Catchment.workbench.model.variant"
         )
 
     def fresh(self, name: str) -> None:

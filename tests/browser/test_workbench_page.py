@@ -95,7 +95,7 @@ def test_text_of_people_is_text(sit: Sit, server: Server) -> None:
     page.click("[data-state=closed]")
     seat.saved()
     page.click("#tab-history")
-    page.wait_for_function("document.querySelectorAll('#history > li').length > 1")
+    page.wait_for_function("() => document.querySelectorAll('#history > li').length > 1")
     assert HOSTILE[0] in page.inner_text("#history")
     page.click("#tab-variants")
     assert HOSTILE[0] in page.inner_text(".variant-list")

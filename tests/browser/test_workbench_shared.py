@@ -57,18 +57,18 @@ def test_conflict_is_readable_and_leaves_the_choice(sit: Sit, server: Server, ch
     two.saved()
     if choice == "mine":
         two.page.wait_for_function(
-            "Catchment.workbench.model.variant.document.actions.length === 2"
+            "() => Catchment.workbench.model.variant.document.actions.length === 2"
         )
         assert schools(two) == {FIRST, SECOND}
         one.page.wait_for_function(
-            "Catchment.workbench.model.variant.document.actions.length === 2"
+            "() => Catchment.workbench.model.variant.document.actions.length === 2"
         )
     elif choice == "copy":
         two.page.wait_for_function("n => Catchment.workbench.model.variant.id !== n", arg=number)
         assert schools(two) == {SECOND}
         assert schools(one) == {FIRST}
     else:
-        two.page.wait_for_function("Catchment.workbench.model.variant.version === 2")
+        two.page.wait_for_function("() => Catchment.workbench.model.variant.version === 2")
         assert schools(two) == {FIRST}
     one.quiet()
     two.quiet()
@@ -79,7 +79,9 @@ def test_others_changes_arrive_by_themselves(sit: Sit, server: Server) -> None:
     one.fresh("同看")
     two = sit(server, at=f"#v={one.page.evaluate('Catchment.workbench.model.variant.id')}")
     close(one, FIRST)
-    two.page.wait_for_function("Catchment.workbench.model.variant.document.actions.length === 1")
+    two.page.wait_for_function(
+        "() => Catchment.workbench.model.variant.document.actions.length === 1"
+    )
     two.page.wait_for_function(
         "n => document.querySelector('#callouts').textContent.includes(n)", arg=FIRST
     )
@@ -102,16 +104,16 @@ def test_restart_in_the_middle_loses_nothing_acknowledged(sit: Sit, server: Serv
     assert schools(seat) == {FIRST}
     server.start()
     page.wait_for_selector("#link-state.saved", timeout=30_000)
-    page.wait_for_function("Catchment.workbench.model.variant.document.actions.length === 2")
+    page.wait_for_function("() => Catchment.workbench.model.variant.document.actions.length === 2")
     assert schools(seat) == {FIRST, SECOND}
     # Events flow again, and what the page shows is what the file holds.
     close(seat, THIRD)
-    page.wait_for_function("Catchment.workbench.model.variant.document.actions.length === 3")
+    page.wait_for_function("() => Catchment.workbench.model.variant.document.actions.length === 3")
     page.reload()
     page.wait_for_selector("html[data-ready]")
     assert schools(seat) == {FIRST, SECOND, THIRD}
     page.click("#tab-history")
-    page.wait_for_function("document.querySelectorAll('#history > li').length === 4")
+    page.wait_for_function("() => document.querySelectorAll('#history > li').length === 4")
     seat.quiet()
 
 
@@ -132,12 +134,12 @@ def test_an_answer_that_was_lost_is_not_taken_twice(sit: Sit, server: Server) ->
     page.route("**/api/variants/*", lose)
     close(seat, FIRST)
     seat.saved()
-    page.wait_for_function("Catchment.workbench.model.variant.version === 2")
+    page.wait_for_function("() => Catchment.workbench.model.variant.version === 2")
     assert lost == [200]
     assert schools(seat) == {FIRST}
     assert page.locator("#dialog[open]").count() == 0
     page.click("#undo")
-    page.wait_for_function("Catchment.workbench.model.variant.document.actions.length === 0")
+    page.wait_for_function("() => Catchment.workbench.model.variant.document.actions.length === 0")
     seat.quiet()
 
 

@@ -42,7 +42,7 @@ def test_opening_shows_today_and_the_link_opens_once(sit: Sit, server: Server) -
     page = seat.page
     assert "#t=" not in page.url
     run = execute(server.region / "scenarios" / "today.toml")
-    year = int(page.inner_text("#year-out"))
+    seat.year(year := 2028)
     table = run.indicators
     mine = table[
         (table["scope"] == "county") & (table["plan"] == "today") & (table["year"] == year)
@@ -143,7 +143,7 @@ def test_click_switches_a_school_round_and_every_step_can_be_undone(
     page.click("#redo")
     page.wait_for_function("j => Catchment.workbench.edit.stateOf(j) === 'closed'", arg=j)
     page.click("#tab-history")
-    page.wait_for_function("document.querySelectorAll('#history > li').length >= 7")
+    page.wait_for_function("() => document.querySelectorAll('#history > li').length >= 7")
     kinds = page.evaluate("[...document.querySelectorAll('#history > li')].map(x => x.className)")
     assert kinds[:3] == ["kind-redo", "kind-undo", "kind-undo"]
     assert SCHOOL in page.inner_text("#history")
@@ -231,13 +231,13 @@ def test_a_school_is_placed_a_road_closed_and_one_built(sit: Sit, server: Server
     page.click("[data-tool=cut]")
     page.mouse.click(x + 4, y + 70)
     seat.saved()
-    page.wait_for_function("Catchment.workbench.model.variant.document.actions.length === 2")
+    page.wait_for_function("() => Catchment.workbench.model.variant.document.actions.length === 2")
     page.click("[data-tool=road]")
     page.mouse.click(*seat.spot("village", 279))
     page.mouse.click(x, y + 6)
     page.click("#dialog [data-answer=ok]")
     page.wait_for_function(
-        "Catchment.workbench.model.variant.document.actions.length === 3 || "
+        "() => Catchment.workbench.model.variant.document.actions.length === 3 || "
         "document.querySelector('#callouts .bad')"
     )
     said = page.inner_text("#callouts")
@@ -269,7 +269,7 @@ def test_sliders_show_what_they_would_do_before_they_are_kept(sit: Sit, server: 
     page.keyboard.press("Home")
     page.click("#dialog [data-answer=ok]")
     seat.saved()
-    page.wait_for_function("Catchment.workbench.model.variant.document.class_size > 0")
+    page.wait_for_function("() => Catchment.workbench.model.variant.document.class_size > 0")
     seat.quiet()
 
 
