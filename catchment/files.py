@@ -24,7 +24,15 @@ _TEMPORARY = re.compile(
 
 
 class NotWrittenError(CatchmentError, OSError):
-    """A file could not be written or replaced; what was there before is still there."""
+    """A file could not be written or replaced; what was there before is still there.
+
+    Parameters
+    ----------
+    text : str
+        For people.
+    strerror : str
+        What the system said.
+    """
 
     def __init__(self, text: str, strerror: str = "") -> None:
         super().__init__(text)

@@ -37,6 +37,11 @@ def find_browser() -> str | None:
     return next((str(p) for p in WINDOWS_BROWSERS if p.is_file()), None)
 
 
+def has_postgis() -> bool:
+    """Say whether a PostgreSQL server with PostGIS is installed here; the tests start their own."""
+    return any(Path("/usr/share/postgresql").glob("*/extension/postgis.control"))
+
+
 def install_debian(packages: list[str]) -> None:
     """Install Debian packages where this process may; say so where it may not."""
     apt = shutil.which("apt-get")
@@ -63,6 +68,8 @@ def main() -> int:
         browser = find_browser()
     if ctypes.util.find_library("pango-1.0") is None:
         install_debian(["libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"])
+    if not has_postgis():
+        install_debian(["postgresql-postgis"])
     if browser is None and in_ci:
         print("没有 Chromium，而 CI 中不得跳过 / no Chromium, and CI may skip nothing", flush=True)
         return 1
@@ -71,6 +78,7 @@ def main() -> int:
         env["CATCHMENT_CHROMIUM"] = browser
     if in_ci:
         env["CATCHMENT_REQUIRE_BROWSER"] = "1"
+        env["CATCHMENT_REQUIRE_POSTGIS"] = "1"
     if "--fast" in words:
         words.remove("--fast")
     else:

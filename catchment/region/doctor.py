@@ -131,7 +131,7 @@ def propose(path: Path, further: Callable[[Reading], list[Fault]] | None = None)
     treated: dict[str, Treated] = {}
     for name, layer in layers().items():
         place = reading.found.places.get(name)
-        if place is None or layer.geometry == "raster" or place.path.suffix == "":
+        if place is None or layer.geometry == "raster" or place.table:
             continue
         part = read_part(reading, name)
         if part is None or part.raw.marks or any(f.code in _SPOILT for f in part.raw.faults):

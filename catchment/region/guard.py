@@ -83,14 +83,14 @@ def refuse_doctype(stream: IO[bytes]) -> None:
     parser = expat.ParserCreate()
     state = {"root": False, "doctype": False}
 
-    def doctype(*_: object) -> None:
+    def _doctype(*_: object) -> None:
         state["doctype"] = True
 
-    def root(*_: object) -> None:
+    def _root(*_: object) -> None:
         state["root"] = True
 
-    parser.StartDoctypeDeclHandler = doctype
-    parser.StartElementHandler = root
+    parser.StartDoctypeDeclHandler = _doctype
+    parser.StartElementHandler = _root
     read = 0
     try:
         while not any(state.values()) and read < 1 << 20:

@@ -18,6 +18,7 @@ from typing import Any
 from catchment.errors import InputError, NotFoundError
 from catchment.region.faults import Fault, LayerError
 from catchment.region.guard import bad_name, inside
+from catchment.region.postgis import table_name
 from catchment.region.raw import Place
 from catchment.region.schema import heading_key, layers
 from catchment.region.tables import sheet_names
@@ -63,7 +64,7 @@ _UNSUPPORTED = frozenset(
     ]
 )
 _TOP = ("name", "note", "crs", "sources")
-_SOURCE = ("file", "layer", "crs", "encoding", "sheet")
+_SOURCE = ("file", "layer", "crs", "encoding", "sheet", "postgis")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Manifest:
     name, note, crs : str
         Name of the county, note for every output, system of sources that declare none.
     sources : mapping of str to mapping
-        Layer to its ``file, layer, crs, encoding, sheet``.
+        Layer to its ``file, layer, crs, encoding, sheet, postgis``.
     metric : str
         Metric system the region was written in; only in GeoPackages of this package.
     """
@@ -317,6 +318,9 @@ def _in_folder(root: Path) -> Found:
     roads: Path | None = None
     used: set[Path] = set()
     for name, entry in manifest.sources.items():
+        if "postgis" in entry:
+            places[name] = _in_database(root, name, entry)
+            continue
         if "file" not in entry:
             continue
         path = confined(root, entry["file"], f"[sources.{name}] file")
@@ -351,6 +355,16 @@ def _in_folder(root: Path) -> Found:
         faults.append(Fault("file_outside", "", file=bands.name))
         bands = root / "-"
     return Found(root, manifest, places, roads, bands if bands.is_file() else None, tuple(faults))
+
+
+def _in_database(root: Path, name: str, entry: Mapping[str, str]) -> Place:
+    table = entry["postgis"]
+    if "file" in entry or not table_name(table):
+        raise InputError(
+            f"[sources.{name}] postgis = {table!r} 应为“模式.表名”，且不能同时写 file / [sources.{name}] "
+            f"postgis = {table!r} must be schema.table, without file beside it"
+        )
+    return Place(name, root, f"postgis:{table}", crs=entry.get("crs", ""), table=table)
 
 
 def _missing(places: Mapping[str, Place], roads: Path | None, known: list[Fault]) -> list[Fault]:

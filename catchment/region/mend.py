@@ -116,7 +116,7 @@ def _write(treatment: Treatment, folder: Path) -> None:
     replaced = {t.part.place.path for t in treatment.treated.values()}
     kept = {p.path for n, p in found.places.items() if n not in treatment.treated}
     gone = {part for path in replaced - kept for part in _parts(path)}
-    named = [p for place in found.places.values() for p in _parts(place.path)]
+    named = [p for place in found.places.values() if not place.table for p in _parts(place.path)]
     for path in sorted({*_files(found.root), *named}):
         if path in gone or path == found.root / MANIFEST:
             continue

@@ -29,6 +29,8 @@ class Place:
         Layer inside a GeoPackage or sheet of a workbook; empty = find it.
     crs, encoding : str
         What the manifest declares; empty = nothing.
+    table : str
+        Table of the office's database, in the place of a file; empty = a file.
     """
 
     layer: str
@@ -37,6 +39,7 @@ class Place:
     sublayer: str = ""
     crs: str = ""
     encoding: str = ""
+    table: str = ""
 
 
 @dataclass(frozen=True)

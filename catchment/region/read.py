@@ -36,6 +36,7 @@ from catchment.region.positions import (
     repaired,
     sound_places,
 )
+from catchment.region.postgis import content_digest, read_postgis
 from catchment.region.raw import Place, Raw
 from catchment.region.relations import Table, check_relations
 from catchment.region.schema import Layer, layers
@@ -343,7 +344,7 @@ def _own_package(found: Found) -> Path | None:
 
 
 def _read(layer: Layer, place: Place, faults: list[Fault]) -> Part:
-    reader = _READERS.get(place.path.suffix.lower())
+    reader = read_postgis if place.table else _READERS.get(place.path.suffix.lower())
     if reader is None:
         raise LayerError(Fault("file_unsupported", layer.layer, file=place.file, effect="refuse"))
     try:
@@ -592,7 +593,7 @@ def _source(part: Part) -> Source:
     return Source(
         layer=part.layer.layer,
         file=part.place.file,
-        sha256=digest(part.place.path),
+        sha256=content_digest(part.raw) if part.place.table else digest(part.place.path),
         rows=len(part.cleaned.rows),
         crs=part.source.name if part.source is not None else "",
         encoding=part.raw.encoding,
