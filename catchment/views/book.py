@@ -96,7 +96,7 @@ def book_document(
         ),
     ]  # fmt: skip
     if run.region.note:
-        note = story.say("report.note", note=plain(run.region.note, longest=300))
+        note = story.say("report.note", note=story.half(plain(run.region.note, longest=300)))
         blocks.append(Paragraph(note, "warning"))
     if pictures:
         band = story.band(run.problem.bands[0]) if run.problem.bands else ""
@@ -113,7 +113,8 @@ def book_document(
         for code in codes:
             mine = by_site.get(code, trips.iloc[0:0])
             blocks += _school_page(story, code, mine, pictures=pictures)
-    blocks += stamp_page(story, [township] if township else None)
+    _, *signing = stamp_page(story, [township] if township else None)
+    blocks += [Heading(story.say("bk.stamp"), 1, new_page=True), *signing]
     return Document(
         title=title,
         lang=lang,
@@ -122,6 +123,7 @@ def book_document(
         page_words=(story.say("foot.page1"), story.say("foot.page2"), story.say("foot.page3")),
         year=story.facts.first,
         author=story.say("report.author", county=county),
+        compact=True,
     )
 
 
@@ -220,7 +222,7 @@ def _actions(story: Story, table: pd.DataFrame) -> Table:
     rows = tuple(
         (
             str(row["year"]), story.name("change", row["kind"]), row["site"],
-            actions.change_text(story, row), row["receivers"] or "—",
+            actions.change_text(story, row), story.schools(row["receiver_ids"]) or "—",
         )
         for row in rows_of(table)
     )  # fmt: skip
@@ -231,7 +233,7 @@ def _school_page(story: Story, code: str, trips: pd.DataFrame, *, pictures: bool
     facts = story.facts
     site = rows_of(facts.sites[facts.sites["site_id"] == code])[0]
     state = overview.state_text(story, charts.site_states(story.run, facts)[code])
-    place = f"{site['name']}（{site['township']}）" if site["township"] else site["name"]
+    place = story.placed(site["name"], site["township"])
     blocks: list[Block] = [
         Heading(story.say("bk.school", school=place, state=state), 2, new_page=True),
         Paragraph(

@@ -320,7 +320,9 @@ def _schools(compared: Compared) -> pd.DataFrame:
 
 
 def _bands(compared: Compared, bands: Sequence[str]) -> str:
-    return "＋".join(name_of("band", band, compared.lang) for band in bands) or "—"
+    return (" + " if compared.lang == "en" else "＋").join(
+        name_of("band", band, compared.lang) for band in bands
+    ) or "—"
 
 
 def villages_that_differ(compared: Compared) -> pd.DataFrame:
@@ -660,9 +662,12 @@ def _village_blocks(compared: Compared, villages: pd.DataFrame) -> list[Block]:
             same = way in own and row[way] == row[own[way]]
             text = decimal(row[f"{way} {minutes}"])
             cells.append(f"＝ {text}" if same else f"{row[way]} {text}")
-        town = f"（{row[say('township')]}）" if row[say("township")] else ""
+        town = row[say("township")]
+        village = row[say("village")]
+        if town:
+            village = f"{village}（{town}）" if compared.lang == "zh" else f"{village} ({town})"
         spread = row[say("cmp.spread")]
-        rows.append((f"{row[say('village')]}{town}", row[say("x.band")], *cells, decimal(spread)))
+        rows.append((village, row[say("x.band")], *cells, decimal(spread)))
         tones.append("warn" if spread > 10 else "")
     blocks: list[Block] = [
         Paragraph(say("cmp.villages_note"), "note"),

@@ -173,7 +173,7 @@ def _front(deck: Any, story: Story) -> None:
         story.say("years_span", first=story.facts.first, last=story.facts.last),
     ]
     if story.run.region.note:
-        lines.append(plain(story.run.region.note, longest=160))
+        lines.append(story.half(plain(story.run.region.note, longest=300)))
     lines.append(story.say("deck.draft"))
     _bullets(slide, story, lines, top=3.9, mark="", size=22)
 

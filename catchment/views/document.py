@@ -165,6 +165,8 @@ class Document:
         Year put into the file's properties (a fixed date, so that equal content has equal bytes).
     author : str
         Who made it.
+    compact : bool
+        Whether type and rows are set closer, so that a school keeps to its page.
     """
 
     title: str
@@ -174,3 +176,4 @@ class Document:
     page_words: tuple[str, str, str] = ("", " / ", "")
     year: int = 2000
     author: str = ""
+    compact: bool = False

@@ -35,6 +35,7 @@ def html_bytes(document: Document) -> bytes:
     lang = "zh-CN" if document.lang == "zh" else "en"
     body = "\n".join(_block(block) for block in document.blocks)
     foot = "".join(f"<p>{_text(line)}</p>" for line in document.footer)
+    tight = ' class="compact"' if document.compact else ""
     page = f"""<!DOCTYPE html>
 <html lang="{lang}">
 <head>
@@ -46,7 +47,7 @@ def html_bytes(document: Document) -> bytes:
 <style>{style}</style>
 </head>
 <body>
-<main>
+<main{tight}>
 {body}
 </main>
 <footer>{foot}</footer>

@@ -126,7 +126,10 @@ def _front(story: Story) -> list[Block]:
     ]
     if run.region.note:
         blocks.append(
-            Paragraph(story.say("report.note", note=plain(run.region.note, longest=300)), "warning")
+            Paragraph(
+                story.say("report.note", note=story.half(plain(run.region.note, longest=300))),
+                "warning",
+            )
         )
     return blocks
 
@@ -221,7 +224,7 @@ def _sources(story: Story) -> Table:
     rows = tuple(
         (
             story.name("layer", plain(s.layer, longest=40)), plain(s.file, longest=80), whole(s.rows), plain(s.crs, longest=30) or "—",
-            plain(s.sha256)[:16], plain("；".join(story.half(n) for n in s.notes), longest=160) or "—",
+            plain(s.sha256)[:16], plain(story.parts([story.half(n) for n in s.notes]), longest=160) or "—",
         )
         for s in run_sources(story.run)
     )  # fmt: skip

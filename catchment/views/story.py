@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from catchment.run import Run
 from catchment.views.facts import Facts, figure, read_facts, text_column
 from catchment.views.plain import plain
 from catchment.views.words import LANGS, name_of, word
+
+_HALVES = re.compile("(.*[\u4e00-\u9fff].*[。！；])\\s*([A-Za-z][\x20-\x7e]+)")
 
 RESULTS = ("fail", "unknown", "evidence", "pass")
 """Results of a finding, the gravest first."""
@@ -114,15 +117,66 @@ class Story:
         Parameters
         ----------
         text : str
-            Chinese, `` / ``, English; or one text for both.
+            Chinese, then `` / `` or a full stop, then English; or one text for both.
 
         Returns
         -------
         str
             The half in the story's language.
         """
+        found = _HALVES.fullmatch(text)
+        if found:
+            return found.group(1 if self.lang == "zh" else 2)
         parts = [part.strip() for part in text.split(" / ")]
         return parts[0] if self.lang == "zh" else parts[-1]
+
+    def placed(self, name: str, place: str) -> str:
+        """Name with where it lies in brackets.
+
+        Parameters
+        ----------
+        name, place : str
+            What is named, and where it lies; the latter may be empty.
+
+        Returns
+        -------
+        str
+            In the manner of the language.
+        """
+        if not place:
+            return name
+        return f"{name}（{place}）" if self.lang == "zh" else f"{name} ({place})"
+
+    def schools(self, codes: str) -> str:
+        """Names of schools.
+
+        Parameters
+        ----------
+        codes : str
+            Their codes, joined by a space.
+
+        Returns
+        -------
+        str
+            Joined in the manner of the language; empty where there are none.
+        """
+        names = dict(zip(self.facts.sites["site_id"], self.facts.sites["name"], strict=True))
+        return self.list_of([str(names.get(code, code)) for code in codes.split()])
+
+    def parts(self, texts: list[str]) -> str:
+        """Join parts of a sentence.
+
+        Parameters
+        ----------
+        texts : list of str
+            Parts in order; empty ones are left out.
+
+        Returns
+        -------
+        str
+            Joined by the language's own semicolon.
+        """
+        return ("；" if self.lang == "zh" else "; ").join(text for text in texts if text)
 
     def list_of(self, names: list[str], most: int = 0) -> str:
         """Join names.

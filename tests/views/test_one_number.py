@@ -120,6 +120,46 @@ def test_workbook(run: Run, truth: pd.DataFrame, tmp_path: Path) -> None:
             assert mine["方案单程（分钟）"] == row.minutes
 
 
+def test_classes_are_counted_alike_where_the_county_has_its_own(run: Run) -> None:
+    """Two classes of one school that the rule of forming classes would not have made."""
+    from dataclasses import replace
+
+    from catchment import indicators
+
+    problem = run.problem
+    site = next(
+        s for j, s in enumerate(problem.site_ids)
+        if (problem.today == j).any() and (run.plan.site_of[:, 0] == run.today.site_of[:, 0]).any()
+        and problem.students[problem.today == j, :, 0].sum() > 20
+    )  # fmt: skip
+    j = problem.site_ids.index(site)
+    taught = np.flatnonzero(problem.students[problem.today == j, :, 0].sum(axis=0))
+    rows = [
+        {"school_id": site, "grade": int(problem.grades[k]), "class_no": str(c), "students": 7,
+         "year": problem.years[0]}
+        for k in taught for c in range(5)
+    ]  # fmt: skip
+    own = pd.DataFrame(rows)
+    parts = [
+        indicators.compute(problem, plan, which=name, actual=own)
+        for name, plan in (("today", run.today), ("plan", run.plan))
+    ]
+    mine = replace(run, region=run.region.replace(classes=own), indicators=pd.concat(parts))
+    facts, data = read_facts(mine), map_payload(mine)
+    assert run.today.classes[j, :, 0].sum() != len(own)
+    for name in ("today", "plan"):
+        for t, year in enumerate(problem.years):
+            county = facts.figures[("classes", "county", "", year, name)]
+            table = facts.classes[(facts.classes["plan"] == name) & (facts.classes["year"] == year)]
+            assert table["classes"].sum() == county
+            shown = yearly(data["plans"][name]["classes"], t)
+            assert sum(len(row) // 3 for row in shown) == county
+            for code, part in table.groupby("site_id"):
+                assert part["classes"].sum() == facts.figures[("classes", "site", code, year, name)]
+    first = facts.classes[(facts.classes["plan"] == "today") & (facts.classes["site_id"] == site)]
+    assert first[first["year"] == problem.years[0]]["classes"].sum() == len(own)
+
+
 def test_geopackage_record_and_comparison(run: Run, truth: pd.DataFrame, tmp_path: Path) -> None:
     folder = save(run, tmp_path / "run")
     layer = gpd.read_file(folder / "plan.gpkg", layer="villages", engine="pyogrio")

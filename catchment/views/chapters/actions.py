@@ -97,13 +97,13 @@ def chapter(story: Story) -> list[Block]:
         tones: list[Tone] = []
         for row in rows_of(part):
             needs, short = _needs_first(story, row)
-            reason = "；".join(x for x in (row["note"], *needs) if x)
-            school = f"{row['site']}（{row['township']}）" if row["township"] else row["site"]
+            reason = story.parts([row["note"], *needs])
+            school = story.placed(row["site"], row["township"])
             rows.append(
                 (
                     story.name("change", row["kind"]), school, change_text(story, row),
                     whole(row["students"]) if row["students"] else "—",
-                    row["receivers"] or "—", reason or "—",
+                    story.schools(row["receiver_ids"]) or "—", reason or "—",
                 )
             )  # fmt: skip
             tones.append("bad" if short else "")
@@ -142,7 +142,7 @@ def change_text(story: Story, row: dict[str, Any]) -> str:
         parts.append(story.say("act.beds", count=row["beds_added"]))
     if row["seats_added"]:
         parts.append(story.say("act.seats", count=row["seats_added"]))
-    return "；".join(parts) or "—"
+    return story.parts(parts) or "—"
 
 
 def bands_text(story: Story, joined: str) -> str:
@@ -161,7 +161,7 @@ def bands_text(story: Story, joined: str) -> str:
         Names; a dash where there are none.
     """
     names = [story.band(band) for band in joined.split("+") if band]
-    return "＋".join(names) if names else "—"
+    return (" + " if story.lang == "en" else "＋").join(names) if names else "—"
 
 
 def _needs_first(story: Story, row: dict[str, Any]) -> tuple[list[str], bool]:
@@ -175,7 +175,11 @@ def _needs_first(story: Story, row: dict[str, Any]) -> tuple[list[str], bool]:
         & (changes["year"] <= row["year"])
         & changes["kind"].isin(["expand", "build", "reopen", "extend"])
     ]
-    names = [f"{each['site']}{each['year']}：{change_text(story, each)}" for each in rows_of(grown)]
+    pattern = "{site}{year}：{change}" if story.lang == "zh" else "{site} {year}: {change}"
+    names = [
+        pattern.format(site=each["site"], year=each["year"], change=change_text(story, each))
+        for each in rows_of(grown)
+    ]
     words = [story.say("act.first", items=story.list_of(names))] if names else []
     short = False
     labels = dict(zip(story.facts.sites["site_id"], story.facts.sites["name"], strict=True))

@@ -106,4 +106,4 @@ def ways_text(story: Story, value: str) -> str:
         Words.
     """
     parts = value.replace("|", "；").replace(";", "；").split("；")
-    return "；".join(story.name("way", part.strip()) for part in parts if part.strip())
+    return story.parts([story.name("way", part.strip()) for part in parts if part.strip()])
