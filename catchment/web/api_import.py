@@ -18,12 +18,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from catchment.errors import CatchmentError, InputError, NotFoundError
+from catchment.errors import CatchmentError, InputError
 from catchment.region.read import read_region
 from catchment.web import shapes as s
 from catchment.web.bench import Bench, open_county
 from catchment.web.operations import Call, Operation, Reply, Strict, packed, said
 from catchment.web.people import can
+from catchment.web.store import MissingError
 from catchment.web.uploads import MOST_FILES, take
 from catchment.web.workers import ask_once
 
@@ -79,6 +80,8 @@ class Imports:
                 sent = [f for f in form.getlist("files") if isinstance(f, UploadFile)]
                 return await anyio.to_thread.run_sync(self._take, sent)
         except HTTPException as fault:
+            if fault.status_code == 413:
+                raise
             return said(400, "malformed", "上传内容不完整", "the upload is malformed", details=[str(fault.detail)[:200]])  # fmt: skip
         finally:
             self._one.release()
@@ -112,7 +115,7 @@ def accept(bench: Bench, call: Call) -> Reply:
     token = call.path["name"]
     folder = bench.files / f"import-{token}"
     if not _TOKEN.fullmatch(token) or not folder.is_dir():
-        raise NotFoundError("没有导入 / no such import")
+        raise MissingError("没有导入 / no such import")
     old = bench.opened
     region = read_region(folder, set_aside=call.body.set_aside)
     if {b.band for b in region.bands} != {b.band for b in old.county.region.bands}:

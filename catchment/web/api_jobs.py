@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from catchment.errors import InputError, NotFoundError
+from catchment.errors import InputError
 from catchment.web import shapes as s
 from catchment.web.api_variants import Why, told
 from catchment.web.bench import Bench, reckon
 from catchment.web.document import difference
 from catchment.web.operations import Call, Operation, Reply, Strict
-from catchment.web.store import Change
+from catchment.web.store import Change, MissingError
 
 Plain = dict[str, Any]
 Code = Annotated[str, Field(min_length=1, max_length=100)]
@@ -96,7 +96,7 @@ def finished(bench: Bench, job: Plain, result: Plain) -> Plain:
         document, _ = reckon(bench, values, None)
         try:
             base = bench.store.variant(job["variant"])["document"]
-        except NotFoundError:
+        except MissingError:
             base = None
         lines = difference(bench.opened.county, base, document.values())
         change = Change(job["by"], "", "job", lines)
@@ -158,14 +158,14 @@ def one_file(bench: Bench, call: Call) -> Reply:
             headers = {"content-disposition": f'attachment; filename="{path.name}"'}
             kind = _TYPES.get(path.suffix, "application/octet-stream")
             return Reply(path.read_bytes(), 200, headers, kind)
-    raise NotFoundError("没有文件 / no such file")
+    raise MissingError("没有文件 / no such file")
 
 
 def all_files(bench: Bench, call: Call) -> Reply:
     """Return all documents in one archive."""
     paths = _files(bench, call.path["id"])
     if not paths:
-        raise NotFoundError("没有文件 / there are no files")
+        raise MissingError("没有文件 / there are no files")
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in paths:

@@ -91,6 +91,8 @@ async def _wrong(request: Request, fault: Exception) -> Response:
         )
     if status == 404:
         return said(404, "not_found", "没有此项", "there is no such thing")
+    if status == 413:
+        return said(413, "too_large", "内容过大", "the body is too large")
     return said(status, "refused", "请求不能处理", "the request cannot be handled")
 
 

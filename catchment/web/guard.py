@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
@@ -57,10 +58,20 @@ class Door:
     hosts: frozenset[str]
     secure: bool = False
 
-    @property
-    def origins(self) -> frozenset[str]:
-        """Origins of its own pages."""
-        return frozenset(f"{'https' if self.secure else 'http'}://{h}" for h in self.hosts)
+    def origin(self, host: str) -> str:
+        """Return the origin of the pages of a host.
+
+        Parameters
+        ----------
+        host : str
+            Host header.
+
+        Returns
+        -------
+        str
+            With its scheme.
+        """
+        return f"{'https' if self.secure else 'http'}://{host}"
 
 
 @dataclass
@@ -104,10 +115,6 @@ class Rate:
             while len(self._left) > 10_000:
                 self._left.popitem(last=False)
             return 0.0 if passes else (1 - left) / self.each
-
-
-class _TooLargeError(Exception):
-    pass
 
 
 def refusal(status: int, code: str, zh: str, en: str, **more: Any) -> tuple[int, bytes]:
@@ -173,12 +180,9 @@ class Guard:
             return
         if scope["type"] != "http":
             return
-        started = False
 
         async def answer(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 own = [(k, v) for k, v in message["headers"] if k not in dict(HEADERS)]
                 names = {k for k, _ in own}
                 if b"cache-control" not in names:
@@ -199,14 +203,10 @@ class Guard:
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
                 if seen > limit:
-                    raise _TooLargeError
+                    raise HTTPException(413)
             return message
 
-        try:
-            await self.app(scope, bounded, answer)
-        except _TooLargeError:
-            if not started:
-                await _say(answer, *_too_large(limit))
+        await self.app(scope, bounded, answer)
 
     def _refused(self, scope: Scope) -> tuple[int, bytes, list[tuple[bytes, bytes]]] | None:
         headers = _headers(scope)
@@ -221,7 +221,7 @@ class Guard:
             status, body = refusal(405, "method", "不支持的请求方法", "this method is not answered")
             return status, body, [(b"allow", ", ".join(_METHODS).encode())]
         api = path.startswith("/api/")
-        if not self._same_site(headers, method, api):
+        if not self._same_site(headers, method, api, hosts[0].lower()):
             return (
                 *refusal(403, "cross_site", "拒绝跨站请求", "cross-site requests are refused"),
                 [],
@@ -244,12 +244,12 @@ class Guard:
             return (*refusal(401, "session", "请先登录，或使用启动时给出的链接打开", "log in, or open the link shown at the start"), [])  # fmt: skip
         return None
 
-    def _same_site(self, headers: dict[str, list[str]], method: str, api: bool) -> bool:
+    def _same_site(self, headers: dict[str, list[str]], method: str, api: bool, host: str) -> bool:
         site = headers.get("sec-fetch-site", [])
         origin = headers.get("origin", [])
         if len(site) > 1 or len(origin) > 1:
             return False
-        if origin and origin[0].lower() not in self.door.origins:
+        if origin and origin[0].lower() != self.door.origin(host):
             return False
         if method in _READS:
             # A link from elsewhere may lead to the page, never to data.

@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from catchment.errors import CatchmentError, NotFoundError
+from catchment.errors import CatchmentError
 from catchment.web.bench import Bench
 from catchment.web.people import can
-from catchment.web.store import ConflictError
+from catchment.web.store import ConflictError, MissingError
 from catchment.web.workers import BusyError
 
 Plain = dict[str, Any]
@@ -175,8 +175,8 @@ class Dispatcher:
             reply = operation.call(self.bench, call)
         except ConflictError as clash:
             return _conflict(clash, call)
-        except NotFoundError as fault:
-            return _worded(404 if _names_nothing(fault) else 422, fault)
+        except MissingError as fault:
+            return _worded(404, fault)
         except BusyError as busy:
             return said(503, "busy", *_halves(str(busy)), headers={"retry-after": "2"})
         except CatchmentError as fault:
@@ -230,11 +230,6 @@ def said(
     """
     body = packed({"error": code, "zh": zh, "en": en, **more})
     return Response(body, status, dict(headers or {}), "application/json")
-
-
-def _names_nothing(fault: NotFoundError) -> bool:
-    """Whether the address names nothing (404), and not the recipe (422)."""
-    return str(fault).startswith(("没有方案", "没有任务", "没有文件", "没有导入", "方案"))
 
 
 def _halves(text: str) -> tuple[str, str]:

@@ -49,6 +49,10 @@ CREATE TABLE IF NOT EXISTS users (
 _UNDER = {"save", "undo", "redo"}
 
 
+class MissingError(NotFoundError):
+    """An address names nothing that is kept."""
+
+
 class ConflictError(Exception):
     """Somebody else has changed the variant in the meantime.
 
@@ -196,7 +200,7 @@ class Store:
 
         Raises
         ------
-        NotFoundError
+        MissingError
             When there is none.
         """
         with self._open() as db:
@@ -207,13 +211,13 @@ class Store:
     ) -> dict[str, Any]:
         row = db.execute("SELECT * FROM variants WHERE id = ?", (ident,)).fetchone()
         if row is None:
-            raise NotFoundError(f"没有方案 {ident} / no variant {ident}")
+            raise MissingError(f"没有方案 {ident} / no variant {ident}")
         asked = row["version"] if version is None else version
         past = db.execute(
             "SELECT * FROM history WHERE variant = ? AND version = ?", (ident, asked)
         ).fetchone()
         if past is None:
-            raise NotFoundError(f"方案 {ident} 没有第 {asked} 版 / no version {asked}")
+            raise MissingError(f"方案 {ident} 没有第 {asked} 版 / no version {asked}")
         entry = {**_entry(row), "document": json.loads(past["document"])}
         if version is not None and version != row["version"]:
             entry |= {"version": asked, "by": past["by"], "at": past["at"]}
@@ -272,7 +276,7 @@ class Store:
 
         Raises
         ------
-        NotFoundError
+        MissingError
             When there is no such variant.
         ConflictError
             When the version is another one, or the variant is approved.
@@ -288,7 +292,7 @@ class Store:
             if row["state"] == "approved" and change.kind in (*_UNDER, "delete"):
                 raise ConflictError(held, [], approved=True)
             if row["deleted"] and change.kind != "restore":
-                raise NotFoundError(f"方案 {ident} 已删除，可先恢复 / variant was put away")
+                raise MissingError(f"方案 {ident} 已删除，可先恢复 / variant was put away")
             line, place = json.loads(row["line"]), int(row["place"])
             version = expected + 1
             kept = held["document"]
@@ -331,7 +335,7 @@ class Store:
         with self._open() as db:
             row = db.execute("SELECT * FROM variants WHERE id = ?", (ident,)).fetchone()
             if row is None:
-                raise NotFoundError(f"没有方案 {ident} / no variant {ident}")
+                raise MissingError(f"没有方案 {ident} / no variant {ident}")
             line, place = json.loads(row["line"]), int(row["place"]) + step
             if not 0 <= place < len(line):
                 return None
@@ -499,13 +503,13 @@ class Store:
 
         Raises
         ------
-        NotFoundError
+        MissingError
             When there is none.
         """
         with self._open() as db:
             row = db.execute("SELECT * FROM jobs WHERE id = ?", (ident,)).fetchone()
         if row is None:
-            raise NotFoundError(f"没有任务 {ident} / no job {ident}")
+            raise MissingError(f"没有任务 {ident} / no job {ident}")
         return {"id": row["id"], **json.loads(row["body"])}
 
     # ------------------------------------------------------------------ people

@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -217,11 +217,11 @@ def _question(
     least, most = np.zeros((m, years), np.int8), np.full((m, years), _ALL, np.int8)
     fixed = np.array([s in named for s in problem.site_ids])
     full = (problem.must_open == problem.can_host[:, :, None]).all(axis=1)
-    some = problem.must_open.any(axis=1)
+    some = np.asarray(problem.must_open.any(axis=1), dtype=bool)
     part = np.where(problem.must_open[:, 0], _LOWEST, _ALL)
     state: npt.NDArray[np.int64] = np.where(some, np.where(full, _ALL, part), 0).astype(np.int64)
     least[fixed], most[fixed] = state[fixed], state[fixed]
-    opens = fixed & ~problem.existing & some.any(axis=1)
+    opens = fixed & ~problem.existing & np.any(some, axis=1)
     return (
         question.replace(
             may_close=(question.may_close & ~fixed)
@@ -345,7 +345,7 @@ def finish(table: Table, task: Plain, tell: Tell) -> Plain:
 
 
 def three(table: Table, task: Plain, tell: Tell) -> Plain:
-    """Make three different plans: the cheapest, one that closes fewer, one that weighs minutes.
+    """Make three different plans: the cheapest found, then shortest trips, then small schools.
 
     Parameters
     ----------
@@ -363,16 +363,32 @@ def three(table: Table, task: Plain, tell: Tell) -> Plain:
     choices = model.frontier(
         question, 5, time_limit=task["seconds"], seed=scenario.seed, progress=_teller(tell)
     )
-    picked = [choices[1], choices[2], choices[4]]
+    picked = _different(choices[1:])
     documents, figures = [], []
-    for letter, choice in zip("ABC", picked, strict=True):
+    for letter, (name, choice) in zip("ABC", picked, strict=True):
         _require(choice.answer)
-        tell(f"写成方案 {letter}", f"writing plan {letter}")
-        name = f"{own.name[:120]} {letter}（{choice.name.partition(' / ')[0]}）"
-        documents.append(_document(table, own, choice.question, choice.answer, named, name))
+        zh, _, en = name.partition(" / ")
+        tell(f"写成方案 {letter}：{zh}", f"writing plan {letter}: {en}")
+        shown = f"{own.name[:120]} {letter}（{zh}）"
+        documents.append(_document(table, own, choice.question, choice.answer, named, shown))
         plain = {k: float(v) for k, v in vars(choice.figures).items()}
-        figures.append({"name": choice.name, **plain})
-    return {"documents": documents, "figures": figures, **_worth(picked[0].answer)}
+        figures.append({"name": name, "asked": choice.name, **plain})
+    return {"documents": documents, "figures": figures, **_worth(picked[0][1].answer)}
+
+
+def _different(choices: Sequence[model.Choice]) -> list[tuple[str, model.Choice]]:
+    """Pick three by what they turned out to be, so that no plan bears a name it does not earn."""
+    left = list(choices)
+    out = []
+    for name, worth in (
+        ("费用最低 / cheapest", lambda c: c.figures.yuan),
+        ("路途最短 / shortest trips", lambda c: c.figures.minutes),
+        ("保留小规模学校最多 / most small schools kept", lambda c: -c.figures.small_kept),
+    ):
+        best = min(left, key=worth)
+        left.remove(best)
+        out.append((name, best))
+    return out
 
 
 def price(table: Table, task: Plain, tell: Tell) -> Plain:
