@@ -447,12 +447,12 @@ def _entering(past: Int64, born: Float, rate: Float, assumptions: Assumptions, t
         expected = born[known] * rate[known] * tilt
         out[known] = _shared(expected)
     if (~known).any():
-        rate = (
+        yearly = (
             entrant_rate(past[:, :, -1])
             if assumptions.growth is None
             else float(np.log1p(assumptions.growth))
         )
-        expected = entrant_level(past[~known][:, : min(3, past.shape[1]), -1], rate)
+        expected = entrant_level(past[~known][:, : min(3, past.shape[1]), -1], yearly)
         out[~known] = _shared(expected * (1 + assumptions.tilt))
     return out
 

@@ -59,13 +59,13 @@ def guessed_schools(story: Story) -> Callable[..., str]:
     site = {s: j for j, s in enumerate(run.problem.site_ids)}
     at = {str(y): t for t, y in enumerate(run.problem.years)}
 
-    def guessed(code: Any, year: Any, which: str = "plan") -> str:
+    def _guessed(code: Any, year: Any, which: str = "plan") -> str:
         j, t = site.get(str(code)), at.get(str(year))
         if j is None or t is None:
             return ""
         return story.say("yes" if flags[which][j, t] else "no")
 
-    return guessed
+    return _guessed
 
 
 def _needs(story: Story) -> Sheet:

@@ -343,10 +343,10 @@ def write_cohorts(cohorts: Cohorts, region: Region, folder: Path) -> list[Path]:
     ):
         written.append(write_bytes(folder / f"{name}.csv", frame_csv(compared).encode("utf-8")))
     if cohorts.special is not None:
-        heads = ("township", "year", "students")
-        rows = _special_rows(cohorts, [str(town.get(v, "")) for v in cohorts.villages])
+        columns = ("township", "year", "students")
+        hidden = _special_rows(cohorts, [str(town.get(v, "")) for v in cohorts.villages])
         path = folder / "special-needs.csv"
-        written.append(write_bytes(path, csv_text(heads, rows).encode("utf-8")))
+        written.append(write_bytes(path, csv_text(columns, hidden).encode("utf-8")))
     return written
 
 
