@@ -60,6 +60,12 @@ def propose(
     moved: Annotated[
         int | None, typer.Option(help="每年最多几名学生转学 / students moved a year at most")
     ] = None,
+    areas: Annotated[
+        int | None,
+        typer.Option(
+            help="学生不出片区：0 用县里的片区，数目则由程序划分 / nobody leaves an area: 0 the county's own, else so many drawn"
+        ),
+    ] = None,
     least: Annotated[int, typer.Option(help="学校最少人数 / smallest school")] = 0,
     resume: Annotated[
         Path | None,
@@ -87,6 +93,7 @@ def propose(
         draws=draws,
         class_size=class_size,
         limits=Limits(min_size=least, closures_per_year=closures, moved_per_year=moved),
+        areas=areas,
     )
     memory = None if resume is None else read_memory(resume)
     with progress() as tell:
@@ -167,6 +174,7 @@ def write_proposal(result: Proposal, scenario: Scenario, folder: Path, target: P
         "outlook": result.outlook,
         "futures": result.futures,
         "certain": result.certain,
+        "areas": result.areas,
     }
     for name, table in tables.items():
         if len(table):

@@ -13,10 +13,11 @@ from catchment.errors import InfeasibleError
 from catchment.optimise import consolidation as model
 from catchment.region.model import Region
 from catchment.run import hearing, prospects
+from catchment.run.areas import Areas, areas_table, draw_areas, given_areas
 from catchment.run.demands import costs_of, question_of_recipe
 from catchment.run.model import names_of_sites
 from catchment.run.offer import Offer, broken_today, judge
-from catchment.run.order import pose
+from catchment.run.order import Posed, pose
 from catchment.run.relax import relaxations
 from catchment.scenario import Scenario
 
@@ -44,6 +45,9 @@ class Wish:
         Class size of the plan of smaller classes instead of closures.
     limits : Limits
         Limits of every plan.
+    areas : int or None
+        Areas (片区) that nobody leaves: 0 for the county's own, a number for as many that are drawn,
+        None for none.
     """
 
     time_limit: float = 60.0
@@ -53,6 +57,7 @@ class Wish:
     draws: int = 0
     class_size: int | None = None
     limits: model.Limits = field(default_factory=model.Limits)
+    areas: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ class Proposal:
         list (empty unless asked for).
     outlook, futures, certain : DataFrame
         Plans and schools over the draws, and actions in every good plan; empty unless asked for.
+    areas : DataFrame
+        Villages with their areas; empty where none were asked for.
     memory : Memory or None
         To go on searching from here.
     """
@@ -104,6 +111,7 @@ class Proposal:
     outlook: pd.DataFrame
     futures: pd.DataFrame
     certain: pd.DataFrame
+    areas: pd.DataFrame
     memory: model.Memory | None
 
 
@@ -148,6 +156,9 @@ def propose(
     posed = pose(scenario, region, progress=progress)
     question = question_of_recipe(posed, costs=costs_of(region.folder), limits=wish.limits)
     seed = scenario.seed
+    areas = _areas(posed, region, question, wish, seed)
+    if areas is not None:
+        question = question.replace(within=areas.allowed(posed.problem))
     best = model.consolidate(
         question, time_limit=wish.time_limit, seed=seed, steps=wish.steps, memory=memory,
         progress=progress,
@@ -193,6 +204,7 @@ def propose(
         outlook=futures[0],
         futures=futures[1],
         certain=futures[2],
+        areas=pd.DataFrame() if areas is None else areas_table(areas, posed.problem, region),
         memory=best.memory,
     )
 
@@ -200,6 +212,18 @@ def propose(
 def _tell(progress: Progress | None, text: str) -> None:
     if progress is not None:
         progress(text)
+
+
+def _areas(
+    posed: Posed, region: Region, question: model.Question, wish: Wish, seed: int
+) -> Areas | None:
+    """Areas asked for, of the county or drawn."""
+    if wish.areas is None:
+        return None
+    if wish.areas == 0:
+        return given_areas(posed.problem, region)
+    small = question.may_close | question.may_downgrade
+    return draw_areas(posed.problem, region, wish.areas, small=small, seed=seed)
 
 
 def _choices(
@@ -231,7 +255,7 @@ def _choices(
 
 
 def prospects_of(
-    posed: Any,
+    posed: Posed,
     region: Region,
     offers: list[Offer],
     question: model.Question,
