@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,12 +164,20 @@ class _Judge:
         """Carry out tasks; return those that must run when nothing else does."""
         tasks = {task.name: (task, spoiled) for task, spoiled in todo}
         suspects: list[tuple[Task, int]] = []
+        ends: Counter[str] = Counter()
         for task, spoiled in todo:
             self._ledger.note(task.name, "running", spoiled=spoiled)
             pool.submit(self._arguments(task, spoiled, alone=alone))
         for answer in pool.results():
             task, spoiled = tasks[answer["name"]]
             if answer["state"] in ("died", "failed"):
+                ends[task.name] += 1
+                if ends[task.name] > self._attempts:
+                    # Workers that die before they can leave a mark would be asked for ever.
+                    said = "工作进程无法启动 / the worker cannot start"
+                    failed = {"name": task.name, "state": "quarantined", "output": ""}
+                    self._settle(failed | {"spoiled": ends[task.name], "said": said})
+                    continue
                 # Its mark is on the disk: the next attempt will count it.
                 pool.submit(self._arguments(task, spoiled, alone=alone))
             elif answer["state"] == "suspect":

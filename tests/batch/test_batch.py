@@ -174,6 +174,17 @@ def test_a_worker_that_dies_costs_an_attempt_and_leaves_nothing_half(
     assert not list((tmp_path / "counties").rglob(".*"))
 
 
+def test_workers_that_cannot_even_start_do_not_keep_it_for_ever(
+    province, tmp_path, monkeypatch
+) -> None:
+    pool = Here(lambda arguments: {"name": arguments["plain"]["name"], "state": "died"})
+    monkeypatch.setattr("catchment.batch.order.LocalPool", lambda *_: pool)
+    outcome = run_batch(find_tasks(province), tmp_path)
+    assert outcome.table["state"].tolist() == ["quarantined"] * 3
+    assert outcome.table["said"].str.contains("cannot start").all()
+    assert len(pool.ran) == 12
+
+
 def test_two_batches_do_not_share_a_folder_and_a_damaged_ledger_is_said(tmp_path) -> None:
     with (
         Ledger(tmp_path / "ledger.sqlite"),
