@@ -238,3 +238,22 @@ def test_hostile_runs_are_text(lang: str, tmp_path: Path) -> None:
 def test_points_that_no_other_beats() -> None:
     across, up = np.array([1.0, 2.0, 2.0, 3.0, 3.0]), np.array([5.0, 4.0, 6.0, 4.0, 3.0])
     assert unbeaten(across, up).tolist() == [0, 1, 4]
+
+
+def test_runs_that_start_from_different_days_tell_each_today(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    import json
+    import shutil
+
+    from catchment.views.comparison import bases_of, figures_of
+
+    assert bases_of(read_runs(folders)) == [("", 0)]
+    other = shutil.copytree(folders[1], tmp_path / "other")
+    facts = json.loads((other / "run.json").read_text(encoding="utf-8"))
+    gone = next(s for s in facts["sites"] if s["today"])
+    gone["today"] = []
+    (other / "run.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+    compared = read_runs([folders[0], other])
+    assert bases_of(compared) == [("1", 0), ("2", 1)]
+    assert [c for c in figures_of(compared).columns if "不调整" in c] == ["不调整 1", "不调整 2"]

@@ -157,3 +157,20 @@ def test_english_slides_are_english(run: Run) -> None:
     for slide in pptx.Presentation(io.BytesIO(deck_bytes(run, lang="en"))).slides:
         title = slide.shapes.title.text_frame.text.replace(run.region.name, "")
         assert not re.search("[\u4e00-\u9fff]", title)
+
+
+def test_slides_pass_the_gate_of_public_files(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from catchment.views import deck as module
+
+    given: dict[str, object] = {}
+
+    def watch(text: str, name: str, region: object, **more: object) -> None:
+        given.update(text=text, **more)
+
+    monkeypatch.setattr(module, "admit", watch)
+    deck_bytes(run)
+    assert run.region.name in str(given["text"])
+    counts = given["counts"]
+    assert isinstance(counts, list)
+    assert len(counts) > 10
+    assert min(counts) >= FEWEST
