@@ -447,3 +447,34 @@ def test_review_number_takes_the_place_of_the_warning(visit: Visit, tmp_path: Pa
     seen = visit(write_parents(given, tmp_path / "parents.html"))
     assert "审图号：黔S（2026）012号" in seen.page.inner_text("footer")
     seen.quiet()
+
+
+def test_hostile_names_of_areas_and_provenance_are_text(visit: Visit, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    import pandas as pd
+
+    from catchment.views.maps import write_map
+    from tests.views.map_county import build_run
+
+    run = build_run(villages=60, hostile=True)
+    codes = run.region.schools["school_id"].astype(str).tolist()[: len(HOSTILE)]
+    areas = pd.DataFrame(
+        {
+            "area_id": [f"A{k}" for k in range(len(codes))],
+            "name": list(HOSTILE[: len(codes)]),
+            "central_school_id": codes,
+        }
+    )
+    told = {"author": HOSTILE[0], "review_number": HOSTILE[3], "data_dates": HOSTILE[1]}
+    run = replace(
+        run, region=run.region.replace(areas=areas), provenance={**run.provenance, **told}
+    )
+    seen = visit(write_map(run, tmp_path / "map.html"))
+    seen.page.select_option("#fill", "areas")
+    seen.page.fill("#find", codes[0])
+    seen.page.keyboard.press("Enter")
+    assert HOSTILE[0] in seen.page.inner_text("#page")
+    assert HOSTILE[0] in seen.page.inner_text("#stamp")
+    assert seen.page.locator("img").count() == 0
+    seen.quiet()
