@@ -110,7 +110,7 @@ def test_closing_a_school_moves_every_figure_and_a_run_agrees(
         assert row["after"] / 10 == pytest.approx(minutes, abs=0.051)
     assert len(position) == len(run.problem.village_ids)
     page.click("#tab-checks")
-    page.wait_for_selector(".gate .steps li", timeout=15_000)
+    page.wait_for_selector(".gate .steps li", timeout=60_000)
     gate = run.findings[run.findings["code"] == "R-GATE"]
     assert len(gate) == page.locator(".gate").count() == 1
     seat.quiet()
@@ -229,7 +229,7 @@ def test_a_school_is_placed_a_road_closed_and_one_built(sit: Sit, server: Server
     assert page.evaluate("k => Catchment.workbench.model.siteName(k)", count) == "<b>新希望</b>小学"
     assert page.evaluate("k => Catchment.workbench.model.now().open[k]", count) > 0
     page.click("[data-tool=cut]")
-    page.mouse.click(x + 4, y + 70)
+    page.mouse.click(x + 3, y + 3)
     seat.saved()
     page.wait_for_function("() => Catchment.workbench.model.variant.document.actions.length === 2")
     page.click("[data-tool=road]")
