@@ -211,7 +211,13 @@ class Transport:
         Returns
         -------
         Transport
-            The optimum with the new site, solved afresh.
+            The optimum with the new site. Where demand is refused and the new site's costs make
+            refusing too cheap in comparison, it is solved afresh.
+
+        Raises
+        ------
+        InputError
+            Where the costs or the places are no such numbers.
         """
         column = np.asarray(cost, dtype=np.float64)
         if column.shape != self.demand.shape or not (column > -np.inf).all():
@@ -219,10 +225,28 @@ class Transport:
                 f"新校点的费用应为 {self.demand.size} 个数或 inf / "
                 f"a new site needs {self.demand.size} costs, numbers or inf"
             )
-        wider = np.ascontiguousarray(np.column_stack([self.cost, column]))
-        made = prepare(wider, self.demand, np.append(self.capacity, capacity))
-        built = np.append(self.built, capacity)
-        return Transport(wider, made.demand, made.capacity, built, made._flow, made._tolerance)
+        if not capacity >= 0:
+            raise InputError(
+                f"学位数应不小于 0，实为 {capacity} / places must be zero or more, not {capacity}"
+            )
+        m = self.capacity.size
+        wide = np.empty((self.demand.size, m + 2))
+        wide[:, :m], wide[:, m] = self._flow.cost[:, :m], column
+        refusal = float(self._flow.cost[0, m]) if self.demand.size else 1.0
+        needed = flow.price_of_refusal(wide[:, : m + 1])
+        places, built = np.append(self.capacity, capacity), np.append(self.built, capacity)
+        if needed > refusal and self.refused > self._tolerance:
+            made = prepare(wide[:, : m + 1].copy(), self.demand, places)
+            return Transport(
+                made.cost, made.demand, made.capacity, built, made._flow, made._tolerance
+            )
+        wide[:, m + 1] = max(needed, refusal)
+        state = flow.with_site(self._flow, wide, capacity)
+        # prices of refusal follow: nobody is refused where they rise
+        state.shift[:, m + 1] += wide[:1, m + 1].sum() - refusal
+        state.back[m + 1] = state.shift[:, m + 1]
+        state = self._mended(state, [m])
+        return Transport(wide[:, : m + 1], self.demand, places, built, state, self._tolerance)
 
     def _check_site(self, site: int) -> None:
         if not 0 <= site < self.capacity.size:

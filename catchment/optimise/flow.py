@@ -13,7 +13,7 @@ from numba import njit
 from scipy.sparse import csr_matrix
 
 from catchment.optimise.auction import VISITS, assign_nearest, balance
-from catchment.optimise.holdings import Flow, add, grown, held, new_flow, take
+from catchment.optimise.holdings import Flow, add, grown, held, new_flow, take, with_site
 from catchment.optimise.paths import FULL, STUCK, fill, relieve
 
 Int32 = npt.NDArray[np.int32]
@@ -33,6 +33,7 @@ __all__ = [
     "shares",
     "solve",
     "take",
+    "with_site",
 ]
 
 

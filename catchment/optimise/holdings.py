@@ -19,7 +19,8 @@ class Flow(NamedTuple):
     """Arrays of an assignment in progress; kernels change them in place.
 
     Amounts are kept as entries (unit, site, amount): a list by site (both directions) and one
-    by unit. ``shift[j, k]`` is the cheapest shift from j to k and ``mover[j, k]`` its unit.
+    by unit. ``shift[j, k]`` is the cheapest shift from j to k, ``back[k, j]`` the same, and
+    ``mover[j, k]`` its unit.
     """
 
     cost: Float64
@@ -27,6 +28,7 @@ class Flow(NamedTuple):
     load: Float64
     price: Float64
     shift: Float64
+    back: Float64
     mover: Int32
     unit: Int32
     site: Int32
@@ -64,6 +66,7 @@ def new_flow(cost: Float64, capacity: Float64) -> Flow:
         load=np.zeros(m),
         price=np.zeros(m),
         shift=np.full((m, m), np.inf),
+        back=np.full((m, m), np.inf),
         mover=np.full((m, m), NONE, dtype=np.int32),
         unit=np.full(size, -1, dtype=np.int32),
         site=np.full(size, -1, dtype=np.int32),
@@ -109,6 +112,185 @@ def grown(flow: Flow) -> Flow:
     )
 
 
+def with_site(flow: Flow, cost: Float64, capacity: float) -> Flow:
+    """Return the same assignment with one more site before the last, empty and too dear to go to.
+
+    Parameters
+    ----------
+    flow : Flow
+        Optimal for its prices.
+    cost : (n, m + 1) float64
+        Costs with the new site in the column before the last.
+    capacity : float
+        Its places.
+
+    Returns
+    -------
+    Flow
+        Optimal for its prices but for the free places of the new site.
+    """
+    m = flow.load.size
+    at = m - 1
+    used = np.flatnonzero(flow.unit >= 0)
+    unit, site = flow.unit[used], flow.site[used]
+    column = cost[:, at]
+    change = column[unit] - flow.cost[unit, site]
+    order = np.lexsort((change, site))  # the cheapest of each site first
+    first = order[np.unique(site[order], return_index=True)[1]]
+    shift, mover = np.full((m + 1, m + 1), np.inf), np.full((m + 1, m + 1), NONE, dtype=np.int32)
+    kept = np.delete(np.arange(m + 1), at)
+    shift[np.ix_(kept, kept)], mover[np.ix_(kept, kept)] = flow.shift, flow.mover
+    come = first[np.isfinite(change[first])]
+    origin = kept[site[come]]
+    shift[origin, at], mover[origin, at] = change[come], unit[come]
+    enough = flow.price[site[come]] - change[come]
+    moved = flow.site.copy()
+    moved[used] = kept[site]
+    return flow._replace(
+        cost=cost,
+        capacity=np.insert(flow.capacity, at, capacity),
+        load=np.insert(flow.load, at, 0.0),
+        price=np.insert(flow.price, at, max(0.0, float(enough.max(initial=0.0)))),
+        shift=shift,
+        back=shift.T.copy(),
+        mover=mover,
+        unit=flow.unit.copy(),
+        site=moved,
+        amount=flow.amount.copy(),
+        after=flow.after.copy(),
+        before=flow.before.copy(),
+        peer=flow.peer.copy(),
+        first=np.insert(flow.first, at, np.int32(-1)),
+        own=flow.own.copy(),
+        free=flow.free.copy(),
+    )
+
+
+@njit(cache=True)
+def put(
+    cost: Float64,
+    load: Float64,
+    shift: Float64,
+    back: Float64,
+    mover: Int32,
+    unit: Int32,
+    site: Int32,
+    amount: Float64,
+    after: Int32,
+    before: Int32,
+    peer: Int32,
+    first: Int32,
+    own: Int32,
+    free: Int32,
+    i: int,
+    j: int,
+    more: float,
+) -> None:
+    """Assign an amount of unit i to site j: :func:`add` for loops, the arrays one by one.
+
+    Each array taken out of a tuple counts a reference, which would cost more than the work.
+
+    Parameters
+    ----------
+    cost, load, shift, back, mover, unit, site, amount, after, before, peer, first, own, free
+        As in :class:`Flow`, changed in place.
+    i, j : int
+        Unit and site.
+    more : float
+        Above zero.
+    """
+    load[j] += more
+    e = own[i]
+    while e >= 0:
+        if site[e] == j:
+            amount[e] += more
+            return
+        e = peer[e]
+    e = free[0]
+    free[0] = after[e]
+    free[1] -= 1
+    unit[e] = i
+    site[e] = j
+    amount[e] = more
+    peer[e] = own[i]
+    own[i] = e
+    head = first[j]
+    after[e] = head
+    before[e] = -1
+    if head >= 0:
+        before[head] = e
+    first[j] = e
+    here = cost[i, j]
+    cheaper = 0
+    for k in range(cost.shape[1]):  # no branches: several at a time
+        cheaper += cost[i, k] - here < shift[j, k]
+    if cheaper == 0:
+        return
+    for k in range(cost.shape[1]):
+        value = cost[i, k] - here
+        if value < shift[j, k]:
+            shift[j, k] = value
+            back[k, j] = value
+            mover[j, k] = i
+
+
+@njit(cache=True)
+def pull(
+    load: Float64,
+    mover: Int32,
+    unit: Int32,
+    site: Int32,
+    amount: Float64,
+    after: Int32,
+    before: Int32,
+    peer: Int32,
+    first: Int32,
+    own: Int32,
+    free: Int32,
+    i: int,
+    j: int,
+    less: float,
+) -> None:
+    """Take an amount of unit i away from site j: :func:`take` for loops.
+
+    Parameters
+    ----------
+    load, mover, unit, site, amount, after, before, peer, first, own, free
+        As in :class:`Flow`, changed in place.
+    i, j : int
+        Unit and site.
+    less : float
+        Above zero, at most what is assigned.
+    """
+    load[j] -= less
+    last = -1
+    e = own[i]
+    while site[e] != j:
+        last = e
+        e = peer[e]
+    amount[e] -= less
+    if amount[e] > 0.0:
+        return
+    if last < 0:
+        own[i] = peer[e]
+    else:
+        peer[last] = peer[e]
+    if before[e] < 0:
+        first[j] = after[e]
+    else:
+        after[before[e]] = after[e]
+    if after[e] >= 0:
+        before[after[e]] = before[e]
+    unit[e] = -1
+    site[e] = -1
+    after[e] = free[0]
+    free[0] = e
+    free[1] += 1
+    stale = np.int32(STALE)
+    for k in range(mover.shape[1]):
+        mover[j, k] = stale if mover[j, k] == i else mover[j, k]
+
+
 @njit(cache=True)
 def add(flow: Flow, i: int, j: int, amount: float) -> None:
     """Assign an amount of unit i to site j.
@@ -122,33 +304,25 @@ def add(flow: Flow, i: int, j: int, amount: float) -> None:
     amount : float
         Above zero.
     """
-    flow.load[j] += amount
-    e = flow.own[i]
-    while e >= 0:
-        if flow.site[e] == j:
-            flow.amount[e] += amount
-            return
-        e = flow.peer[e]
-    e = flow.free[0]
-    flow.free[0] = flow.after[e]
-    flow.free[1] -= 1
-    flow.unit[e] = i
-    flow.site[e] = j
-    flow.amount[e] = amount
-    flow.peer[e] = flow.own[i]
-    flow.own[i] = e
-    head = flow.first[j]
-    flow.after[e] = head
-    flow.before[e] = -1
-    if head >= 0:
-        flow.before[head] = e
-    flow.first[j] = e
-    here = flow.cost[i, j]
-    for k in range(flow.cost.shape[1]):
-        value = flow.cost[i, k] - here
-        if value < flow.shift[j, k]:
-            flow.shift[j, k] = value
-            flow.mover[j, k] = i
+    put(
+        flow.cost,
+        flow.load,
+        flow.shift,
+        flow.back,
+        flow.mover,
+        flow.unit,
+        flow.site,
+        flow.amount,
+        flow.after,
+        flow.before,
+        flow.peer,
+        flow.first,
+        flow.own,
+        flow.free,
+        i,
+        j,
+        amount,
+    )
 
 
 @njit(cache=True)
@@ -164,33 +338,22 @@ def take(flow: Flow, i: int, j: int, amount: float) -> None:
     amount : float
         Above zero.
     """
-    flow.load[j] -= amount
-    last = -1
-    e = flow.own[i]
-    while flow.site[e] != j:
-        last = e
-        e = flow.peer[e]
-    flow.amount[e] -= amount
-    if flow.amount[e] > 0.0:
-        return
-    if last < 0:
-        flow.own[i] = flow.peer[e]
-    else:
-        flow.peer[last] = flow.peer[e]
-    if flow.before[e] < 0:
-        flow.first[j] = flow.after[e]
-    else:
-        flow.after[flow.before[e]] = flow.after[e]
-    if flow.after[e] >= 0:
-        flow.before[flow.after[e]] = flow.before[e]
-    flow.unit[e] = -1
-    flow.site[e] = -1
-    flow.after[e] = flow.free[0]
-    flow.free[0] = e
-    flow.free[1] += 1
-    for k in range(flow.mover.shape[1]):
-        if flow.mover[j, k] == i:
-            flow.mover[j, k] = STALE
+    pull(
+        flow.load,
+        flow.mover,
+        flow.unit,
+        flow.site,
+        flow.amount,
+        flow.after,
+        flow.before,
+        flow.peer,
+        flow.first,
+        flow.own,
+        flow.free,
+        i,
+        j,
+        amount,
+    )
 
 
 @njit(cache=True)
@@ -218,25 +381,36 @@ def held(flow: Flow, i: int, j: int) -> float:
 
 
 @njit(cache=True)
-def look_up(flow: Flow, j: int, k: int) -> None:
+def look_up(
+    cost: Float64,
+    shift: Float64,
+    back: Float64,
+    mover: Int32,
+    unit: Int32,
+    after: Int32,
+    first: Int32,
+    j: int,
+    k: int,
+) -> None:
     """Find the cheapest shift from j to k again.
 
     Parameters
     ----------
-    flow : Flow
-        Changed in place.
+    cost, shift, back, mover, unit, after, first
+        As in :class:`Flow`, changed in place.
     j, k : int
         Sites.
     """
     best = np.inf
     who = NONE
-    e = flow.first[j]
+    e = first[j]
     while e >= 0:
-        i = flow.unit[e]
-        value = flow.cost[i, k] - flow.cost[i, j]
+        i = unit[e]
+        value = cost[i, k] - cost[i, j]
         if value < best:
             best = value
             who = i
-        e = flow.after[e]
-    flow.shift[j, k] = best
-    flow.mover[j, k] = who
+        e = after[e]
+    shift[j, k] = best
+    back[k, j] = best
+    mover[j, k] = who

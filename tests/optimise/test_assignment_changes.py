@@ -114,3 +114,39 @@ def test_positions_and_numbers_that_cannot_be_are_refused():
     ):
         with pytest.raises(InputError):
             change()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_new_sites_one_after_the_other_equal_solving_again(whole, monkeypatch):
+    from catchment.optimise import adjust
+
+    rng = np.random.default_rng(77)
+    solved = []
+    afresh = adjust.prepare
+    monkeypatch.setattr(adjust, "prepare", lambda *args: solved.append(1) or afresh(*args))
+    changes = 0
+    for _ in range(60):
+        n, m = int(rng.integers(1, 25)), int(rng.integers(1, 6))
+        cost = rng.integers(0, 50, (n, m)).astype(float)
+        cost[rng.random((n, m)) < 0.2] = np.inf
+        demand = rng.integers(0, 10, n).astype(float)
+        capacity = rng.integers(0, int(2.4 * demand.sum() / m) + 2, m).astype(float)
+        state = afresh(cost, demand, capacity)
+        for _ in range(4):
+            column = rng.integers(0, 90, n).astype(float) * (1 if whole else rng.uniform(0.5, 2))
+            column[rng.random(n) < 0.3] = np.inf
+            before = state.cost.copy(), state.objective
+            refused = state.refused
+            wider = state.add_site(column, float(rng.integers(0, 20)))
+            changes += refused == 0
+            assert (state.cost == before[0]).all()
+            assert state.objective == before[1]
+            state = wider
+            if rng.random() < 0.5:
+                state = state.close(int(rng.integers(state.capacity.size)))
+            cold = assignment.transport(state.cost, state.demand, state.capacity)
+            assert state.refused == pytest.approx(state.demand.sum() - cold.share.sum())
+            assert state.objective == pytest.approx(cold.objective, rel=1e-11, abs=1e-9)
+            assert np.asarray(state.share.sum(axis=0)).ravel() == pytest.approx(state.load)
+    assert changes > 40
+    assert len(solved) <= 4 * 60 - changes  # only where somebody was refused
