@@ -22,6 +22,7 @@ from catchment.web.document import (
     document_of_toml,
     parse_document,
     scenario_of,
+    settled,
     toml_of,
 )
 from catchment.web.operations import Call, Operation, Reply, Strict
@@ -216,13 +217,13 @@ def _answered(bench: Bench, kept: Plain, year: int | None) -> Plain:
 
 def create(bench: Bench, call: Call) -> Reply:
     """Add a variant."""
-    settled, _ = reckon(bench, call.body.document, None)
+    document, _ = reckon(bench, call.body.document, None)
     base = None
     if call.body.source is not None:
         base = bench.store.variant(call.body.source)["document"]
-    change = Change(call.user, _why(call.body.why), "create", difference(bench.opened.county, base, settled.values()))  # fmt: skip
+    change = Change(call.user, _why(call.body.why), "create", difference(bench.opened.county, base, document.values()))  # fmt: skip
     source = f"variant {call.body.source}" if call.body.source is not None else None
-    kept = bench.store.create(settled.values(), change, source)
+    kept = bench.store.create(document.values(), change, source)
     told(bench, kept, change)
     return Reply({"variant": kept, "answer": _answered(bench, kept, call.body.year)}, 201)
 
@@ -231,9 +232,8 @@ def save(bench: Bench, call: Call) -> Reply:
     """Save a change; acknowledged means on disk."""
     opened, ident = bench.opened, call.path["id"]
     scenario = scenario_of(opened.county, call.body.document)
-    found = opened.reckoner.reckon(scenario)
-    from catchment.web.document import settled
-
+    # What cannot be carried out is not saved.
+    opened.reckoner.reckon(scenario)
     document = settled(call.body.document, scenario)
     before = bench.store.variant(ident)["document"]
     lines = difference(opened.county, before, document.values())
@@ -410,10 +410,10 @@ def recipe_out(bench: Bench, call: Call) -> Reply:
 def recipe_in(bench: Bench, call: Call) -> Reply:
     """Take a recipe (TOML) as a new variant."""
     document = document_of_toml(bench.opened.county, call.body.toml, call.body.name)
-    settled, _ = reckon(bench, document, None)
-    lines = difference(bench.opened.county, None, settled.values())
+    document, _ = reckon(bench, document, None)
+    lines = difference(bench.opened.county, None, document.values())
     change = Change(call.user, _why(call.body.why), "create", lines)
-    kept = bench.store.create(settled.values(), change, "scenario.toml")
+    kept = bench.store.create(document.values(), change, "scenario.toml")
     told(bench, kept, change)
     return Reply({"variant": kept, "answer": _answered(bench, kept, None)}, 201)
 

@@ -16,7 +16,7 @@ from catchment.run import run_scenario
 from catchment.scenario import Scenario
 from catchment.views.payload import map_payload
 from catchment.web.answer import Reckoner, answer
-from catchment.web.document import Document, parse_document, scenario_of
+from catchment.web.document import Document, parse_document, scenario_of, settled
 from catchment.web.events import Hub
 from catchment.web.ground import OpenCounty
 from catchment.web.people import People
@@ -203,8 +203,6 @@ def reckon(bench: Bench, values: Any, year: int | None) -> tuple[Document, Plain
     InputError
         When the recipe cannot be carried out.
     """
-    from catchment.web.document import settled
-
     opened = bench.opened
     document = values if isinstance(values, Document) else parse_document(values)
     scenario = scenario_of(opened.county, document)

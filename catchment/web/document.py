@@ -171,11 +171,9 @@ def digest_of(scenario: Scenario) -> str:
     Returns
     -------
     str
-        Hexadecimal; the name and the reasons of actions do not enter.
+        Hexadecimal; the name does not enter, the reasons of actions do: findings quote them.
     """
     values = scenario.model_dump(mode="json", by_alias=True, exclude={"name", "region"})
-    for action in values["action"]:
-        action.pop("reason", None)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
 
 

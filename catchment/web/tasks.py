@@ -216,10 +216,10 @@ def _question(
     m, years = len(problem.site_ids), len(problem.years)
     least, most = np.zeros((m, years), np.int8), np.full((m, years), _ALL, np.int8)
     fixed = np.array([s in named for s in problem.site_ids])
-    full = (problem.must_open == problem.can_host[:, :, None]).all(axis=1)
     some = np.asarray(problem.must_open.any(axis=1), dtype=bool)
-    part = np.where(problem.must_open[:, 0], _LOWEST, _ALL)
-    state: npt.NDArray[np.int64] = np.where(some, np.where(full, _ALL, part), 0).astype(np.int64)
+    # The states of the model: closed, the lowest band alone, all that the site can host.
+    taught, hosts = problem.must_open.sum(axis=1), problem.can_host.sum(axis=1)[:, None]
+    state = np.where(some, np.where((taught < hosts) | (hosts == 1), _LOWEST, _ALL), 0)
     least[fixed], most[fixed] = state[fixed], state[fixed]
     opens = fixed & ~problem.existing & np.any(some, axis=1)
     return (
