@@ -121,11 +121,14 @@ def _tell(result: Proposal, written: list[Path], lang: str) -> None:
     clean = sum(len(o.broken) == 0 for o in result.offers)
     worse = result.moves[result.moves["worse"]] if len(result.moves) else result.moves
     villages = worse["village_id"].nunique() if len(worse) else 0
+    boarding = int(result.moves["boards"].sum()) if len(result.moves) else 0
     say(
         lang,
-        f"{len(result.offers)} 个方案，{clean} 个不新增违反强制规则；推荐方案中 {villages} 个村多走 10 分钟以上",
+        f"{len(result.offers)} 个方案，{clean} 个不新增违反强制规则；推荐方案中 {villages} 个村"
+        f"每天多走 10 分钟以上，{boarding} 个村（学段）开始寄宿",
         f"{len(result.offers)} plans, {clean} break no hard rule that today keeps; in the proposed one "
-        f"{villages} villages travel more than 10 minutes longer",
+        f"{villages} villages travel more than 10 minutes longer each day, {boarding} village-bands "
+        "begin to board",
     )
     wrote(written, lang)
     say(lang, f"查看：catchment run {written[0]}", f"look at it: catchment run {written[0]}")

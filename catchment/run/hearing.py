@@ -40,18 +40,22 @@ def moves_table(offer: Offer) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The table of :func:`catchment.run.explain.explain` with ``minutes_more`` and ``worse`` (more
-        than :data:`WORSE` minutes longer one way), those that lose most first.
+        The table of :func:`catchment.run.explain.explain` with ``minutes_more``, ``worse`` (more
+        than :data:`WORSE` minutes longer one way every day) and ``boards`` (begins to board: its
+        minutes are those of the weekly trip), those that lose most first,
+        boarders last.
     """
     table = offer.changes
     table = table[table["students"] > 0].copy()
     more = table["minutes_after"] - table["minutes_before"]
     table["minutes_more"] = more.round(1)
-    table["worse"] = more > WORSE
-    order = ["minutes_more", "village_id", "band", "year"]
-    return table.sort_values(order, ascending=[False, True, True, True], kind="stable").reset_index(
-        drop=True
-    )
+    weekly = table["mode_after"] == "board"
+    table["worse"] = (more > WORSE) & ~weekly
+    table["boards"] = weekly & (table["mode_before"] != "board")
+    order = ["boards", "minutes_more", "village_id", "band", "year"]
+    return table.sort_values(
+        order, ascending=[True, False, True, True, True], kind="stable"
+    ).reset_index(drop=True)
 
 
 def actions_table(offer: Offer, region: Region) -> pd.DataFrame:
@@ -68,7 +72,8 @@ def actions_table(offer: Offer, region: Region) -> pd.DataFrame:
     -------
     DataFrame
         ``year, do, school, name, into, into_name, students_today, students_year, students_moved,
-        minutes_before, minutes_after, villages_worse, worse_names, villages_better, build_first,
+        minutes_before, minutes_after (of those who travel daily), villages_worse, worse_names,
+        villages_better, students_boarding (who begin to), boarding_names, build_first,
         earlier_breaks, earlier_yuan, reason_zh, reason_en``.
     """
     names = names_of_sites(region)
@@ -98,6 +103,11 @@ def _facts(
     changes = offer.changes
     rows = changes[(changes["from_site"] == code) & (changes["year"] == year)]
     rows = rows[rows["students"] > 0]
+    weekly = rows["mode_after"] == "board"
+    boards = int(rows.loc[weekly & (rows["mode_before"] != "board"), "students"].sum())
+    begin = rows.loc[weekly, "village"].astype(str)
+    first_built = _first_built(offer, rows["to_site"], year, names)
+    rows = rows[~weekly]
     more = rows["minutes_after"] - rows["minutes_before"]
     weight = rows["students"].to_numpy(dtype=float)
     total = max(float(weight.sum()), 1.0)
@@ -120,7 +130,9 @@ def _facts(
         "villages_worse": int(worse["village_id"].nunique()),
         "worse_names": "、".join(dict.fromkeys(worse["village"].astype(str))),
         "villages_better": int(rows[more < 0]["village_id"].nunique()),
-        "build_first": _first_built(offer, rows["to_site"], year, names) if giving_up else "",
+        "students_boarding": boards,
+        "boarding_names": "、".join(dict.fromkeys(begin)),
+        "build_first": first_built if giving_up else "",
         "earlier_breaks": earlier[0],
         "earlier_yuan": earlier[1],
     }
@@ -189,8 +201,9 @@ def _sentence(
     does = "撤并" if kind == "merge" else "改为教学点（低年级留在村里）"
     zh = (
         f"{name}现有 {facts['students_today']} 人{clause}，{facts['year']} 年 {facts['students_year']} 人；"
-        f"{does}后 {facts['students_moved']} 人主要到{into}，平均单程由 {facts['minutes_before']:g} "
-        f"分钟变为 {facts['minutes_after']:g} 分钟；"
+        f"{does}后 {facts['students_moved']} 人主要到{into}"
+        + (f"，其中 {facts['students_boarding']} 人改为寄宿" if facts["students_boarding"] else "")
+        + f"；每日往返的平均单程由 {facts['minutes_before']:g} 分钟变为 {facts['minutes_after']:g} 分钟；"
         + (
             f"{facts['villages_worse']} 个村多走 10 分钟以上：{facts['worse_names']}"
             if facts["villages_worse"]
@@ -202,7 +215,7 @@ def _sentence(
         f"{name} has {facts['students_today']} students today"
         + (" (small school, Guobanfa 2018 No. 27)" if small else "")
         + f", {facts['students_year']} in {facts['year']}; it {act} and {facts['students_moved']} go mainly to "
-        f"{into}; mean trip {facts['minutes_before']:g} to {facts['minutes_after']:g} min; "
+        f"{into}, {facts['students_boarding']} of them to board; mean daily trip {facts['minutes_before']:g} to {facts['minutes_after']:g} min; "
         f"{facts['villages_worse']} villages more than 10 min worse"
     )
     return zh, en
@@ -238,8 +251,8 @@ def schools_table(
     DataFrame
         ``school, name, township, students_today, students_last, in_plan, keep_yuan, keep_most,
         keep_teachers, keep_own_minutes, keep_other_minutes, close_yuan, close_most, close_teachers,
-        close_own_minutes, close_other_minutes, close_villages, close_students, close_longest,
-        close_note``. Yuan over all years, less negative than the plan's own; minutes are daily
+        close_own_minutes, close_other_minutes, close_villages, close_students, close_boarding,
+        close_longest, close_note``. Yuan over all years, less negative than the plan's own; minutes are daily
         student-minutes one way.
     """
     question, answer = offer.question, offer.answer
@@ -249,6 +262,13 @@ def schools_table(
         zip(
             region.schools["school_id"].astype(str),
             region.schools["township"].astype(str),
+            strict=True,
+        )
+    )
+    village = dict(
+        zip(
+            region.villages["village_id"].astype(str),
+            region.villages["name"].astype(str),
             strict=True,
         )
     )
@@ -275,7 +295,7 @@ def schools_table(
             row[f"{head}_teachers"] = round(price.teachers, 2)
             row[f"{head}_own_minutes"] = round(price.own_minutes, 1)
             row[f"{head}_other_minutes"] = round(price.other_minutes, 1)
-        rows.append({**row, **_closed(question, close, j)})
+        rows.append({**row, **_closed(question, close, j, village)})
     return pd.DataFrame(rows)
 
 
@@ -301,14 +321,19 @@ def _state(offer: Offer, j: int) -> str:
     return "keep"
 
 
-def _closed(question: model.Question, close: model.Price, j: int) -> dict[str, Any]:
-    """Who travels how much longer if the school closes: its villages of today, last year."""
+def _closed(
+    question: model.Question, close: model.Price, j: int, names: dict[str, str]
+) -> dict[str, Any]:
+    """Tell who travels how much longer each day if the school closes: its villages, last year."""
     problem = question.problem
     plan = close.answer.plan
     empty: dict[str, Any] = {
-        "close_villages": 0, "close_students": 0, "close_longest": float("nan"),
+        "close_villages": 0,
+        "close_students": 0,
+        "close_boarding": 0,
+        "close_longest": float("nan"),
         "close_note": close.answer.reason,
-    }  # fmt: skip
+    }
     if plan.status in ("infeasible", "unknown"):
         return empty
     students = problem.demand()[:, -1]
@@ -318,11 +343,16 @@ def _closed(question: model.Question, close: model.Price, j: int) -> dict[str, A
     net = int(problem.network[-1])
     after = problem.minutes[net, mine, plan.site_of[mine, -1]].astype(float)
     before = problem.minutes[int(problem.network[0]), mine, j].astype(float)
-    worse = after - before > WORSE
+    mode = problem.mode[net, mine, plan.site_of[mine, -1]]
+    weekly = np.array([problem.modes[k] == "board" for k in mode], dtype=bool)
+    worse = (after - before > WORSE) & ~weekly
     villages = problem.group_village[mine[worse]]
     return {
         "close_villages": len(np.unique(villages)),
         "close_students": int(students[mine[worse]].sum()),
-        "close_longest": round(float(after.max()), 1),
-        "close_note": "、".join(problem.village_ids[int(v)] for v in np.unique(villages)),
+        "close_boarding": int(students[mine[weekly]].sum()),
+        "close_longest": round(float(after[~weekly].max(initial=0.0)), 1),
+        "close_note": "、".join(
+            names.get(problem.village_ids[int(v)], "") for v in np.unique(villages)
+        ),
     }

@@ -78,8 +78,10 @@ def test_every_change_has_a_reason_with_figures(proposal: Proposal) -> None:
         # Either something stands against a year earlier, or it is told what that would cost.
         assert row.earlier_breaks or np.isfinite(row.earlier_yuan)
     moves = proposal.moves
-    assert (moves["worse"] == (moves["minutes_more"] > 10)).all()
-    assert moves["minutes_more"].is_monotonic_decreasing
+    daily = moves[moves["mode_after"] != "board"]
+    assert (daily["worse"] == (daily["minutes_more"] > 10)).all()
+    assert not moves.loc[moves["mode_after"] == "board", "worse"].any()
+    assert moves.loc[~moves["boards"], "minutes_more"].is_monotonic_decreasing
 
 
 def test_the_hearing_list_prices_keeping_and_closing(proposal: Proposal) -> None:

@@ -479,7 +479,7 @@ class Choice:
 
 KEPT = "维持现状 / keep everything"
 CHEAPEST = "费用最低 / cheapest"
-FACTORS = (2, 5, 3, 10, 20, 50, 100, 200, 500, 1000)
+FACTORS = (5, 20, 2, 3, 10, 50, 100, 200, 500, 1000)
 """How much more a student's minute weighs in the further plans, in order of interest."""
 
 
@@ -496,7 +496,7 @@ def frontier(
     """Plans between cost, travel burden and the number of small schools kept.
 
     The first keeps everything, the second is the cheapest; between them at most so many schools
-    close; the last ones weigh a student's minute two and five times as much, and other factors
+    close; the last ones weigh a student's minute five and twenty times as much, and other factors
     where fewer plans lie between. Every plan but the first has a bound of its own question.
 
     Parameters
@@ -530,11 +530,10 @@ def frontier(
         raise InputError(f"方案数 {n} 应至少为 5 / ask for 5 plans or more")
     share = time_limit / (n - 1)
 
-    def make(name: str, asked: Question, start: Answer | None) -> Choice:
+    def make(name: str, asked: Question, start: Plan | None) -> Choice:
         if progress is not None:
             progress(name)
-        plan = None if start is None else start.plan
-        answer = consolidate(asked, time_limit=share, seed=seed, start=plan, steps=steps)
+        answer = consolidate(asked, time_limit=share, seed=seed, start=start, steps=steps)
         return Choice(name, asked, answer, figures(question, answer))
 
     kept = keep_everything(question)
@@ -550,13 +549,30 @@ def frontier(
     for total in sorted(wanted, reverse=True):
         limits = dataclasses.replace(question.limits, closures_total=total)
         name = f"至多撤并 {total} 所 / at most {total} close"
-        out.append(make(name, question.replace(limits=limits), out[-1].answer))
+        asked = question.replace(limits=limits)
+        start = _fewer_closures(asked, out[-1].answer, total)
+        out.append(make(name, asked, start))
     # Where few schools close there are few plans between; the journey is weighed more often then.
     for factor in FACTORS[: n - len(out)]:
         costs = question.costs.replace(minute=question.costs.minute * factor)
         name = f"路途时间权重 ×{factor} / minutes weigh {factor} times"
-        out.append(make(name, question.replace(costs=costs), least))
+        out.append(make(name, question.replace(costs=costs), least.plan))
     return tuple(_marked(out))
+
+
+def _fewer_closures(question: Question, answer: Answer, total: int) -> Plan:
+    """Start of a plan that may close fewer schools: the largest of those closed keep their villages."""
+    plan = answer.plan
+    runs = np.asarray(plan.open.any(axis=1))
+    gone = np.flatnonzero(runs[:, 0] & ~runs[:, -1])
+    demand = question.problem.demand()[:, 0]
+    home = plan.site_of[:, 0]
+    size = [int(demand[home == j].sum()) for j in gone]
+    back = gone[np.argsort(size, kind="stable")][total:]
+    site_of = plan.site_of.copy()
+    mine = np.isin(home, back)
+    site_of[mine] = home[mine, None]
+    return plan.replace(site_of=site_of)
 
 
 def _marked(choices: list[Choice]) -> list[Choice]:

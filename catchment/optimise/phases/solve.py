@@ -47,7 +47,7 @@ ROUND = 400_000
 NODES = 200
 """Nodes of the solver in a neighbourhood when steps are counted; ten times as many for a whole
 model, so that nothing depends on the clock."""
-BOUND_STEPS = 300
+BOUND_STEPS = 600
 """Steps of the bound in one round when steps are counted."""
 
 

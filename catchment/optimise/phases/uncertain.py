@@ -28,7 +28,8 @@ class Outlook:
         Cost over all years, what is built as planned; classes without a room are counted in
         ``short`` and their teachers are paid.
     short : (p, d) int64
-        Classes without a room in the worst year, all schools together.
+        Classes without a room in the worst year, all schools together, beyond those that the same
+        schools would lack with today's catchments.
     regret : (p, d) float64
         Yuan above the cheapest of the plans in the same draw.
     robust : int
@@ -71,13 +72,28 @@ def outlook(question: Question, answers: Sequence[Answer], draws: npt.NDArray[np
     cost, _, _, reach, _ = trips(question, weight)
     lost = np.where(reach, question.costs.unserved_year, 0.0) * weight
     lost[:, 0] = 0.0
+    lacking = _lacking_today(question, draws)
     yuan = np.zeros((len(answers), len(draws)))
     short = np.zeros((len(answers), len(draws)), dtype=np.int64)
     for p, answer in enumerate(answers):
         for d, students in enumerate(draws):
-            yuan[p, d], short[p, d] = _judged(question, answer, students, cost, lost, weight)
+            yuan[p, d], short[p, d] = _judged(
+                question, answer, students, cost, lost, weight, lacking[d]
+            )
     regret = yuan - yuan.min(axis=0)
     return Outlook(yuan, short, regret, int(regret.max(axis=1).argmin()))
+
+
+def _lacking_today(question: Question, draws: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Classes without a room if nobody moved, (d, m, t)."""
+    problem = question.problem
+    taught = np.repeat(problem.today_open[:, :, None], len(problem.years), axis=2)
+    out = [
+        classes_counted(problem, there.astype(np.int32), taught, question.costs).sum(axis=1)
+        - problem.rooms
+        for there in sizes_if_kept(question, draws)
+    ]
+    return np.asarray(np.maximum(np.stack(out), 0), dtype=np.int64)
 
 
 def _judged(
@@ -87,6 +103,7 @@ def _judged(
     cost: Float64,
     lost: Float64,
     weight: Float64,
+    lacking: npt.NDArray[np.int64],
 ) -> tuple[float, int]:
     """Yuan of a plan with other children, and classes without a room in the worst year."""
     costs, plan = question.costs, answer.plan
@@ -95,7 +112,7 @@ def _judged(
     there = students_there(problem, where)
     classes = classes_counted(problem, there, plan.open, costs)
     rooms = problem.rooms + answer.built.rooms
-    short = np.maximum(classes.sum(axis=1) - rooms, 0)
+    short = np.maximum(np.maximum(classes.sum(axis=1) - rooms, 0) - lacking, 0)
     total = float((classes.sum(axis=(0, 1)) * costs.class_year) @ weight)
     i, g, t = np.nonzero(students)
     j = where[i, g, t]
