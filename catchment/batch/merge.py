@@ -76,7 +76,7 @@ def write_province(table: pd.DataFrame, out: Path, *, lang: str = "zh") -> list[
     -------
     list of Path
         ``province/`` ``counties.csv`` (every task, its state, figures and rank),
-        ``indicators.csv``, ``villages.parquet``, ``province.html``, ``batch.json`` (digests).
+        ``indicators.csv``, ``border.csv``, ``villages.parquet``, ``province.html``, ``batch.json`` (digests).
     """
     target = out / "province"
     target.mkdir(parents=True, exist_ok=True)
@@ -85,6 +85,9 @@ def write_province(table: pd.DataFrame, out: Path, *, lang: str = "zh") -> list[
     ranking = _ranking(table, folders)
     written = [write_text(target / "counties.csv", frame_csv(ranking))]
     written.append(write_text(target / "indicators.csv", frame_csv(_merged(folders))))
+    borders = [_read(f / "border.csv") for _, f in folders if (f / "border.csv").is_file()]
+    if borders:
+        written.append(write_text(target / "border.csv", frame_csv(pd.concat(borders))))
     if folders:
         written.append(_villages(folders, target / "villages.parquet"))
     hulls = {name: _hull(folder) for name, folder in folders}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from catchment import __version__
-from catchment.errors import InputError, NotFoundError
+from catchment.errors import CatchmentError, InputError, NotFoundError
+from catchment.region.read import read_region
 from catchment.scenario import read_scenario
 
 _RECIPES = ("scenario*.toml", "scenarios/*.toml")
@@ -37,6 +39,10 @@ class Task:
         Whether rows in error are set aside and counted.
     lang : str
         ``zh`` or ``en``.
+    neighbours : tuple of str
+        Folders of counties within reach across the border.
+    reach_km : float
+        How far across a border schools are looked for; 0 = not at all.
     """
 
     name: str
@@ -46,6 +52,8 @@ class Task:
     full: bool = False
     set_aside: bool = False
     lang: str = "zh"
+    neighbours: tuple[str, ...] = ()
+    reach_km: float = 0.0
 
     def plain(self) -> dict[str, Any]:
         """Return the task as plain values, so that any process can be given it.
@@ -65,6 +73,7 @@ def find_tasks(
     full: bool = False,
     set_aside: bool = False,
     lang: str = "zh",
+    reach_km: float = 0.0,
 ) -> tuple[Task, ...]:
     """Find every county below a folder and its recipes.
 
@@ -77,6 +86,8 @@ def find_tasks(
         Only recipes whose file has this stem; all where empty.
     full, set_aside, lang
         Options of the tasks.
+    reach_km : float
+        How far across county borders schools are looked for; 0 = not at all.
 
     Returns
     -------
@@ -93,6 +104,7 @@ def find_tasks(
     if not folder.is_dir():
         raise NotFoundError(f"{folder} 不是文件夹 / is not a folder")
     tasks: dict[str, Task] = {}
+    boxes = _boxes(folder) if reach_km else {}
     for path in _recipes(folder):
         if recipe and path.stem != recipe:
             continue
@@ -104,11 +116,15 @@ def find_tasks(
                 f"{path}: 与 {tasks[name].recipe} 的结果位置相同（{name}）；请改名 / "
                 "would write to the same place; rename one of them"
             )
+        near = _near(county.resolve(), boxes, reach_km)
+        options = f"{full} {set_aside} {lang} {reach_km}"
         tasks[name] = Task(
             name=name,
             recipe=str(path),
             region=str(county),
-            digest=_digest(county, path, f"{full} {set_aside} {lang}"),
+            digest=_digest(county, path, options, near),
+            neighbours=tuple(str(each) for each in near),
+            reach_km=reach_km,
             full=full,
             set_aside=set_aside,
             lang=lang,
@@ -137,13 +153,48 @@ def _county_of(recipe: Path) -> Path:
         return fallback.resolve()
 
 
-def _digest(county: Path, recipe: Path, options: str) -> str:
+def _boxes(folder: Path) -> dict[Path, tuple[float, float, float, float]]:
+    """Box around the places of every county that can be read, in degrees."""
+    boxes = {}
+    for mark in sorted(folder.rglob("region.toml")):
+        try:
+            region = read_region(mark.parent, set_aside=True)
+        except CatchmentError:
+            continue  # its own task says what is wrong
+        if len(region.villages):
+            boxes[mark.parent.resolve()] = tuple(
+                float(v) for v in region.villages.to_crs("EPSG:4490").total_bounds
+            )
+    return boxes  # type: ignore[return-value]
+
+
+def _near(
+    county: Path, boxes: dict[Path, tuple[float, float, float, float]], reach_km: float
+) -> tuple[Path, ...]:
+    if county not in boxes:
+        return ()
+    west, south, east, north = boxes[county]
+    up = reach_km / 111.0
+    side = up / max(math.cos(math.radians(max(abs(south), abs(north)))), 0.1)
+    return tuple(
+        other
+        for other, (w, s, e, n) in sorted(boxes.items())
+        if other != county
+        and w <= east + side
+        and e >= west - side
+        and s <= north + up
+        and n >= south - up
+    )
+
+
+def _digest(county: Path, recipe: Path, options: str, near: tuple[Path, ...]) -> str:
     found = hashlib.sha256(f"{__version__} {options}".encode())
-    for path in sorted(p for p in county.rglob("*") if p.is_file()):
-        inside = path.relative_to(county).as_posix()
-        if path.suffix == ".toml" and path.name != "region.toml" and path != recipe.resolve():
-            continue  # another recipe of the county does not change this task
-        found.update(f"\n{inside} ".encode("utf-8", "surrogateescape"))
-        found.update(hashlib.sha256(path.read_bytes()).digest())
+    for folder in (county, *near):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            inside = path.relative_to(folder).as_posix()
+            if path.suffix == ".toml" and path.name != "region.toml" and path != recipe.resolve():
+                continue  # another recipe does not change this task
+            found.update(f"\n{inside} ".encode("utf-8", "surrogateescape"))
+            found.update(hashlib.sha256(path.read_bytes()).digest())
     found.update(hashlib.sha256(recipe.read_bytes()).digest())
     return found.hexdigest()

@@ -18,12 +18,13 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from catchment.batch.border import border_table
 from catchment.batch.tasks import Task
 from catchment.errors import CatchmentError
-from catchment.files import write_bytes
+from catchment.files import write_bytes, write_text
 from catchment.run import Run, execute, names_of_sites
 from catchment.views.folder import record, write_run
-from catchment.views.tables import write_tables
+from catchment.views.tables import frame_csv, write_tables
 
 RESULT = "task.json"
 _TIMING = ("timing.json", RESULT)
@@ -175,6 +176,11 @@ def _write(run: Run, task: Task, folder: Path) -> None:
         write_tables(run, folder)
         text = json.dumps(record(run), ensure_ascii=False, indent=1, allow_nan=False)
         write_bytes(folder / "run.json", text.encode("utf-8", "backslashreplace"))
+    if task.reach_km:
+        near = [Path(each) for each in task.neighbours]
+        county = task.name.split("/")[0]
+        table = border_table(run, county, near, task.reach_km, set_aside=task.set_aside)
+        write_text(folder / "border.csv", frame_csv(table))
     villages_of(run, task).to_parquet(folder / "villages.parquet", index=False)
 
 

@@ -36,6 +36,10 @@ def batch(
     minutes: Annotated[
         float, typer.Option(help="每县最长分钟数（本机）/ longest minutes of one county here")
     ] = 120.0,
+    border: Annotated[
+        float,
+        typer.Option(help="县界两侧多少公里内比较邻县学校 / km across borders to look for schools"),
+    ] = 0.0,
     set_aside: SetAside = False,
     lang: Lang = "zh",
 ) -> None:
@@ -44,7 +48,9 @@ def batch(
 
     language = check_lang(lang)
     target = output_folder(out or Path("runs") / f"batch-{folder.resolve().name}")
-    tasks = find_tasks(folder, recipe=recipe, full=full, set_aside=set_aside, lang=language)
+    tasks = find_tasks(
+        folder, recipe=recipe, full=full, set_aside=set_aside, lang=language, reach_km=border
+    )
     screen = console(error=True)
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
-from tests.tiny_files import write_tiny
+import numpy as np
+import shapely
+from shapely import geometry
+
+from tests.tiny_files import _TO_DEGREES, write_tiny
 
 
 def write_counties(folder: Path, number: int) -> Path:
@@ -35,3 +40,30 @@ def copy_of(county: Path, name: str) -> Path:
     target = county.parent / name
     shutil.copytree(county, target)
     return target
+
+
+def moved_east(county: Path, metres: float) -> Path:
+    """Move every place of a county east, with ids of its own."""
+    for path in sorted(county.glob("*.csv")):
+        lines = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()]
+        if "经度" in lines[0]:
+            at = lines[0].index("经度")
+            for cells in lines[1:]:
+                cells[at], cells[at + 1] = _east(float(cells[at]), float(cells[at + 1]), metres)
+        path.write_text("\n".join(",".join(cells) for cells in lines) + "\n", encoding="utf-8")
+    for path in sorted(county.glob("*.geojson")):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        for feature in data["features"]:
+            shape = shapely.transform(
+                geometry.shape(feature["geometry"]),
+                lambda lonlat: np.array([_east(*pair, metres) for pair in lonlat], dtype=float),
+            )
+            feature["geometry"] = geometry.mapping(shape)
+        path.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+    return county
+
+
+def _east(lon: float, lat: float, metres: float) -> tuple[str, str]:
+    x, y = _TO_DEGREES.transform(lon, lat, direction="INVERSE")
+    lon, lat = _TO_DEGREES.transform(x + metres, y)
+    return f"{lon:.9f}", f"{lat:.9f}"
