@@ -60,11 +60,13 @@ def direct_walks(
     *,
     back: bool = False,
 ) -> DirectWalks:
-    """Find the straight walks of villages without a road to schools near them.
+    """Find the straight walks of villages without a road to schools beside them.
 
-    A walk is offered where it keeps within the walking limit of some band, stays inside the county
-    (where its outline is known), and crosses no railway or river (where a source of them is known)
-    and no trunk or national road or motorway. Slope counts as on a road, where heights are known.
+    A walk is offered where it is no longer than ``modes.direct_limit_m`` and keeps within the
+    walking limit of the band, stays inside the county (where its outline is known), and crosses no
+    railway or river (where a source of them is known) and no trunk or national road or motorway.
+    Slope counts as on a road, where heights are known. Farther off the map does not tell what lies
+    between, and nothing is guessed.
 
     Parameters
     ----------
@@ -77,7 +79,7 @@ def direct_walks(
     roadless : (n,) bool
         Which homes join no road; of these villages alone are looked at, never students.
     modes : Modes
-        Whether slope counts, and how finely.
+        Longest straight walk, whether slope counts, and how finely.
     back : bool, default False
         True = the way home.
 
@@ -86,16 +88,18 @@ def direct_walks(
     DirectWalks
         Pairs by home, then place.
     """
-    reach = max((_longest(band) for band in region.bands), default=0.0)
     village = np.array([kind == "village" for kind in homes.kinds], dtype=np.bool_)
     rows = np.flatnonzero(roadless & village & np.isfinite(homes.x + homes.y))
     columns = np.flatnonzero(np.isfinite(places.x + places.y))
-    far = np.hypot(
-        homes.x[rows, None] - places.x[None, columns], homes.y[rows, None] - places.y[None, columns]
+    # A tree, because a province has too many pairs for a matrix; a metre more than is asked for.
+    near = shapely.STRtree(_points(places, columns)).query(
+        _points(homes, rows), predicate="dwithin", distance=modes.direct_limit_m + 1.0
     )
-    near = np.argwhere(far <= reach)
-    home, place = rows[near[:, 0]], columns[near[:, 1]]
-    metres = far[near[:, 0], near[:, 1]]
+    near = near[:, np.lexsort((near[1], near[0]))]
+    home, place = rows[near[0]], columns[near[1]]
+    metres = np.hypot(homes.x[home] - places.x[place], homes.y[home] - places.y[place])
+    close = metres <= modes.direct_limit_m
+    home, place, metres = home[close], place[close], metres[close]
     if not len(home):
         return DirectWalks(home, place, metres, metres, checked=True)
     ends = np.stack([np.column_stack([homes.x, homes.y])[home],
@@ -118,9 +122,10 @@ def direct_walks(
     return DirectWalks(home[free], place[free], metres[free], effort, checked=fences.known)
 
 
-def _longest(band: Band) -> float:
-    """Metres that a band may walk on the flat; going downhill is a fifth faster at best."""
-    return band.walk_limit_min * band.walk_kmh * 1000.0 / 60.0 / 0.8
+def _points(places: Places, which: _Longs) -> npt.NDArray[np.object_]:
+    return np.asarray(
+        shapely.points(np.column_stack([places.x, places.y])[which]), dtype=object
+    ).reshape(-1)
 
 
 def _crossed(

@@ -24,6 +24,8 @@ class Modes:
         Extra metres allowed to reach a real part of the network past a fragment.
     snap_fragment_m : float
         Separate parts of the network shorter than this are fragments, metres.
+    direct_limit_m : float
+        Longest straight walk offered to a village that joins no road, metres.
     walk_slope : float
         1 where walking heeds slope, 0 where it does not.
     walk_slope_cap : float
@@ -74,6 +76,7 @@ class Modes:
     car_hazard_kmh: float = 30.0
     car_start_min: float = 3.0
     car_access_limit_min: float = 15.0
+    direct_limit_m: float = 500.0
 
 
 def read_modes(path: Path | None = None) -> Modes:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from catchment.errors import InputError
 from catchment.network.allowed import BUS, WALK, band_modes_of
-from catchment.network.direct import direct_walks, offered
+from catchment.network.direct import DirectWalks, direct_walks, offered
 from catchment.network.graph import RoadNetwork, directed
 from catchment.network.journey import Prepare, direct_costs, ends
 from catchment.network.means import RIDES, Means, means_of
@@ -114,6 +114,11 @@ def stream_times(
     every = means_of(
         network, both.x, both.y, settings, road_classes_of(region), {WALK, BUS} | extra
     )
+    roadless = every[0].at.segment[: len(homes.ids)] < 0
+    walks = direct_walks(region, network, homes, places, roadless, settings)
+    straight = {
+        f"walk_{band.band}": (fits, taken) for band, fits, taken in offered(walks, region.bands)
+    }
     total = len(places.ids) * len(every)
     for number, means in enumerate(every):
         speeds = [(means.name, 0.0)]
@@ -123,8 +128,8 @@ def stream_times(
         for first, cost, legs in _costs(network, means, len(homes.ids), speeds, cutoff, prepare):
             for mode, kmh in speeds:
                 minutes = means.minutes(cost, legs, kmh).astype(np.float32)
-                if means.name == WALK:
-                    _straight(region, network, homes, places, means, mode, first, minutes)
+                if mode in straight:
+                    _write_straight(walks, *straight[mode], first, minutes)
                 minutes[minutes > cutoff] = np.inf
                 yield TimesBlock(mode, first, minutes)
             if progress is not None:
@@ -177,20 +182,9 @@ def _most(means: Means, speeds: Sequence[tuple[str, float]], cutoff: float) -> f
     return max(cutoff - means.fixed_min, 0.0) * 60.0 * _ROOM
 
 
-def _straight(
-    region: Region,
-    network: RoadNetwork,
-    homes: Places,
-    places: Places,
-    means: Means,
-    mode: str,
-    first: int,
-    minutes: _Singles,
+def _write_straight(
+    walks: DirectWalks, fits: npt.NDArray[np.bool_], taken: _Floats, first: int, minutes: _Singles
 ) -> None:
     """Write the straight walks of villages without a road into the caller's own block."""
-    some = places.take(range(first, first + len(minutes)))
-    roadless = means.at.segment[: len(homes.ids)] < 0
-    walks = direct_walks(region, network, homes, some, roadless, modes_of(region))
-    for band, fits, taken in offered(walks, region.bands):
-        if mode == f"walk_{band.band}":
-            minutes[walks.place[fits], walks.home[fits]] = taken[fits]
+    mine = fits & (walks.place >= first) & (walks.place < first + len(minutes))
+    minutes[walks.place[mine] - first, walks.home[mine]] = taken[mine]

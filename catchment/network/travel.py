@@ -102,8 +102,8 @@ def travel_times(
     e-bike and vehicle are reckoned where a band may use them (``band_modes.csv``).
 
     A village with no mapped road within the snapping limit is offered the straight walk to a school
-    within the walking limit, where that crosses no known barrier: ``direct`` says which these are,
-    a note names the villages, and they stay listed as beyond the limit.
+    beside it (``direct_limit_m``), where that crosses no known barrier: ``direct`` says which these
+    are, a note names the villages, and they stay listed as beyond the limit.
 
     Parameters
     ----------

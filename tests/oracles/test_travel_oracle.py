@@ -204,7 +204,7 @@ def straight(
     metres = village.distance(region.schools.geometry.iloc[school])
     minutes = metres / (WALK_KMH[mode] * 1000 / 60)
     limit = next(b.walk_limit_min for b in region.bands if f"walk_{b.band}" == mode)
-    if minutes > limit:
+    if minutes > limit or metres > 500:
         return nothing
     shapes = [network.shape[a:b] for a, b in pairwise(network.offsets)]
     off = all(shapely.LineString(xy).distance(village) > 2000 for xy in shapes)
