@@ -355,7 +355,7 @@ def times(
         if site is not None:
             tell("等时圈与路径 / isochrones and ways")
             more += write_reach(county, network, site, target)
-    for note in (*result.notes, *notes, *kept.notes):
+    for note in (*network.notes, *result.notes, *notes, *kept.notes):
         console().print(escape(f"· {note}"))
     names = [
         p.name

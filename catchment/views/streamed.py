@@ -24,7 +24,7 @@ FORMATS = ("csv", "parquet")
 HEADS = ("mode", "site_id", "village_id", "minutes")
 LIMITS = (15.0, 30.0, 40.0, 60.0)
 FEWEST = 5
-"""Counts of students below this are not written."""
+"""Counts of students below this are not written, others in whole steps of it."""
 
 Progress = Callable[[int, int], None]
 
@@ -107,7 +107,9 @@ def write_homes(
     Returns
     -------
     Path
-        ``homes.csv``: ``mode, site_id, minutes, students``. Counts of 1 to 4 are written ``<5``.
+        ``homes.csv``: ``mode, site_id, minutes, students``. Counts of 1 to 4 are written ``<5``,
+        larger ones rounded down to a multiple of 5: the difference of two rows (another limit,
+        another band) would otherwise tell of a single home.
 
     Raises
     ------
@@ -134,11 +136,15 @@ def write_homes(
             ):
                 for k, minutes in enumerate(block.minutes):
                     for limit in limits:
-                        few = int(np.count_nonzero(minutes <= limit))
-                        said = f"<{FEWEST}" if 0 < few < FEWEST else str(few)
+                        said = _rounded(int(np.count_nonzero(minutes <= limit)))
                         out.writerow((block.mode, sites[block.first + k], f"{limit:g}", said))
 
     return write_atomically(folder / "homes.csv", _fill)
+
+
+def _rounded(count: int) -> str:
+    """Count of students as it may be written."""
+    return f"<{FEWEST}" if 0 < count < FEWEST else str(count - count % FEWEST)
 
 
 _Rows = tuple[str, np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]
