@@ -115,7 +115,17 @@ def tiny_question(seed: int) -> Question:
         at_least = np.zeros((m, years), dtype=np.int8)
         at_least[int(rng.integers(1, m)), 1:] = 1
     together = float(rng.choice([0, 3, 6, 30]))
+    n = len(problem.group_band)
+    within = rng.random((n, m)) < 0.7 if rng.random() < 0.2 else None
+    sent = None
+    if rng.random() < 0.2:
+        sent = np.full((n, years), -1, dtype=np.int32)
+        i, j = int(rng.integers(n)), int(rng.integers(m))
+        if problem.can_host[j, problem.group_band[i]] and problem.today_open[j].all():
+            sent[i, int(rng.integers(1, years)) :] = j
     return Question(
+        within=within,
+        sent=sent,
         problem=problem,
         costs=costs.replace(combined_class=together),
         limits=limits,
@@ -338,8 +348,17 @@ def _decisions(question, i, s, w, lacking):
         limit = question.limits.boarding_minutes if kind == "board" else problem.trip_limit[band]
         for when in range(1, years):
             there = [t for t in range(when, years) if total[t]]
-            if total[when] and minutes <= limit and not any(lacking[j, t] for t in there):
+            near = question.within is None or question.within[i, j]
+            if total[when] and minutes <= limit and near and not any(lacking[j, t] for t in there):
                 choices.append((j, when))
+    if question.sent is not None and (question.sent[i] >= 0).any():
+        # A demand is carried out in its year, or in the first one after with students, whatever
+        # the limits; one that cannot be reached is none.
+        first = int(np.flatnonzero(question.sent[i] >= 0)[0])
+        j = int(question.sent[i, first])
+        years_there = [t for t in range(first, years) if total[t]]
+        possible = j != s and math.isfinite(problem.minutes[0, i, j]) and years_there
+        choices = [(j, years_there[0])] if possible else [(s, years)]
     out = []
     for j, when in choices:
         yuan = 0.0
