@@ -154,7 +154,7 @@ class Seat:
         )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def demo_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the shipped county, so that nothing is written beside it."""
     folder = tmp_path_factory.mktemp("county") / "demo"
@@ -162,7 +162,7 @@ def demo_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(demo_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Serve the shipped county to one person."""
     running = Server(demo_copy, tmp_path_factory.mktemp("state") / "state.sqlite").start()
@@ -170,7 +170,7 @@ def server(demo_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     running.kill()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pass_card() -> dict[str, Any]:
     """Hold the cookie of the first who came in: the link opens once, for one person."""
     return {}

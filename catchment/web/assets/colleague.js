@@ -114,6 +114,8 @@ export function createColleague(app) {
 
   function price(j) { app.tab("colleague"); start({ kind: "price", school: app.model.siteId(j), seconds }); }
 
+  /* Of “中文 / English” the half in the page's language. */
+  const half = (text) => { const parts = String(text).split(" / "); return parts.length === 2 ? parts[C.lang() === "zh" ? 0 : 1] : text; };
   const yuan = (v) => (v === null || v === undefined ? "—" : t("web.yuan", { n: C.count(v) }));
 
   function card(job) {
@@ -147,7 +149,7 @@ export function createColleague(app) {
   function figures(list) {
     const columns = [["yuan", 0], ["schools", 0], ["teachers", 0], ["mean_trip", 1], ["worst_trip", 1]].filter(([k]) => list.some((f) => f[k] !== undefined && f[k] !== null));
     return el("div", { class: "wide-table", tabindex: 0, role: "region", "aria-label": t("web.job_three") }, el("table", { class: "grid" }, el("thead", {}, el("tr", {}, el("th", { scope: "col", text: t("web.variant") }), columns.map(([k]) => el("th", { scope: "col", text: t("web.plan_" + k) })))),
-      el("tbody", {}, list.map((f) => el("tr", {}, el("th", { scope: "row" }, C.name(f.name)), columns.map(([k, places]) => el("td", { text: C.decimal(f[k], places) })))))));
+      el("tbody", {}, list.map((f) => el("tr", {}, el("th", { scope: "row" }, C.name(half(f.name))), columns.map(([k, places]) => el("td", { text: C.decimal(f[k], places) })))))));
   }
 
   function progress(share) {
