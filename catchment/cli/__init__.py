@@ -43,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         console(error=True).print(f"[bold red]错误 / error[/]: {escape(str(fault))}")
         raise SystemExit(2) from fault
+    except SystemExit as end:
+        if end.code == 130:  # typer turns Ctrl-C into this, without a word
+            console(error=True).print(
+                "已停止，没有写到一半的文件 / stopped; no file is half-written"
+            )
+        raise
     except KeyboardInterrupt as stop:
         console(error=True).print("已停止 / stopped")
         raise SystemExit(130) from stop

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,6 +17,7 @@ from catchment.errors import InputError
 from catchment.network.load import load_network
 from catchment.network.travel import point_times, travel_times
 from catchment.views.streamed import write_homes, write_stream
+from tests.tiny_files import write_tiny
 from tests.tiny_region import METRIC, X0, Y0, tiny_region
 
 
@@ -83,6 +87,40 @@ def test_a_stopped_stream_leaves_the_old_file(tmp_path: Path, fault: type[BaseEx
         write_stream(region, network, tmp_path, cutoff=math.inf, progress=stop)
     assert [p.name for p in tmp_path.iterdir()] == ["times.csv"]
     assert (tmp_path / "times.csv").read_text(encoding="utf-8") == "old"
+
+
+_STOPPED = """
+import signal, sys
+from catchment import cli
+from catchment.views import streamed
+
+whole = streamed.stream_times
+
+def stopped(*args, **more):
+    for number, block in enumerate(whole(*args, **more)):
+        if number == 2:
+            signal.raise_signal(signal.SIGINT)
+        yield block
+
+streamed.stream_times = stopped
+cli.main(["times", sys.argv[1], "--stream", "--out", sys.argv[2]])
+"""
+
+
+def test_ctrl_c_in_a_process_of_its_own_says_so_and_leaves_the_old_file(tmp_path: Path) -> None:
+    county, out = write_tiny(tmp_path / "county"), tmp_path / "out"
+    out.mkdir()
+    (out / "times.csv").write_text("old", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", _STOPPED, str(county), str(out)],
+        capture_output=True, encoding="utf-8", env={**os.environ, "PYTHONUTF8": "1"}, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 130, done.stderr
+    assert "已停止" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [p.name for p in out.iterdir()] == ["times.csv"]
+    assert (out / "times.csv").read_text(encoding="utf-8") == "old"
 
 
 def test_the_format_is_checked_first(tmp_path: Path) -> None:
