@@ -16,7 +16,7 @@ from catchment.optimise.phases.compile import compile_model
 from catchment.optimise.phases.decode import answer_of, keep_decision
 from tests.tiny_consolidation import brute_force, tiny_question
 
-CASES = int(os.environ.get("CATCHMENT_CASES", "100"))
+CASES = int(os.environ.get("CATCHMENT_CASES", "80"))
 """More for a long run: CATCHMENT_CASES=3000."""
 BLOCK = 20
 
