@@ -37,6 +37,7 @@ MEASURED = tuple(
         "dijkstra",
         "arcs",
         "native",
+        "journey",
     )
 )
 _OWN = "catchment"
