@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import json
 import random
-import signal
 import statistics
 import subprocess
 import sys
@@ -55,6 +54,8 @@ class Server:
         assert self.process is not None
         self.process.kill()
         self.process.wait(20)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
     def cookie(self) -> dict[str, str]:
         """Open the link; the session's cookie."""
@@ -64,7 +65,7 @@ class Server:
 
 
 def client_of(server: Server, cookie: dict[str, str]) -> httpx.AsyncClient:
-    """A browser of its own."""
+    """Open a browser of its own."""
     limits = httpx.Limits(max_connections=4)
     return httpx.AsyncClient(
         base_url=server.home, headers={"origin": server.home}, cookies=cookie, timeout=60, limits=limits
@@ -311,6 +312,4 @@ def _schools(server: Server) -> list[str]:
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     main()
