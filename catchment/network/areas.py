@@ -15,6 +15,7 @@ from catchment.errors import InputError
 from catchment.network.allowed import WALK
 from catchment.network.arcs import check_arcs, transpose
 from catchment.network.dijkstra import search_one
+from catchment.network.direct import direct_walks, straight_minutes
 from catchment.network.graph import RoadNetwork, directed
 from catchment.network.journey import door_to_door
 from catchment.network.means import RIDES, Means, means_of
@@ -176,7 +177,7 @@ def school_areas(
             f"buffer_m = {buffer_m}, simplify_m = {simplify_m}：应为正数 / must be positive"
         )
     homes, places = villages_of(region), sites_of(region, sites)
-    means, kmh, _ = mode_means(region, network, mode, homes.then(places))
+    means, kmh, settings = mode_means(region, network, mode, homes.then(places))
     n = len(homes.ids)
     cost, _ = door_to_door(
         network, means.forward, means.backward, means.at, slice(0, n), slice(n, None), True
@@ -184,6 +185,11 @@ def school_areas(
     legs = means.at.walk_m[:n, None] + means.at.walk_m[None, n:]
     # Rounded as in TravelTimes, so that a village exactly at a limit is judged alike.
     minutes = means.minutes(cost, legs, kmh).astype(np.float32)
+    if means.name == WALK:
+        roadless = means.at.segment[:n] < 0
+        walks = direct_walks(region, network, homes, places, roadless, settings)
+        straight = straight_minutes(walks, region.bands, mode, (n, len(places.ids)))
+        minutes = np.minimum(minutes, straight)
     roads = _Roads(network, means)
     county = _county(region)
     rows: list[tuple[str, str, float, int, tuple[str, ...]]] = []
@@ -193,7 +199,8 @@ def school_areas(
         before: BaseGeometry = shapely.Polygon()
         for limit in wanted:
             inside = np.flatnonzero(minutes[:, j] <= limit)
-            parts: list[BaseGeometry] = [*reach.lines(limit), *_legs(homes, means, inside)]
+            legs_drawn = _legs(homes, means, inside, (places.x[j], places.y[j]))
+            parts: list[BaseGeometry] = [*reach.lines(limit), *legs_drawn]
             if reach.site_reached(limit):
                 parts.append(shapely.Point(places.x[j], places.y[j]))
             wide = shapely.buffer(np.array(parts, dtype=object), buffer_m, quad_segs=4)
@@ -325,10 +332,15 @@ class _Reach:
         ]
 
 
-def _legs(homes: Places, means: Means, which: npt.NDArray[np.int64]) -> list[shapely.LineString]:
-    """Straight walks of villages to the road."""
+def _legs(
+    homes: Places, means: Means, which: npt.NDArray[np.int64], site: tuple[float, float]
+) -> list[shapely.LineString]:
+    """Straight walks of villages to the road, or to the site where they join none."""
+    at = means.at
     return [
-        shapely.LineString([(homes.x[k], homes.y[k]), (means.at.x[k], means.at.y[k])])
+        shapely.LineString(
+            [(homes.x[k], homes.y[k]), (at.x[k], at.y[k]) if at.segment[k] >= 0 else site]
+        )
         for k in which
     ]
 

@@ -58,7 +58,7 @@ class Crossings:
     checked : DataFrame
         ``village_id, band, site_id, minutes, state``: one row a village and band. ``minutes`` on
         foot; ``state`` is ``crosses``, ``clear``, ``partly`` (no main road met; railways and rivers
-        are not known), ``no_way`` (cannot be walked) or ``no_school``.
+        are not known), ``no_way`` (cannot be walked along mapped roads) or ``no_school``.
     notes : tuple of str
         For people: what could not be judged.
     """
@@ -192,8 +192,8 @@ def _notes(
     lost = sum(state == "no_way" for *_, state in checked)
     if lost:
         notes.append(
-            f"{lost} 个村、学段步行到不了学校，无法核查 / {lost} villages and bands cannot walk to "
-            "their school and were not checked"
+            f"{lost} 个村、学段没有沿道路步行到校的路径，无法核查 / {lost} villages and bands have no "
+            "way along mapped roads to walk to their school and were not checked"
         )
     return tuple(notes)
 

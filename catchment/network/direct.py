@@ -191,3 +191,31 @@ def offered(
         minutes = walks.effort / (band.walk_kmh * 1000.0 / 60.0)
         found.append((band, minutes <= band.walk_limit_min, minutes))
     return found
+
+
+def straight_minutes(
+    walks: DirectWalks, bands: Sequence[Band], mode: str, shape: tuple[int, int]
+) -> npt.NDArray[np.float32]:
+    """Lay the straight walks that are offered to a mode out as a matrix.
+
+    Parameters
+    ----------
+    walks : DirectWalks
+        Walks.
+    bands : sequence of Band
+        Bands.
+    mode : str
+        ``walk_<band>``; other modes have none.
+    shape : (int, int)
+        Homes and places.
+
+    Returns
+    -------
+    (n, m) float32
+        Minutes; inf = none offered.
+    """
+    found = np.full(shape, np.inf, dtype=np.float32)
+    for band, fits, taken in offered(walks, bands):
+        if mode == f"walk_{band.band}":
+            found[walks.home[fits], walks.place[fits]] = taken[fits]
+    return found

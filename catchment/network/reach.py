@@ -12,7 +12,9 @@ import shapely
 
 from catchment.errors import InputError, NotFoundError
 from catchment.network.access import access_report, component_report
+from catchment.network.allowed import WALK
 from catchment.network.areas import isochrones, mode_means
+from catchment.network.direct import direct_walks, straight_minutes
 from catchment.network.graph import RoadNetwork, lengths
 from catchment.network.means import Means
 from catchment.network.modes import Modes
@@ -42,7 +44,8 @@ class Path:
     minutes, metres : float
         Door to door; inf = there is no way.
     home_m, site_m : float
-        Straight walks at the village's and at the school's end, metres.
+        Straight walks at the village's and at the school's end, metres; of a village without a
+        mapped road the whole way and 0.
     classes : tuple of (str, float)
         Classes of road and the metres along them, in the order of the table of classes.
     names : tuple of str
@@ -148,7 +151,8 @@ def paths(
     """
     homes = villages_of(region) if villages is None else _villages(region, villages)
     n = len(homes.ids)
-    both = homes.then(sites_of(region, [site]))
+    place = sites_of(region, [site])
+    both = homes.then(place)
     means, kmh, settings = mode_means(region, network, mode, both)
     ahead, back = means.forward, means.backward
     ways = (ahead, back) if direction == "there" else (back, ahead)
@@ -156,6 +160,17 @@ def paths(
     legs = means.at.walk_m[:n] + means.at.walk_m[n]
     minutes = means.minutes(routes.cost, legs, kmh).astype(np.float32)
     metres = (routes.metres + legs).astype(np.float32)
+    straight = np.full(n, np.inf, dtype=np.float32)
+    if means.name == WALK:
+        roadless = means.at.segment[:n] < 0
+        walks = direct_walks(
+            region, network, homes, place, roadless, settings, back=direction == "back"
+        )
+        straight = straight_minutes(walks, region.bands, mode, (n, 1))[:, 0]
+        metres[walks.home] = walks.metres
+    offroad = np.isfinite(straight)
+    minutes = np.where(offroad, straight, minutes)
+    metres = np.where(np.isfinite(minutes), metres, np.float32(np.inf))
     travelled = np.abs(routes.end - routes.begin) * lengths(network)[routes.segment]
     found = []
     for k in range(n):
@@ -182,8 +197,8 @@ def paths(
                 line=_line(course),
                 minutes=float(minutes[k]),
                 metres=float(metres[k]),
-                home_m=float(means.at.walk_m[k]),
-                site_m=float(means.at.walk_m[n]),
+                home_m=float(metres[k] if offroad[k] else means.at.walk_m[k]),
+                site_m=0.0 if offroad[k] else float(means.at.walk_m[n]),
                 classes=tuple(
                     (code, float(m))
                     for code, m in zip(network.classes, by_class, strict=True)
@@ -223,6 +238,8 @@ def _course(
     off = np.column_stack([points.x, points.y])
     on = np.column_stack([at.x, at.y])
     course: list[tuple[int, _Floats]] = []
+    if at.segment[home] < 0:  # no road is mapped: straight on
+        return [(-1, np.stack([off[home], off[-1]]))]
     if at.walk_m[home] > 0:
         course.append((-1, np.stack([off[home], on[home]])))
     course += [

@@ -58,7 +58,7 @@ class TravelTimes:
         From home to school, back, or whichever takes longer.
     home_m, site_m : (modes, n) and (modes, m) float32
         Access legs at both ends, part of the metres: the straight walk between the point and the
-        road; inf = not joined to a road of the mode.
+        road; inf = not joined to a road of the mode (``direct`` then has the straight walks).
     allowed : tuple of BandMode
         Modes and limits of every band of the county; empty = the shipped table.
     direct : (n, m) bool

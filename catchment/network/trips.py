@@ -51,7 +51,8 @@ def trips(
     DataFrame
         ``village_id, band, site_id, mode`` (``walk``, ``bus``, ``ebike``, ``car``, ``board``,
         empty = no way), ``minutes, minutes_back, minutes_worst`` (nan when boarding or not asked;
-        inf = no way), ``metres``, ``home_m, site_m`` (access legs), ``limit_min`` of the mode,
+        inf = no way), ``metres``, ``home_m, site_m`` (access legs; of a straight walk for want of a
+        mapped road the whole way and 0), ``limit_min`` of the mode,
         ``within`` (bool: the minutes known keep to it; a boarder keeps to it) and ``weekly_min``
         (minutes of the weekly trip, nan without boarding). One row a village and band, by village.
 
@@ -123,6 +124,8 @@ def _board_limit(times: TravelTimes, band: Band) -> float:
 
 
 def _legs(times: TravelTimes, mode: int, village: int, site: int) -> tuple[float, float]:
+    if times.direct.size and times.direct[village, site] and times.modes[mode].startswith(WALK):
+        return float(times.metres[mode, village, site]), 0.0
     legs: list[npt.NDArray[np.float32]] = [times.home_m, times.site_m]
     if not all(leg.size for leg in legs):
         return float("nan"), float("nan")

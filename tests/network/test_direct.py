@@ -12,7 +12,9 @@ import shapely
 
 from catchment.network.graph import from_lines
 from catchment.network.modes import read_modes
+from catchment.network.reach import isochrones, path
 from catchment.network.travel import TravelTimes, travel_times
+from catchment.network.trips import trips
 from catchment.region.elevation import Elevation
 from catchment.region.model import Region
 from tests.network.ascii_map import METRIC, network, place, region, roads
@@ -135,3 +137,39 @@ def test_a_railway_or_river_between_forbids_it_and_a_bridge_does_not(tmp_path: P
         times = travel_times(there, network("A---------B"))
         assert np.isfinite(minutes(times, "walk_lower", "near")) == offered
         assert not any("没有铁路、河流资料" in note for note in times.notes)
+
+
+def test_path_area_and_trip_tell_the_same_as_the_times() -> None:
+    there = county()
+    net = network("A---------B")
+    times = travel_times(there, net)
+    wanted = minutes(times, "walk_lower", "near")
+    way = path(there, net, "island", "near", mode="walk_lower")
+    assert way.minutes == np.float32(wanted)
+    assert (way.metres, way.home_m, way.site_m) == (500.0, 500.0, 0.0)
+    assert list(way.line.coords) == [(ISLAND.x, ISLAND.y), (SCHOOL.x, SCHOOL.y)]
+    assert path(there, net, "island", "far", mode="walk_lower").line.is_empty
+    assert np.isinf(path(there, net, "island", "near", mode="bus").minutes)
+    for limit, ids in ((wanted, ("island",)), (wanted - 0.01, ())):
+        area = isochrones(there, net, "near", mode="walk_lower", limits=[limit])
+        assert area["village_ids"].tolist() == [ids]
+        assert area.geometry.iloc[0].covers(ISLAND) == bool(ids)
+    bands = [band for band in there.bands if band.band == "lower"]
+    trip = trips(times, bands, {"lower": ["near", ""]}).iloc[0]
+    assert (trip["mode"], trip["metres"], trip["home_m"], trip["site_m"]) == ("walk", 500, 500, 0)
+
+
+def test_path_home_is_the_slope_home() -> None:
+    heights = np.tile(np.arange(0.0, 4000.0, 20.0), (5, 1)).astype(np.float32)
+    raster = Elevation(
+        heights=heights,
+        transform=(100.0, 0.0, ISLAND.x - 1000, 0.0, -100.0, ISLAND.y + 250),
+        crs=METRIC.to_string(),
+    )
+    hill = dataclasses.replace(county(), elevation=raster)
+    net = network("A---------B")
+    for direction in ("there", "back"):
+        times = travel_times(hill, net, direction=direction)
+        way = path(hill, net, "island", "near", mode="walk_lower", direction=direction)
+        assert way.minutes == np.float32(minutes(times, "walk_lower", "near"))
+        assert (way.ascent > 90) == (direction == "there")
