@@ -118,7 +118,7 @@ class Whole(Strict):
 class Recipe(Strict):
     """A recipe sent in."""
 
-    toml: Annotated[str, Field(max_length=200_000)]
+    toml: Annotated[str, Field(max_length=150_000)]
     name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     why: Why = ""
 
