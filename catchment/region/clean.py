@@ -323,7 +323,7 @@ def _normalised(raw: Raw, layer: Layer, matched: _Matched) -> list[tuple[str, st
     notes = []
     for name, at in counted:
         texts = [line[at] for line in raw.cells]
-        odd = sum(1 for t in texts if not t.isascii() and _odd(t))
+        odd = sum(1 for t in texts if not (t.isascii() and t.isprintable()) and _odd(t))
         if layer.column(name).type in {"int", "float"}:
             odd += sum(1 for t in texts if t.isascii() and "," in t)
         if odd:

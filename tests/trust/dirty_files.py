@@ -317,6 +317,7 @@ cell("names_like_blanks", "villages", 3, "村名", "NA")
 cell("formula_as_name", "villages", 3, "村名", '=HYPERLINK("http://x","y")')
 cell("markup_as_name", "villages", 3, "村名", "<script>alert(1)</script>")
 cell("sql_as_name", "villages", 3, "村名", "x'); DROP TABLE villages;--")
+cell("control_characters", "children", 0, "学生数", "3\x08")
 cell("invisible_characters", "children", 0, "村代码", "\u3000001\u200b")
 
 # Codes
