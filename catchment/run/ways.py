@@ -22,7 +22,11 @@ _WORDS = {
     "railway": ("穿越铁路 {count} 处", "{count} railway crossing(s)"),
     "main_road_along": ("沿干线公路步行 {metres:.0f} 米", "{metres:.0f} m along a main road"),
     "main_road_cross": ("横穿干线公路 {count} 处", "{count} main road crossing(s)"),
-    "river": ("涉无桥河流 {count} 处", "{count} river crossing(s) without a bridge"),
+    # The clause that the finding cites names roads and railways alone.
+    "river": (
+        "涉无桥河流 {count} 处（所引条文未列河流，按地方惯例提示）",
+        "{count} river crossing(s) without a bridge (not named by the clause cited: local practice)",
+    ),
 }
 
 

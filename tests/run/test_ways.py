@@ -25,9 +25,9 @@ def findings(region: Region, code: str) -> pd.DataFrame:
     return table[table["code"] == code]
 
 
-def with_railway(folder: Path, x: float) -> Region:
+def with_railway(folder: Path, x: float, kind: str = "railway") -> Region:
     line = LineString([(X0 + x, Y0 - 300), (X0 + x, Y0 + 300)])
-    layer = gpd.GeoDataFrame({"kind": ["railway"], "name": ["小铁"]}, geometry=[line], crs=METRIC)
+    layer = gpd.GeoDataFrame({"kind": [kind], "name": ["小铁"]}, geometry=[line], crs=METRIC)
     layer.to_file(folder / "barriers.gpkg", driver="GPKG")
     return dataclasses.replace(tiny_region(), folder=folder)
 
@@ -41,6 +41,13 @@ def test_a_walk_across_a_railway_has_its_finding(tmp_path: Path) -> None:
     assert found["students"].tolist() == [30, 30]
     assert found["detail_zh"].str.contains("穿越铁路 1 处（小铁）").all()
     assert found["detail_en"].str.contains("railway").all()
+
+
+def test_a_river_is_not_laid_to_a_clause_that_names_none(tmp_path: Path) -> None:
+    found = findings(with_railway(tmp_path, 500, "river"), "R-TRV-08")
+    assert found["result"].tolist() == ["fail", "fail"]
+    assert found["detail_zh"].str.contains("所引条文未列河流，按地方惯例提示").all()
+    assert found["detail_en"].str.contains("not named by the clause cited").all()
 
 
 def test_walks_that_cross_nothing_pass(tmp_path: Path) -> None:
