@@ -115,8 +115,10 @@ def townships(problem: Problem, least: int = 50) -> list[npt.NDArray[np.int64]]:
 def _townships(problem: Problem) -> str:
     lines = [
         "",
-        "Parts of the county of a township's size (connected villages and the schools in them), three "
-        "years, 60 seconds, seed 1:",
+        (
+            "Parts of the county of a township's size (connected villages and the schools in them), three "
+            "years, 60 seconds, seed 1:"
+        ),
         "",
         "| villages | sites | processor s | status | certified gap | rules broken |",
         "|---|---|---|---|---|---|",
