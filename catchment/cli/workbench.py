@@ -62,14 +62,14 @@ def serve(
         lang=lang,
     )  # fmt: skip
 
-    def ready(link: str) -> None:
+    def _ready(link: str) -> None:
         # The line that people and programs read: the link alone.
         print(link, flush=True)
         say(lang, "按 Ctrl-C 停止", "stop with Ctrl-C")
         if browser:
             webbrowser.open(link)
 
-    run_server(settings, lambda text: console(error=True).print(escape(f"· {text}")), ready)
+    run_server(settings, lambda text: console(error=True).print(escape(f"· {text}")), _ready)
 
 
 def _add_user(state: Path, entry: str, lang: str) -> None:

@@ -120,14 +120,14 @@ def build(bench: Bench, door: Door, *, rate: Rate | None = None) -> ASGIApp:
     imports = api_import.Imports(bench)
     described = packed(document(OPERATIONS, name))
 
-    def route(operation: Operation) -> Route:
-        async def endpoint(request: Request) -> Response:
+    def _route(operation: Operation) -> Route:
+        async def _endpoint(request: Request) -> Response:
             request.scope["catchment.cookie"] = lambda token: _cookie(name, token, door.secure)
             return await dispatch(operation, request)
 
-        return Route(operation.path, endpoint, methods=[operation.method], name=operation.name)
+        return Route(operation.path, _endpoint, methods=[operation.method], name=operation.name)
 
-    async def events(request: Request) -> Response:
+    async def _events(request: Request) -> Response:
         if bench.hub.full():
             zh, en = "连接过多，请稍候", "too many listeners"
             return said(503, "busy", zh, en, headers={"retry-after": "5"})
@@ -135,11 +135,11 @@ def build(bench: Bench, door: Door, *, rate: Rate | None = None) -> ASGIApp:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(bench.hub.listen(first), headers=headers, media_type="text/event-stream")  # fmt: skip
 
-    async def openapi(request: Request) -> Response:
+    async def _openapi(request: Request) -> Response:
         return Response(described, media_type="application/json")
 
     @asynccontextmanager
-    async def life(app: Starlette) -> AsyncIterator[None]:
+    async def _life(app: Starlette) -> AsyncIterator[None]:
         bench.hub.bind(asyncio.get_running_loop())
         yield
         bench.hub.close()
@@ -149,13 +149,13 @@ def build(bench: Bench, door: Door, *, rate: Rate | None = None) -> ASGIApp:
             Route("/", _page, methods=["GET"]),
             Route("/assets/shared/{name:path}", _shared, methods=["GET"]),
             Route("/assets/{name:path}", _assets, methods=["GET"]),
-            Route("/api/openapi.json", openapi, methods=["GET"]),
-            Route("/api/events", events, methods=["GET"]),
+            Route("/api/openapi.json", _openapi, methods=["GET"]),
+            Route("/api/events", _events, methods=["GET"]),
             Route("/api/import", imports.receive, methods=["POST"]),
-            *(route(operation) for operation in OPERATIONS),
+            *(_route(operation) for operation in OPERATIONS),
         ],
         exception_handlers={HTTPException: _wrong, Exception: _wrong},
-        lifespan=life,
+        lifespan=_life,
     )
     app.router.redirect_slashes = False
     return Guard(app, door, bench.people.who, name, rate or Rate(each=200, reserve=600))

@@ -52,7 +52,13 @@ Figures: TypeAlias = dict[tuple[str, str, str], float]
 
 
 class Shelf(Generic[_T]):
-    """The last few things that were made, each made once even when two threads ask."""
+    """The last few things that were made, each made once even when two threads ask.
+
+    Parameters
+    ----------
+    most : int
+        How many.
+    """
 
     def __init__(self, most: int = _KEPT) -> None:
         self._most = most
