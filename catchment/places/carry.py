@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from openpyxl import load_workbook
 from catchment.errors import InputError
 from catchment.places.ledger import COLUMNS
 from catchment.places.limits import CATEGORIES, ClassLimits
+from catchment.region.county_tables import office_rows
 
 STATE_WORDS = {
     "": "open",
@@ -45,6 +47,9 @@ STATE_WORDS = {
 
 PROBLEM_COLUMNS = ("row", "column", "value", "problem_zh", "problem_en", "remedy_zh", "remedy_en")
 """Columns of the table of problems; ``row`` is the line in the sheet, 0 where there is none."""
+
+LAST_GRADE = 9
+"""Last grade of compulsory schooling: a class is at school for at most so many years."""
 
 # What the program itself proposed is proposed anew from this year's figures.
 _OWN_WORDS = ("建议：", "方案：", "毕业或升学后", "proposed:", "plan:", "ends when")
@@ -139,12 +144,8 @@ def read_ledger(path: Path) -> ReadLedger:
         When no row of headings can be found or the file cannot be read.
     """
     if path.suffix.lower() == ".csv":
-        raw = path.read_bytes()
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = raw.decode("gb18030")
-        return _frame([list(r) for r in csv.reader(text.splitlines())], path.name)
+        rows: list[list[Any]] = [list(r) for r in office_rows(path)]
+        return _frame(rows, path.name)
     try:
         book = load_workbook(path, read_only=True, data_only=True)
     except Exception as fault:
@@ -307,6 +308,12 @@ def _not_ended(
     """Why a row whose class is not on this year's ledger is not struck off; None where it is."""
     school, grade = row["school_id"], row["grade"] + year - row["year"]
     # a class with another number in the same grade may be this one, renumbered
+    if row["year"] < year - LAST_GRADE:
+        return (
+            "year", row["year"], f"该班登记已超过 {LAST_GRADE} 年，早应毕业，未自动销号",
+            f"registered more than {LAST_GRADE} years ago, long gone; not struck off",
+            "核对学年；确已毕业的由人工销号", "check the year; where they have left, strike it off by hand",
+        )  # fmt: skip
     if (school, grade) in left:
         return (
             "class_no", row["class_no"], "本年该校该年级另有超标准的班未登记，班号可能改变，未自动销号",
@@ -441,6 +448,17 @@ def _blank(value: object) -> bool:
 _DIGITS = ("一", "二", "三", "四", "五", "六", "七", "八", "九", "十")
 
 
+_WHOLE = {
+    False: (
+        "空缺或不是非负整数", "missing or not a whole number", "填写整数", "enter a whole number"
+    ),
+    True: (
+        f"空缺或不是 1–{LAST_GRADE} 的整数", f"missing or not a whole number from 1 to {LAST_GRADE}",
+        f"填写 1–{LAST_GRADE}", f"enter 1 to {LAST_GRADE}",
+    ),
+}  # fmt: skip
+
+
 def _class(value: object) -> str:
     name = _plain(value).removesuffix("班").strip("()")
     return str(_DIGITS.index(name) + 1) if name in _DIGITS else name
@@ -461,11 +479,12 @@ def _checked(
             whole = int(float(text))
             if whole != float(text) or whole < (1 if column != "students" else 0):
                 raise ValueError(text)
+            if column == "grade" and whole > LAST_GRADE:
+                raise ValueError(text)
             out[column] = whole
         except ValueError:
             problems.add(
-                number, column, text, "空缺或不是非负整数", "missing or not a whole number",
-                "填写整数", "enter a whole number",
+                number, column, text, *_WHOLE[column == "grade"],
             )  # fmt: skip
             usable = usable and column == "students"
             out[column] = 0
@@ -474,7 +493,7 @@ def _checked(
             problems.add(number, column, "", "空缺", "missing", "补填", "fill it in")
             usable = False
     _dates(out, problems, number)
-    if usable and out["grade"] <= 9:
+    if usable:
         _contradictions(out, problems, number, limits)
     said = out["state"].strip().lower()
     state = "forecast" if said.startswith(("预测", "forecast")) else STATE_WORDS.get(said)
@@ -513,6 +532,9 @@ def _checked(
     return out if usable else None
 
 
+MOST_STUDENTS = 200
+"""A class with more students is taken for a slip of the pen and asked about."""
+
 CATEGORY_WORDS = {
     "over_standard": "over_standard", "超标班额": "over_standard", "超标准班额": "over_standard",
     "over standard": "over_standard", "large": "large", "大班额": "large",
@@ -537,6 +559,17 @@ def _contradictions(
                 f"a class of {students} is not in this category" if known else "unknown category",
                 "按学生数改正", "correct it by the students",
             )  # fmt: skip
+    if level == 0 and not said and students and out["state"] != "struck_off":
+        problems.add(
+            number, "students", students, f"{students} 人没有超过标准 {standard} 人，不应在册",
+            f"{students} students are not above the standard of {standard}",
+            "核对人数；已降到标准以内的填写销号日期", "check the number, or strike the class off",
+        )  # fmt: skip
+    if students > MOST_STUDENTS:
+        problems.add(
+            number, "students", students, f"一个班不可能有 {students} 人",
+            f"no class has {students} students", "改正学生数", "correct the number",
+        )  # fmt: skip
     given: dict[str, int | None] = {}
     for column in ("limit", "excess"):
         try:
@@ -562,8 +595,11 @@ def _dates(out: dict[str, Any], problems: _Problems, number: int) -> None:
         text = out[column]
         if not text:
             continue
+        # a time of day after the date says nothing, and 20270831 is a date too
+        day = re.sub(r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$", "", text)
+        day = re.sub(r"^(\d{4})(\d{2})(\d{2})$", r"\1-\2-\3", day)
         plain = (
-            text.replace("年", "-").replace("月", "-").replace("日", "")
+            day.replace("年", "-").replace("月", "-").replace("日", "")
             .replace("/", "-").replace(".", "-").strip("-")
         )  # fmt: skip
         parts = plain.split("-")
@@ -571,7 +607,7 @@ def _dates(out: dict[str, Any], problems: _Problems, number: int) -> None:
             if len(parts) == 2:
                 parts = [*parts, "1"]
             out[column] = dt.date(*(int(p) for p in parts)).isoformat()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             problems.add(
                 number, column, text, "不是日期", "not a date",
                 "写成 2027-08-31 的样子", "write it like 2027-08-31",

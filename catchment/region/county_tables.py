@@ -94,6 +94,63 @@ def factor_rows() -> tuple[dict[str, str], ...]:
     return tuple(csv.DictReader(text.splitlines()))
 
 
+def office_text(path: Path) -> str:
+    """Read a text file that an office saved.
+
+    Parameters
+    ----------
+    path : Path
+        UTF-8 (with or without a mark) or GB18030.
+
+    Returns
+    -------
+    str
+        Its text.
+
+    Raises
+    ------
+    InputError
+        When it is neither.
+    """
+    raw = path.read_bytes()
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise InputError(
+        f"{path.name} 不是 UTF-8 或 GB18030 文字，请另存为“CSV UTF-8” / is neither UTF-8 nor GB18030; "
+        "save it as CSV UTF-8"
+    )
+
+
+def office_rows(path: Path) -> list[list[str]]:
+    """Read the lines of a table (CSV) that an office saved.
+
+    Parameters
+    ----------
+    path : Path
+        As :func:`office_text` reads it.
+
+    Returns
+    -------
+    list of list of str
+        Cells of every line.
+
+    Raises
+    ------
+    InputError
+        When it is no text, or a cell is longer than any table's.
+    """
+    try:
+        return list(csv.reader(io.StringIO(office_text(path), newline="")))
+    except csv.Error as fault:
+        raise InputError(
+            f"{path.name} 不是可读的 CSV 表格（有超长单元格或多余的引号），请另存一次 / cannot be read as CSV "
+            "(an overlong cell or a stray quote); save it again"
+        ) from fault
+
+
 def read_rows(folder: Path, table: str, required: Sequence[str]) -> list[dict[str, str]] | None:
     """Read a county's own table.
 
@@ -120,14 +177,9 @@ def read_rows(folder: Path, table: str, required: Sequence[str]) -> list[dict[st
     path = folder / FILES[table]
     if not path.is_file():
         return None
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("gb18030")
     lines = [
         (n, cells)
-        for n, cells in enumerate(csv.reader(io.StringIO(text, newline="")), start=1)
+        for n, cells in enumerate(office_rows(path), start=1)
         if any(c.strip() for c in cells) and not cells[0].lstrip().startswith("#")
     ]
     known = {

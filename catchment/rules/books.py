@@ -17,7 +17,7 @@ import pandas as pd
 from catchment.errors import InputError, NotFoundError
 from catchment.indicators.balance import RESOURCES, TABLE_COLUMNS
 from catchment.places import ClassLimits, NeedFactors
-from catchment.region.county_tables import FILES, factor_rows, read_rows
+from catchment.region.county_tables import FILES, factor_rows, office_rows, read_rows
 from catchment.rules.clause import EVALUATIONS, OPERATORS, SEVERITIES, Rule
 from catchment.rules.facts import EVIDENCE_COLUMNS
 
@@ -162,17 +162,12 @@ def _number(text: str, at: str) -> float | None:
 
 
 def _override(rules: list[Rule], path: Path) -> list[Rule]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        text = path.read_text(encoding="gb18030")
+    lines = office_rows(path)
+    heads = [_HEADINGS.get(h.strip(), h.strip()) for h in lines[0]] if lines else []
     out = list(rules)
-    for number, raw in enumerate(csv.DictReader(text.splitlines()), start=2):
-        row = {
-            _HEADINGS.get(k.strip(), k.strip()): (v or "").strip()
-            for k, v in raw.items()
-            if isinstance(k, str) and not isinstance(v, list)
-        }
+    for number, cells in enumerate(lines[1:], start=2):
+        padded = [*cells, *[""] * len(heads)]
+        row = {h: v.strip() for h, v in zip(heads, padded, strict=False)}
         at = f"{path.name} 第 {number} 行 / row {number}"
         if not any(row.values()):
             continue

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +28,7 @@ from catchment.places import classes_today
 from catchment.places.carry import Continued, ThisYear, carry, read_ledger
 from catchment.places.elimination import Elimination, eliminate
 from catchment.places.survey import Survey, read_survey, survey_bytes
+from catchment.region.county_tables import office_rows
 from catchment.region.model import Region
 from catchment.region.write import write_region
 from catchment.rules.books import class_limits, read_books
@@ -234,12 +233,7 @@ def read_special(path: Path) -> dict[tuple[str, int], int]:
     InputError
         With the row, where a number is not whole and 0 or more, or columns are missing.
     """
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("gb18030")
-    lines = list(csv.reader(io.StringIO(text, newline="")))
+    lines = office_rows(path)
     heads = [h.strip() for h in lines[0]] if lines else []
     code = next((k for k, h in enumerate(heads) if h in ("村代码", "village_id")), None)
     at = {

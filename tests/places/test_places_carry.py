@@ -246,3 +246,40 @@ def test_a_person_s_choice_stays_and_the_program_s_own_is_made_anew() -> None:
     old = table(row(2026, "a", 3, "1", 60, chosen="与二校对调教室")).assign(row=[2])
     line = carry(old, current, today=TODAY).table.iloc[0]
     assert (line["chosen"], line["chosen_en"]) == ("与二校对调教室",) * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        ({"target_date": "99999999999999-1-1"}, "target_date"),
+        ({"target_date": "2027-99999999999-1"}, "target_date"),
+        ({"grade": "12"}, "grade"),
+        ({"year": "1900"}, "year"),
+        ({"students": "30", "category": "", "excess": "", "limit": ""}, "students"),
+        ({"students": "6000", "category": "", "excess": "", "limit": ""}, "students"),
+    ],
+)
+def test_absurd_figures_are_answered_and_strike_nothing_off(
+    change: dict[str, str], column: str
+) -> None:
+    old = table(row(2026, "a", 3, "1", 60) | change).assign(row=[2])
+    got = carry(old, table(row(2027, "b", 1, "1", 50)), today=TODAY)
+    assert column in set(got.problems["column"])
+    if column in ("year", "grade"):
+        assert not (got.table["state"] == "struck_off").any()
+
+
+@pytest.mark.parametrize("text", ["20270831", "2027-08-31 00:00:00", "2027/8/31 0:00"])
+def test_dates_as_programs_write_them_are_dates(text: str) -> None:
+    old = table(row(2026, "a", 3, "1", 60, target_date=text)).assign(row=[2])
+    got = carry(old, table(row(2027, "a", 4, "1", 60)), today=dt.date(2027, 8, 1))
+    assert got.problems.empty
+    assert got.table["target_date"].tolist() == ["2027-08-31"]
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe\x00\x81" * 50, b'a,"' + b"x" * 200_000])
+def test_bytes_that_are_no_table_are_refused_in_words(tmp_path: Path, raw: bytes) -> None:
+    path = tmp_path / "l.csv"
+    path.write_bytes(raw)
+    with pytest.raises(InputError, match=r"l\.csv"):
+        read_ledger(path)

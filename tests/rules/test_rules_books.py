@@ -196,3 +196,10 @@ def test_evidence_and_resources_are_read_from_the_county_folder(tmp_path: Path) 
     path.write_text("school_id\n007\n", encoding="utf-8")
     with pytest.raises(InputError, match="缺少列"):
         books.read_resources(tmp_path)
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe\x00\x81" * 50, b'code,"' + b"x" * 200_000])
+def test_a_county_table_that_is_no_text_is_refused_in_words(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "rules.csv").write_bytes(raw)
+    with pytest.raises(InputError, match=r"rules\.csv"):
+        books.read_books(("national",), tmp_path)
