@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from catchment.optimise.layout import band_places
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.region.model import Region
@@ -51,6 +53,8 @@ def explain(
                 continue
             v, b = int(problem.group_village[i]), int(problem.group_band[i])
             zh, en = _reason(problem, plan, by_school, before, after, b, t, names)
+            more_zh, more_en = _not_the_nearest(problem, plan, i, t, names)
+            zh, en = zh + more_zh, en + more_en
             rows.append(
                 {
                     "village_id": problem.village_ids[v],
@@ -78,6 +82,39 @@ def explain(
         "reason_zh", "reason_en",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
+
+
+def _not_the_nearest(
+    problem: Problem, plan: Plan, i: int, t: int, names: dict[str, str]
+) -> tuple[str, str]:
+    """Say which limit keeps a group from its nearest open school, and what having it would take."""
+    after, band = int(plan.site_of[i, t]), int(problem.group_band[i])
+    if after < 0 or plan.method != "capacity":
+        return "", ""
+    minutes = problem.minutes[problem.network[t], i].astype(float)
+    minutes[~plan.open[:, band, t]] = np.inf
+    nearest = int(minutes.argmin())
+    saved = float(minutes[after] - minutes[nearest])
+    if nearest == after or not saved > 0.05:
+        return "", ""
+    group = np.flatnonzero(problem.group_band == band)
+    demand = problem.demand()[:, t]
+    inside = int(demand[group[plan.site_of[group, t] == nearest]].sum())
+    places = int(band_places(problem, band, t)[nearest])
+    lacking = inside + int(demand[i]) - places
+    who = names.get(problem.site_ids[nearest], problem.site_ids[nearest])
+    count = int(demand[i])
+    zh = f"；最近的{who}近{saved:.1f}分钟，"
+    en = f"; {who} is nearer by {saved:.1f} minutes, "
+    if lacking > 0:
+        zh += f"该学段{places}个学位已有{inside}人，再收本村{count}人缺{lacking}个学位"
+        en += f"but {inside} children hold its {places} places of this band: {lacking} more places "
+        en += f"would be needed for the {count} of this village"
+    else:
+        zh += f"尚有{places - inside}个学位：学区连片、他村去向、先步行后乘车或方案动作使其未去"
+        en += f"and has {places - inside} places left: keeping catchments whole, other villages, "
+        en += "walks before rides or an action stand against it"
+    return zh, en
 
 
 def _minutes(problem: Problem, i: int, site: int, t: int) -> float:
