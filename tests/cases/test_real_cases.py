@@ -76,7 +76,7 @@ def test_taitung_islands_walk_straight_or_are_unreachable_and_are_counted(taitun
     assert island.sum() >= 2
     rows = np.flatnonzero(island)
     # The provincial highways stop at the coast: no ride, and on foot the straight line alone,
-    # where a school stands within the walking limit.
+    # where a school stands beside the village.
     bus = times.modes.index("bus")
     assert not np.isfinite(times.minutes[bus, rows]).any()
     x, y = villages.geometry.x.to_numpy(), villages.geometry.y.to_numpy()
@@ -85,9 +85,13 @@ def test_taitung_islands_walk_straight_or_are_unreachable_and_are_counted(taitun
         straight = np.hypot(
             x[rows, None] - schools.x.to_numpy(), y[rows, None] - schools.y.to_numpy()
         )
-        near = straight / (band.walk_kmh * 1000 / 60) <= band.walk_limit_min
+        near = (straight <= 500) & (straight / (band.walk_kmh * 1000 / 60) <= band.walk_limit_min)
         assert (np.isfinite(times.minutes[k, rows]) == near).all()
     assert times.direct[rows].any()
+    # Elsewhere too nobody is sent farther over ground that no map knows.
+    far = np.hypot(x[:, None] - schools.x.to_numpy(), y[:, None] - schools.y.to_numpy())
+    assert far[times.direct].max() <= 500
+    assert times.direct.any(axis=1).sum() == 4
     groups = np.isin(taitung.problem.group_village, rows)
     reached = np.isfinite(taitung.problem.minutes[0, groups]).any(axis=1)
     assert ((taitung.plan.site_of[groups, 0] >= 0) == reached).all()
