@@ -21,6 +21,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from catchment.optimise import assignment
+from catchment.optimise.solution import Solution
 
 ROOT = Path(__file__).resolve().parents[1]
 TODAY = "ES1516"
@@ -91,17 +92,17 @@ def read_case(folder: Path) -> Case:
         i != j and shapes[i].buffer(1.0).intersection(shapes[j].buffer(1.0)).area > 100
         for i, j in pairs.T
     ]
-    graph = nx.Graph(pairs[:, edge].T.tolist())
+    graph: nx.Graph[int] = nx.Graph(pairs[:, edge].T.tolist())
     graph.add_nodes_from(range(len(blocks)))
     for alone in sorted(nx.isolates(graph)):  # across a strip that belongs to no block
         graph.add_edge(alone, int(shapes.drop(alone).distance(shapes[alone]).idxmin()))
-    touch = csr_matrix(nx.to_scipy_sparse_array(graph, nodelist=range(len(blocks)), dtype=bool))
+    touch = csr_matrix(nx.to_scipy_sparse_array(graph, nodelist=list(range(len(blocks)))) > 0)
     home = np.array([int(shapes.distance(point).argmin()) for point in points], dtype=np.int32)
     used = np.maximum(rated, np.max(loads, axis=0))
     return Case(blocks, names, points, demand, km, rated, used, touch, home, zones)
 
 
-def drawn(case: Case, capacity: Float64, stay_km: float) -> assignment.Solution:
+def drawn(case: Case, capacity: Float64, stay_km: float) -> Solution:
     """Draw catchments within places; leaving today's school costs ``stay_km`` a student.
 
     Parameters
