@@ -262,7 +262,9 @@ def after(
     DataFrame
         Students of the plan. Where a school loses all students of a stage, its teachers and
         equipment go to the receiving schools in proportion to the students they take; its rooms and
-        grounds stay behind. A school that is not in the table has unknown rooms and grounds.
+        grounds stay behind. What is not known of a school stays unknown, whatever it receives. A
+        row of a site that has no students of the stage today says what it is planned to have:
+        amounts in full, with nothing added by those who come.
     """
     stages = {b.band: b.stage for b in bands}
     stage_of = np.array([stages.get(b, "primary") for b in problem.bands])
@@ -273,6 +275,7 @@ def after(
         (str(r["school_id"]), str(r["stage"])): dict(r) for r in _records(split)
     }
     demand = problem.students[:, :, year].sum(axis=1, dtype=np.int64)
+    demand_today = problem.students[:, :, 0].sum(axis=1, dtype=np.int64)
     position = {s: j for j, s in enumerate(problem.site_ids)}
     for stage in ("primary", "junior"):
         pupils = at_site[:, grade_stage == stage].sum(axis=1)
@@ -296,10 +299,11 @@ def after(
             key = (problem.site_ids[n], stage)
             base = {"school_id": key[0], "stage": stage, "kind": "", "shared": False}
             row = amounts.setdefault(key, {**base, **dict.fromkeys(RESOURCES, float("nan"))})
+            here = (problem.today == n) & (stage_of[problem.group_band] == stage)
+            if demand_today[here].sum() == 0:
+                continue
             for name in MOVABLE:
-                more = gained.get(key, {}).get(name, 0.0)
-                old = float(row[name])
-                row[name] = more if old != old and more else old + more
+                row[name] = float(row[name]) + gained.get(key, {}).get(name, 0.0)
         for (school, kind), row in amounts.items():
             if kind == stage and school in position:
                 row["students"] = int(pupils[position[school]])

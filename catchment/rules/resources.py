@@ -120,8 +120,9 @@ def balance_tables(
     county : DataFrame
         ``stage, indicator, limit, cv_before, result_before, cv_after, result_after``.
     schools : DataFrame
-        ``school_id, stage, met_before, worst_before, result_before, met_after, worst_after,
-        result_after``; a school or stage that is not there in one of the two has blanks.
+        ``school_id, stage, met_before, unknown_before, worst_before, result_before, met_after,
+        unknown_after, worst_after, result_after``; a school or stage that is not there in one of
+        the two has blanks.
     left_out : tuple of str
         Schools that are not assessed under the plan, and why.
     """
@@ -138,9 +139,7 @@ def balance_tables(
     county = county[
         ["stage", "indicator", "limit", "cv_before", "result_before", "cv_after", "result_after"]
     ]
-    parts = [
-        g.verdicts.drop(columns="unknown").rename(columns={"worst_ratio": "worst"}) for g in got
-    ]
+    parts = [g.verdicts.rename(columns={"worst_ratio": "worst"}) for g in got]
     schools = parts[0].merge(
         parts[1], on=["school_id", "stage"], how="outer", suffixes=("_before", "_after")
     )
@@ -195,6 +194,16 @@ def _variation(case: Case, rule: Rule, got: Balance, year: int, out: Findings) -
             continue
         title = next((r for r in case.rules if r.quantity == name), None)
         zh, en = (title.title_zh, title.title_en) if title else (str(name), str(name))
+        if result == "unknown":
+            rows = got.schools
+            blank = rows[
+                (rows["indicator"] == name)
+                & rows["stage"].isin(rule.scope["stage"])
+                & (rows["met"] == "unknown")
+            ]
+            lacking = [_place(case, str(s)) for s in blank["school_id"]]
+            if lacking:
+                zh, en = f"{zh}：缺 {'、'.join(lacking)}", f"{en}: no data of {', '.join(lacking)}"
         out.add(rule, "county", "county", "全县", year, float(cv), str(result), zh, en)
 
 

@@ -17,6 +17,7 @@ from catchment.indicators.provision import (
 from catchment.rules.books import read_books, read_need_factors, read_resources
 from catchment.rules.resources import balance_tables
 from catchment.views.facts import rows_of
+from catchment.views.plain import plain
 from catchment.views.sheet import Field, Sheet
 from catchment.views.story import Story
 
@@ -241,6 +242,18 @@ def _balance(story: Story) -> tuple[Sheet, Sheet]:
             )
         )  # fmt: skip
     told = story.say("book.balance_told", left=len(left_out))
+    # what leaves a stage undecided is named: a new school's planned figures, a school's blank cell
+    lacking = [r["school_id"] for r in rows_of(schools) if r["unknown_after"] > 0]
+    if lacking:
+        told += story.say(
+            "book.balance_lacking",
+            schools=("、" if story.lang == "zh" else ", ").join(
+                f"{plain(names(c)[0] or c, longest=40)}（{c}）"
+                if story.lang == "zh"
+                else f"{plain(names(c)[0] or c, longest=40)} ({c})"
+                for c in sorted(set(lacking))
+            ),
+        )
     return (
         Sheet("balance", county_fields, rows, story.say("book.empty"), marks, told),
         Sheet("balance_schools", school_fields, own, story.say("book.empty"), own_marks, told),

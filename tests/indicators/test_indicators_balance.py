@@ -132,3 +132,57 @@ def test_closing_moves_teachers_and_leaves_rooms_behind() -> None:
     later = assess(got.reset_index(), STANDARDS, LIMITS)
     assert before.verdicts.set_index("school_id").loc["B", "result"] == "pass"
     assert later.verdicts.set_index("school_id").loc["B", "result"] == "fail"
+
+
+def test_what_is_unknown_of_a_receiving_school_stays_unknown() -> None:
+    problem = tiny_problem()
+    site = problem.today.copy()
+    site[[6, 7]] = 1
+    site[[9, 10]] = -1
+    opened = problem.today_open.copy()
+    opened[2] = False
+    plan = plan_of(problem, site, opened)
+    table = pd.DataFrame(
+        [
+            school("A", "both", 615, students_primary=360, students_junior=255),
+            school("B", "primary", 120) | {"teachers_key": float("nan")},
+            school("C", "primary", 42),
+        ]
+    )  # fmt: skip
+    got = after(table, problem, plan, 0, read_bands())
+    b = got.set_index(["school_id", "stage"]).loc[("B", "primary")]
+    assert np.isnan(b["teachers_key"])
+    verdict = assess(got, STANDARDS, LIMITS).verdicts.set_index(["school_id", "stage"])
+    assert verdict.loc[("B", "primary"), "unknown"] == 1
+    county = assess(got, STANDARDS, LIMITS).county.set_index(["stage", "indicator"])
+    assert county.loc[("primary", "teachers_key"), "result"] == "unknown"
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_a_new_school_has_what_is_planned_for_it_or_is_unknown(planned: bool) -> None:
+    whole = tiny_problem()
+    # B is new: today its villages go to A, under the plan it takes all of C
+    opened = whole.today_open.copy()
+    opened[1] = False
+    problem = whole.replace(today=np.where(whole.today == 1, 0, whole.today), today_open=opened)
+    moved = problem.today == 2
+    later = problem.today_open.copy()
+    later[1], later[2] = later[2], False
+    plan = plan_of(problem, np.where(moved, 1, problem.today), later)
+    rows = [
+        school("A", "both", 615, students_primary=360, students_junior=255),
+        school("C", "primary", 42),
+    ]  # fmt: skip
+    if planned:
+        rows.append(school("B", "primary", 100) | {"students": 0})
+    got = after(pd.DataFrame(rows), problem, plan, 0, read_bands())
+    d = got.set_index(["school_id", "stage"]).loc[("B", "primary")]
+    assert d["students"] == problem.students[moved][:, :, 0].sum() > 0
+    county = assess(got, STANDARDS, LIMITS).county
+    results = set(county.loc[county["stage"] == "primary", "result"])
+    if planned:
+        assert d["equipment"] == rows[-1]["equipment"]
+        assert "unknown" not in results
+    else:
+        assert np.isnan(d[["equipment", "sports_area"]].astype(float)).all()
+        assert results == {"unknown"}
