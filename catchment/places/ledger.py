@@ -101,7 +101,8 @@ class _Large:
 class _Way:
     """A way out; ``entry`` is the year of the entrants it sends elsewhere (0 for other ways).
 
-    ``mends`` is False where it only keeps the next class from growing too large.
+    ``mends`` is False where it only keeps the next class from growing too large; ``rooms`` are the
+    free rooms that it takes up.
     """
 
     zh: str
@@ -110,6 +111,7 @@ class _Way:
     years: int
     entry: int = 0
     mends: bool = True
+    rooms: int = 0
 
 
 def ledger(
@@ -131,19 +133,24 @@ def ledger(
     -------
     DataFrame
         Columns :data:`COLUMNS`, ordered by year, township, school, grade and class. ``category`` is
-        ``over_standard``, ``large`` or ``super_large``.
+        ``over_standard``, ``large`` or ``super_large``. A free room is proposed to one grade alone,
+        the one with the largest class first.
     """
     limits = limits or ClassLimits()
     rows = []
     own = own_classes(actual, facts.site_ids, facts.grades, facts.years[0])
     facts = _with_own(facts, own)
-    for one in _classes(facts, own):
+    promised: dict[tuple[int, int], dict[int, int]] = {}
+    for one in sorted(_classes(facts, own), key=lambda x: (x.site, x.year, -x.size, x.grade)):
         grade = facts.grades[one.grade]
         level = int(limits.category([one.size], [grade])[0])
         if level == 0:
             continue
-        ways = _ways(facts, one, limits)
+        taken = promised.setdefault((one.site, one.year), {})
+        ways = _ways(facts, one, limits, {k: n for k, n in taken.items() if k != one.grade})
         zh, en, unit, date = _chosen(facts, one, limits, ways)
+        if ways[0].rooms and zh == f"建议：{ways[0].zh}":
+            taken[one.grade] = max(taken.get(one.grade, 0), ways[0].rooms)
         rows.append(
             {
                 "year": facts.years[one.year],
@@ -232,14 +239,22 @@ def _classes(facts: LedgerFacts, own: Mapping[int, tuple[OwnClass, ...]]) -> lis
     return out
 
 
-def _ways(facts: LedgerFacts, one: _Large, limits: ClassLimits) -> list[_Way]:
-    """Ways out that exist for a class, in order of least disruption."""
+def _ways(
+    facts: LedgerFacts, one: _Large, limits: ClassLimits, promised: Mapping[int, int]
+) -> list[_Way]:
+    """Ways out that exist for a class, in order of least disruption.
+
+    ``promised`` are the free rooms of the school already proposed to other grades, by position.
+    """
     j, k, t = one.site, one.grade, one.year
     standard = limits.standard(facts.grades[k])
     have = max(int(facts.classes[j, k, t]), 1)
     students = max(int(facts.students[j, k, t]), one.size)
     extra = max(int(needed_classes(students, standard)) - have, 1)
     free = max(int(facts.rooms[j, t]) - int(facts.classes[j, :, t].sum()), 0)
+    gone = min(sum(promised.values()), free)
+    free -= gone
+    others = "、".join(str(facts.grades[x]) for x in sorted(promised)) if gone else ""
     school, town = facts.site_names[j], facts.townships[j]
     ways: list[_Way] = []
     if free >= extra:
@@ -249,6 +264,7 @@ def _ways(facts: LedgerFacts, one: _Large, limits: ClassLimits) -> list[_Way]:
                 f"{free} free room(s) in the school: open {extra} more class(es)",
                 school,
                 1,
+                rooms=extra,
             )
         )
         if np.isnan(facts.teachers[j]):
@@ -260,7 +276,7 @@ def _ways(facts: LedgerFacts, one: _Large, limits: ClassLimits) -> list[_Way]:
                     1,
                 )
             )
-        elif facts.teachers[j] < facts.classes[j, :, t].sum() + extra:
+        elif facts.teachers[j] < facts.classes[j, :, t].sum() + gone + extra:
             ways.append(
                 _Way(
                     f"增配教师{extra}名以上（现有{facts.teachers[j]:g}名）",
@@ -274,8 +290,12 @@ def _ways(facts: LedgerFacts, one: _Large, limits: ClassLimits) -> list[_Way]:
     if free < extra:
         ways.append(
             _Way(
-                f"扩建教室{extra - free}间" + (f"（另用空余教室{free}间）" if free else ""),
-                f"build {extra - free} room(s)" + (f" (and use {free} free ones)" if free else ""),
+                f"扩建教室{extra - free}间"
+                + (f"（另用空余教室{free}间）" if free else "")
+                + (f"（空余教室{gone}间已拟给{others}年级）" if gone else ""),
+                f"build {extra - free} room(s)"
+                + (f" (and use {free} free ones)" if free else "")
+                + (f" ({gone} free one(s) are proposed to grade {others})" if gone else ""),
                 f"县教育局、{town}",
                 2,
             )
@@ -383,7 +403,13 @@ def _reason(facts: LedgerFacts, one: _Large, after: int) -> tuple[str, str]:
     if facts.classes[j, after, t + 1] > facts.classes[j, k, t]:
         if facts.rooms[j, t + 1] > facts.rooms[j, t]:
             return "方案：扩建教室后增班", "plan: more rooms, more classes"
-        return "方案：利用空余教室增班", "plan: one more class in a free room"
+        more = int(facts.classes[j, after, t + 1] - facts.classes[j, k, t])
+        if facts.rooms[j, t] - facts.classes[j, :, t].sum() >= more:
+            return "方案：利用空余教室增班", "plan: more classes in free rooms"
+        return (
+            "方案：利用其他年级腾出的教室增班",
+            "plan: more classes in rooms that other grades free",
+        )
     if facts.students[j, after, t + 1] < facts.students[j, k, t]:
         return "方案：调整招生范围，学生分流", "plan: catchment changed, fewer students"
     return "方案：重新编班", "plan: classes formed anew"

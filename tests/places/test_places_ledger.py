@@ -159,3 +159,35 @@ def test_nothing_large_nothing_listed() -> None:
     table = ledger(facts([[[40, 40], [40, 40]]], [[2, 2]]))
     assert table.empty
     assert tuple(table.columns) == COLUMNS
+
+
+def test_a_free_room_is_proposed_to_one_grade_alone() -> None:
+    # four classes in five rooms; grades 1 and 2 are both above standard
+    base = facts([[[50, 10], [60, 10], [40, 10], [40, 10]]], [[5]], years=(2026, 2027))
+    base = replace(
+        base, years=(2026,), students=base.students[:, :, :1], rooms=base.rooms[:, :1],
+        classes=np.ones((1, 4, 1), dtype=np.int32), hosted=base.hosted[:, :, :1],
+    )  # fmt: skip
+    table = ledger(base).set_index("grade")
+    assert "空余教室1间" in table.loc[2, "chosen"]
+    assert "扩建教室1间" in table.loc[1, "chosen"]
+    assert "已拟给2年级" in table.loc[1, "chosen"]
+    assert "proposed to grade 2" in table.loc[1, "chosen_en"]
+    # no more rooms are proposed than there are
+    assert table["chosen"].str.contains("增开").sum() == 1
+    # two classes of one grade share what opens for the grade
+    twice = ledger(base, own(*[("a", 1, n, 50) for n in "12"], ("a", 2, "1", 40)))
+    assert twice["chosen"].str.contains("增开").tolist() == [True, True]
+
+
+def test_a_plan_that_opens_a_class_says_where_its_room_comes_from() -> None:
+    # two rooms, both taken: next year the class of grade 1 is two classes of grade 2
+    students = np.array([[[60, 0], [30, 60]]])
+    base = facts(students.tolist(), [[2, 2]])
+    base = replace(base, classes=np.array([[[1, 0], [1, 2]]], dtype=np.int32))
+    line = ledger(base)
+    line = line[line["year"] == 2026].iloc[0]
+    assert "空余" not in line["ways_out"]
+    assert line["chosen"] == "方案：利用其他年级腾出的教室增班"
+    roomy = ledger(replace(base, rooms=np.array([[3, 3]], dtype=np.int32)))
+    assert roomy[roomy["year"] == 2026].iloc[0]["chosen"] == "方案：利用空余教室增班"
