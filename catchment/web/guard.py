@@ -40,7 +40,7 @@ UPLOAD_LIMIT = 200_000_000
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 _READS = ("GET", "HEAD")
-_OPEN = {"/api/session", "/api/login", "/api/openapi.json"}
+_OPEN = {"/api/session", "/api/login", "/api/openapi.json", "/api/words"}
 
 
 @dataclass(frozen=True)
