@@ -263,16 +263,18 @@ def stream_times(
                 tell(f"出行时间 / travel times {share} % ({done}/{total})")
 
         tell("预处理路网 / preparing the network")
+        said: list[str] = []
         if homes:
             written = write_homes(
-                county, network, target, cutoff=cutoff, prepare=kept.prepared, progress=count
-            )
+                county, network, target, cutoff=cutoff, prepare=kept.prepared, progress=count,
+                note=said.append,
+            )  # fmt: skip
         else:
             written = write_stream(
                 county, network, target, kind=kind, cutoff=cutoff, prepare=kept.prepared,
-                progress=count,
+                progress=count, note=said.append,
             )  # fmt: skip
-    for note in (*network.notes, *kept.notes):
+    for note in (*network.notes, *said, *kept.notes):
         console().print(escape(f"· {note}"))
     say(lang, f"已写入 {written}", f"wrote {written}")
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from catchment.errors import InputError
 from catchment.network.allowed import BUS, WALK, band_modes_of
 from catchment.network.direct import DirectWalks, direct_walks, offered
-from catchment.network.graph import RoadNetwork, directed
+from catchment.network.graph import RoadNetwork, components, directed
 from catchment.network.journey import Prepare, direct_costs, ends
 from catchment.network.means import RIDES, Means, means_of
-from catchment.network.modes import modes_of
+from catchment.network.modes import Modes, modes_of
 from catchment.network.native import native
+from catchment.network.notices import joining_notes, snap_table, straight_note
 from catchment.network.places import Places, sites_of
 from catchment.network.roads import road_classes_of
 from catchment.network.shortest import prepare
@@ -73,6 +75,7 @@ def stream_times(
     cutoff: float = math.inf,
     prepare: Prepare = prepare,
     progress: Callable[[int, int], None] | None = None,
+    joined: Callable[[pd.DataFrame, tuple[str, ...]], None] | None = None,
 ) -> Iterator[TimesBlock]:
     """Reckon minutes from homes to schools as ``travel_times`` does, a block of sites at a time.
 
@@ -95,6 +98,9 @@ def stream_times(
         Prepares a network; one that remembers may be given.
     progress : callable, optional
         Told how many searches are done, and of how many: sites times means of travel.
+    joined : callable, optional
+        Told once, before the first block, where every point joins the roads (as
+        ``TravelTimes.snaps``; of students' homes it belongs in no output) and notes for people.
 
     Yields
     ------
@@ -119,6 +125,8 @@ def stream_times(
     straight = {
         f"walk_{band.band}": (fits, taken) for band, fits, taken in offered(walks, region.bands)
     }
+    if joined is not None:
+        joined(*_joining(network, both, every, settings, homes, walks, straight))
     total = len(places.ids) * len(every)
     for number, means in enumerate(every):
         speeds = [(means.name, 0.0)]
@@ -134,6 +142,28 @@ def stream_times(
                 yield TimesBlock(mode, first, minutes)
             if progress is not None:
                 progress(done + first + len(cost), total)
+
+
+def _joining(
+    network: RoadNetwork,
+    both: Places,
+    every: Sequence[Means],
+    modes: Modes,
+    homes: Places,
+    walks: DirectWalks,
+    straight: Mapping[str, tuple[npt.NDArray[np.bool_], _Floats]],
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Where all points join the roads, and what people must be told of it."""
+    walk_at, bus_at = every[0].at, every[1].at
+    labels, _ = components(network, network.walk)
+    _, parts = components(network, network.drive_forward | network.drive_backward)
+    notes = joining_notes(network, both, len(homes.ids), walk_at, bus_at, None, parts, modes)
+    served = np.zeros(len(homes.ids), dtype=np.bool_)
+    for fits, _ in straight.values():
+        served[walks.home[fits]] = True
+    if served.any():
+        notes.append(straight_note(homes, served, walks.checked))
+    return snap_table(network, both, walk_at, bus_at, labels), tuple(notes)
 
 
 def _costs(

@@ -13,17 +13,15 @@ import pandas as pd
 from catchment.errors import InputError
 from catchment.network.allowed import BUS, WALK, BandMode, band_modes_of, read_band_modes
 from catchment.network.direct import direct_walks, offered
-from catchment.network.graph import RoadNetwork, components, strong_components
+from catchment.network.graph import RoadNetwork, components
 from catchment.network.journey import Search, door_to_door
 from catchment.network.means import RIDES, Means, means_of
 from catchment.network.modes import Modes, modes_of
+from catchment.network.notices import joining_notes, snap_table, straight_note
 from catchment.network.places import Places, sites_of, villages_of
 from catchment.network.roads import RoadClass, road_classes_of
-from catchment.network.snap import Attachments
 from catchment.region.bands import Band
 from catchment.region.model import Region
-
-_SHOWN = 8
 
 Direction = Literal["there", "back", "worst"]
 """From home to school, from school home, or whichever of the two takes longer."""
@@ -336,9 +334,9 @@ def _times(
         sites=places.ids,
         minutes=minutes,
         metres=path,
-        snaps=_snap_table(network, both, walk_at, bus_at, labels),
+        snaps=snap_table(network, both, walk_at, bus_at, labels),
         components=parts,
-        notes=(*_notes(network, both, n, walk_at, bus_at, minutes, parts, modes), *said),
+        notes=(*joining_notes(network, both, n, walk_at, bus_at, minutes, parts, modes), *said),
         direction=how.direction,
         home_m=legs[:, :n],
         site_m=legs[:, n:],
@@ -385,17 +383,7 @@ def _walk_straight(
             path[k][mine] = straight[mine]
     if not direct.any():
         return none, []
-    who = np.flatnonzero(direct.any(axis=1))
-    names = "、".join(homes.ids[k] for k in who[:_SHOWN]) + ("…" if len(who) > _SHOWN else "")
-    zh, en = (
-        ("", "") if found[0].checked else ("；没有铁路、河流资料", "; railways, rivers unknown")
-    )
-    note = (
-        f"{len(who)} 个村附近没有道路资料，到近旁学校按直线步行估算，须现场核实{zh}：{names} / "
-        f"{len(who)} villages have no mapped road: the straight walk to a school beside them is "
-        f"taken, to be verified on site{en}"
-    )
-    return direct, [note]
+    return direct, [straight_note(homes, np.asarray(direct.any(axis=1)), found[0].checked)]
 
 
 def _fill(
@@ -424,91 +412,3 @@ def _fill(
         else:
             minutes[k] = fresh
             path[k] = along + legs
-
-
-def _snap_table(
-    network: RoadNetwork,
-    places: Places,
-    walk_at: Attachments,
-    bus_at: Attachments,
-    labels: npt.NDArray[np.int32],
-) -> pd.DataFrame:
-    on = walk_at.segment >= 0
-    component = np.full(len(places.ids), -1, dtype=np.int64)
-    component[on] = labels[network.tail[walk_at.segment[on]]]
-    return pd.DataFrame(
-        {
-            "kind": list(places.kinds),
-            "id": list(places.ids),
-            "walk_m": np.where(on, walk_at.walk_m, walk_at.nearest_m),
-            "drive_m": np.where(bus_at.segment >= 0, bus_at.walk_m, bus_at.nearest_m),
-            "component": component,
-            "beyond_limit": walk_at.beyond_limit,
-            "moved": walk_at.moved | bus_at.moved,
-            "bus": bus_at.segment >= 0,
-        }
-    )
-
-
-def _notes(
-    network: RoadNetwork,
-    places: Places,
-    n: int,
-    walk_at: Attachments,
-    bus_at: Attachments,
-    minutes: npt.NDArray[np.float32],
-    parts: pd.DataFrame,
-    modes: Modes,
-) -> list[str]:
-    """Say what people must know about reach; homes of students are counted, never named."""
-
-    def who(mask: npt.NDArray[np.bool_]) -> str:
-        named = [places.ids[k] for k in np.flatnonzero(mask) if places.kinds[k] != "point"]
-        tail = "…" if len(named) > _SHOWN else ""
-        return f"：{'、'.join(named[:_SHOWN])}{tail}" if named else ""
-
-    notes: list[str] = []
-    far = walk_at.beyond_limit
-    if far.any():
-        notes.append(
-            f"{int(far.sum())} 个点离最近道路超过 {modes.snap_limit_m:g} 米，未接入路网{who(far)} / "
-            f"{int(far.sum())} points lie farther than {modes.snap_limit_m:g} m from every road "
-            "and were not attached"
-        )
-    lost = np.zeros(len(places.ids), dtype=np.bool_)
-    lost[:n] = ~np.isfinite(minutes).any(axis=(0, 2))
-    if lost.any():
-        notes.append(
-            f"{int(lost.sum())} 个村（点）没有任何道路通往任何学校{who(lost)} / {int(lost.sum())} "
-            "villages (points) have no road to any school"
-        )
-    no_bus = bus_at.segment < 0
-    no_bus[n:] = False
-    if no_bus.any():
-        notes.append(
-            f"{int(no_bus.sum())} 个村（点）步行 {modes.bus_access_limit_min:g} 分钟内没有可行车道路，"
-            f"不能乘车{who(no_bus)} / {int(no_bus.sum())} villages (points) have no drivable road "
-            f"within {modes.bus_access_limit_min:g} minutes' walk: no bus"
-        )
-    moved = walk_at.moved | bus_at.moved
-    if moved.any():
-        notes.append(
-            f"{int(moved.sum())} 个点的最近道路是孤立的零碎路段，改接成片路网{who(moved)} / "
-            f"{int(moved.sum())} points were attached past the road nearest to them, a fragment "
-            "that leads nowhere"
-        )
-    if len(parts) > 1:
-        notes.append(
-            f"可行车道路分为 {len(parts)} 个互不连通的部分，最大部分占 {parts['share'].iloc[0]:.1%} 的"
-            f"路口 / drivable roads form {len(parts)} separate parts; the largest holds "
-            f"{parts['share'].iloc[0]:.1%} of the junctions"
-        )
-    strong = strong_components(network, network.drive_forward, network.drive_backward)
-    weak, _ = components(network, network.drive_forward | network.drive_backward)
-    trapped = int(((weak == 0) & (strong != 0)).sum())
-    if trapped:
-        notes.append(
-            f"主路网中 {trapped} 个路口受单行限制不能往返 / {trapped} junctions of the main network "
-            "cannot be both reached and left by vehicles (one-way roads)"
-        )
-    return notes

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from catchment.errors import InputError
-from catchment.files import write_atomically
+from catchment.files import write_atomically, write_text
 from catchment.network.graph import RoadNetwork
 from catchment.network.journey import Prepare
 from catchment.network.places import Places, sites_of, villages_of
@@ -19,6 +20,7 @@ from catchment.network.shortest import prepare
 from catchment.network.snap import coordinates
 from catchment.network.streaming import TimesBlock, stream_times
 from catchment.region.model import Region
+from catchment.views.tables import frame_csv
 
 FORMATS = ("csv", "parquet")
 HEADS = ("mode", "site_id", "village_id", "minutes")
@@ -38,6 +40,7 @@ def write_stream(
     cutoff: float = math.inf,
     prepare: Prepare = prepare,
     progress: Progress | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Path:
     """Write minutes from every village to every site within a limit, in bounded memory.
 
@@ -55,12 +58,15 @@ def write_stream(
         Minutes above which a trip is left out.
     prepare, progress
         As of ``stream_times``.
+    note : callable, optional
+        Told what people must know: who joins no road, what lies apart.
 
     Returns
     -------
     Path
         ``times.csv`` or ``times.parquet``: columns ``mode, site_id, village_id, minutes``, a row a
-        pair that is within the limit; whole or not there at all.
+        pair that is within the limit; whole or not there at all. Beside it ``snaps.csv`` lists
+        where every village and site joins the roads, and which do not.
 
     Raises
     ------
@@ -75,9 +81,21 @@ def write_stream(
     homes = villages_of(region)
     site_ids = np.array(sites_of(region).ids, dtype=object)
     village_ids = np.array(homes.ids, dtype=object)
-    blocks = stream_times(region, network, homes, cutoff=cutoff, prepare=prepare, progress=progress)
+    tables: list[str] = []
+
+    def _joined(snaps: pd.DataFrame, notes: tuple[str, ...]) -> None:
+        tables.append(frame_csv(snaps))
+        if note is not None:
+            for text in notes:
+                note(text)
+
+    blocks = stream_times(
+        region, network, homes, cutoff=cutoff, prepare=prepare, progress=progress, joined=_joined
+    )
     rows = (_rows(block, site_ids, village_ids) for block in blocks)
-    return write_atomically(folder / f"times.{kind}", lambda part: writer(part, rows))
+    written = write_atomically(folder / f"times.{kind}", lambda part: writer(part, rows))
+    write_text(folder / "snaps.csv", tables[0])
+    return written
 
 
 def write_homes(
@@ -88,6 +106,7 @@ def write_homes(
     cutoff: float = math.inf,
     prepare: Prepare = prepare,
     progress: Progress | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> Path:
     """Write how many students live within some minutes of every site; never who, nor where.
 
@@ -101,8 +120,8 @@ def write_homes(
         Folder to write to.
     cutoff : float, default inf
         Minutes above which a trip does not matter.
-    prepare, progress
-        As of ``stream_times``.
+    prepare, progress, note
+        As of ``write_stream``; homes are counted, never named.
 
     Returns
     -------
@@ -127,13 +146,19 @@ def write_homes(
     sites = sites_of(region).ids
     limits = [limit for limit in LIMITS if limit < cutoff] + [cutoff] * (cutoff < math.inf)
 
+    def _joined(_: pd.DataFrame, notes: tuple[str, ...]) -> None:
+        if note is not None:
+            for text in notes:
+                note(text)
+
     def _fill(part: Path) -> None:
         with part.open("w", encoding="utf-8-sig", newline="") as file:
             out = csv.writer(file)
             out.writerow(("mode", "site_id", "minutes", "students"))
             for block in stream_times(
-                region, network, homes, cutoff=cutoff, prepare=prepare, progress=progress
-            ):
+                region, network, homes, cutoff=cutoff, prepare=prepare, progress=progress,
+                joined=_joined,
+            ):  # fmt: skip
                 for k, minutes in enumerate(block.minutes):
                     for limit in limits:
                         said = _rounded(int(np.count_nonzero(minutes <= limit)))

@@ -12,11 +12,13 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from shapely.geometry import Point
 
 from catchment.errors import InputError
 from catchment.network.load import load_network
 from catchment.network.travel import point_times, travel_times
 from catchment.views.streamed import write_homes, write_stream
+from catchment.views.tables import frame_csv
 from tests.tiny_files import write_tiny
 from tests.tiny_region import METRIC, X0, Y0, tiny_region
 
@@ -71,6 +73,38 @@ def test_homes_are_counted_and_nothing_of_them_written(tmp_path: Path) -> None:
     assert (told > 5).any()
     with pytest.raises(InputError, match="students"):
         write_homes(tiny_region(), network, tmp_path)
+
+
+def test_who_joins_no_road_is_listed_and_told_as_by_the_times(tmp_path: Path) -> None:
+    region = tiny_region()
+    villages, schools = region.villages.copy(), region.schools.copy()
+    villages.loc[3, "geometry"] = Point(X0 + 90_000, Y0)
+    villages.loc[4, "geometry"] = Point(X0 + 20_000, Y0)
+    schools.loc[2, "geometry"] = Point(X0 + 20_400, Y0)
+    far = region.replace(villages=villages, schools=schools, boundaries=region.boundaries[:0])
+    network = load_network(far)
+    times = travel_times(far, network)
+    notes: list[str] = []
+    write_stream(far, network, tmp_path, note=notes.append)
+    assert (tmp_path / "snaps.csv").read_bytes().decode("utf-8") == frame_csv(times.snaps)
+    assert set(notes) == {note for note in times.notes if "没有任何道路" not in note}
+    assert any("直线步行" in note and "V5" in note for note in notes)
+    rows = pd.read_csv(tmp_path / "times.csv").set_index(["mode", "village_id", "site_id"])
+    assert rows.loc[("walk_lower", "V5", str(times.sites[2])), "minutes"] == pytest.approx(7.5)
+    assert "V4" not in set(rows.reset_index()["village_id"])
+
+
+def test_notes_about_homes_count_them_and_name_none(tmp_path: Path) -> None:
+    students = gpd.GeoDataFrame(
+        {"student_id": ["PUPIL7"], "village_id": ["V1"], "grade": [1], "school_id": ["S1"]},
+        geometry=[Point(X0 + 90_000, Y0)], crs=METRIC,
+    )  # fmt: skip
+    region = tiny_region().replace(students=students)
+    notes: list[str] = []
+    write_homes(region, load_network(region), tmp_path, note=notes.append)
+    assert any("1 个点" in note for note in notes)
+    assert not any("PUPIL" in note or "：" in note for note in notes)
+    assert [p.name for p in tmp_path.iterdir()] == ["homes.csv"]
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, InputError])
