@@ -7,6 +7,7 @@ whole way of a run and compares (:mod:`catchment.web.checker`).
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ from catchment.indicators.registry import registry
 from catchment.optimise.layout import scenario_plan
 from catchment.plan import Plan
 from catchment.problem import Problem
-from catchment.rules.facts import case_of
+from catchment.rules.facts import Facts, case_of
 from catchment.rules.findings import Findings
 from catchment.rules.gate import VERDICT, check_gate
 from catchment.run import Run, pose
@@ -340,7 +341,7 @@ def _gate(county: OpenCounty, found: Reckoned) -> list[dict[str, Any]]:
     if (found.plan.open >= found.problem.today_open[:, :, None]).all():
         return []
     case = case_of(
-        found.problem, found.plan, ground.today, ground.facts, county.book, county.class_limits,
+        found.problem, found.plan, ground.today, _facts(ground, found), county.book, county.class_limits,
         pd.DataFrame(), ground.base,
     )  # fmt: skip
     out = Findings()
@@ -357,6 +358,20 @@ def _gate(county: OpenCounty, found: Reckoned) -> list[dict[str, Any]]:
         }
         for r in rows
     ]
+
+
+def _facts(ground: Ground, found: Reckoned) -> Facts:
+    """Facts with the records of evidence of the schools that give up a band, and no others.
+
+    The gate looks a record up by its school; a table without rows is looked up at once.
+    """
+    table = ground.facts.evidence
+    if table.empty:
+        return ground.facts
+    less = (found.problem.today_open[:, :, None] & ~found.plan.open).any(axis=(1, 2))
+    codes = {found.problem.site_ids[j] for j in np.flatnonzero(less)}
+    mine = [str(s).strip() in codes for s in table["school_id"].tolist()]
+    return dataclasses.replace(ground.facts, evidence=table[mine].astype(object))
 
 
 def _added(county: OpenCounty, found: Reckoned) -> list[dict[str, Any]]:
