@@ -254,6 +254,11 @@ async def kill(server: Server, kills: int, seed: int) -> None:
                 lost.append((round_, ident, top, max(versions)))
         if wrong := store.sound():
             lost.append((round_, wrong[:2]))
+        # A run that is cut short has still said what it saw.
+        print(
+            f"kill {round_ + 1}: {total} acknowledged so far, lost or unreadable: {lost[:3]}",
+            flush=True,
+        )
         if round_ + 1 < kills:
             server.start()
     for ident, versions in told.items():
