@@ -227,6 +227,10 @@ def measure(link: str, clicks: int, throttle: int) -> dict[str, list[float]]:
                 "performance.getEntriesByName('catchment:change').map(e => e.duration)"
             )
             out[name] = took[-clicks:]
+            drawn = page.evaluate(
+                "performance.getEntriesByName('catchment:drawn').map(e => e.duration)"
+            )
+            out[f"{name}, from the answer on"] = drawn[-clicks:]
         browser.close()
     return out
 

@@ -46,8 +46,8 @@ def test_every_word_is_there_in_both_languages(sit: Sit, server: Server) -> None
 
     rows: dict[str, list[str]] = {}
     for table in (ASSETS.parent / "words.csv", ASSETS.parents[1] / "views" / "map_words.csv"):
-        with table.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
+        with table.open(encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines):
                 assert row["key"] not in rows, row["key"]
                 rows[row["key"]] = [row["zh"], row["en"]]
                 assert row["zh"]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.browser.serving import Seat, Server
+from tests.tiny_files import write_tiny
 
 pytestmark = pytest.mark.browser
 Sit = Callable[..., Seat]
@@ -188,3 +193,43 @@ def test_meeting_mode_is_large_keyboard_driven_and_changes_nothing(
     page.keyboard.press("Escape")
     assert page.locator("#rail").is_visible()
     seat.quiet()
+
+
+def test_in_an_office_a_viewer_looks_and_an_editor_changes(sit: Sit, tmp_path: Path) -> None:
+    region, state = write_tiny(tmp_path / "tiny"), tmp_path / "office.sqlite"
+    for who in ("editor:editor", "viewer:viewer"):
+        subprocess.run(
+            [sys.executable, "-m", "catchment", "serve", str(region), "--state", str(state),
+             "--add-user", who],
+            check=True, capture_output=True, timeout=60,
+            env={**os.environ, "PYTHONUTF8": "1", "CATCHMENT_PASSWORD": "correct horse battery 9"},
+        )  # fmt: skip
+    office = Server(region, state, ("--office",)).start()
+    try:
+        one = sit(office, user=("editor", "correct horse battery 9"))
+        one.fresh("办公室")
+        close(one, "丁村教学点")
+        one.saved()
+        two = sit(office, user=("viewer", "correct horse battery 9"))
+        two.page.wait_for_function("() => Catchment.workbench.model.variant")
+        assert "查看" in two.page.inner_text("#me")
+        assert two.document()["actions"][0]["do"] == "merge"
+        two.find("丙村小学")
+        assert two.page.locator("[data-state], [data-send], #why").count() == 0
+        for hidden in ("#rail", "#undo", "#limits"):
+            assert two.page.locator(hidden).is_hidden()
+        two.page.click("#tab-colleague")
+        assert two.page.locator("[data-job]").count() == 0
+        # The server refuses too, whatever a page would allow.
+        status = two.page.evaluate(
+            """async () => (await fetch('/api/variants', {method: 'POST', headers: {'Content-Type': 'application/json'},
+              body: JSON.stringify({document: {name: 'x', actions: []}, why: ''})})).status"""
+        )
+        assert status == 403
+        two.quiet_about = ("401", "403")
+        two.quiet()
+        one.page.click("#tab-history")
+        one.page.wait_for_function("() => document.querySelectorAll('#history > li').length === 2")
+        assert "editor" in one.page.inner_text("#history")
+    finally:
+        office.kill()

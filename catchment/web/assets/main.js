@@ -39,7 +39,7 @@ app.reason = () => app.state.why.trim();
 
 /* ---------------------------------------------------------------- painting */
 
-let begun = 0;
+let begun = 0, arrived = 0;
 /* A click that will change figures: the time until they are all on the screen is measured. */
 app.begin = () => { begun = begun || performance.now(); };
 
@@ -50,9 +50,12 @@ app.paint = (all) => {
   app.panel.paint();
   app.variants.buttons();
   if (!begun) { return; }
-  const start = begun;
-  begun = 0;
-  window.requestAnimationFrame(() => window.setTimeout(() => performance.measure("catchment:change", { start, end: performance.now() }), 0));
+  const start = begun, answer = arrived || begun;
+  begun = arrived = 0;
+  window.requestAnimationFrame(() => window.setTimeout(() => {
+    performance.measure("catchment:change", { start, end: performance.now() });
+    performance.measure("catchment:drawn", { start: answer, end: performance.now() });
+  }, 0));
 };
 
 app.change = (part) => {
@@ -140,6 +143,7 @@ app.show = (variant, answer) => {
 
 /* The server took a change. */
 app.taken = (done, item) => {
+  arrived = performance.now();
   app.online(true);
   if (app.model.variant && done.variant.id !== app.model.variant.id) { return; }
   if (item.why && item.why === app.reason()) { app.state.why = ""; }
