@@ -123,8 +123,11 @@ def _children_differ(region: Region, survey: Survey) -> list[tuple[object, ...]]
     counted = rows[rows["source"].isin(["enrolled", ""])]
     if not len(counted):
         return []
-    year = int(pd.to_numeric(counted["year"]).min())
+    enrolled = rows[rows["source"] == "enrolled"]
+    # rows without a source may reach into years to come: their first year is the one counted
+    year = int(pd.to_numeric(enrolled["year"]).max() if len(enrolled) else counted["year"].min())
     counted = counted[pd.to_numeric(counted["year"]) == year]
+    told = set(counted["village_id"].astype(str))
     out: list[tuple[object, ...]] = []
     for band in region.bands:
         mine = counted[counted["grade"].isin(band.grades)]
@@ -133,9 +136,10 @@ def _children_differ(region: Region, survey: Survey) -> list[tuple[object, ...]]
         for row in survey.forms["village"].to_dict("records"):
             value = float(row.get(name, float("nan")))
             code = str(row["village_id"])
-            if value == value and code in total.index and int(total[code]) != int(value):
-                zh = f"学龄人口表 {year} 年在籍为 {int(total[code])} 人，两者不符，未改动学龄人口表"
-                en = f"the table of children has {int(total[code])} for {year}; that table is unchanged"
+            if value == value and code in told and int(total.get(code, 0)) != int(value):
+                number = int(total.get(code, 0))
+                zh = f"学龄人口表 {year} 年在籍为 {number} 人，两者不符，未改动学龄人口表"
+                en = f"the table of children has {number} for {year}; that table is unchanged"
                 problems_row = ("village", row["row"], name, f"{value:g}", zh, en, "核对人数")
                 out.append(problems_row)
     return out

@@ -328,6 +328,10 @@ def _value(
     return figure
 
 
+LARGEST_CLASS = 50
+"""Most students of a standard class of any stage: no school has more places than rooms times this."""
+
+
 def _contradictions(forms: dict[str, pd.DataFrame], problems: list[tuple[Any, ...]]) -> None:
     """Find figures that contradict each other within a row."""
     for row in _records(forms["school"]):
@@ -345,6 +349,26 @@ def _contradictions(forms: dict[str, pd.DataFrame], problems: list[tuple[Any, ..
                     "核对",
                 )
             )
+        for column, other, most, zh, en in (
+            (
+                "places",
+                "rooms",
+                LARGEST_CLASS,
+                "学位数超过教室数 × {most} 人",
+                "more places than rooms x {most}",
+            ),
+            (
+                "sports_area",
+                "land_area",
+                1,
+                "运动场地大于校园占地",
+                "sports ground larger than the land",
+            ),
+        ):
+            if row[column] > row[other] * most:
+                shown = f"{row[column]:g}"
+                told = (zh.format(most=most), en.format(most=most))
+                problems.append(("school", row["row"], column, shown, *told, "核对"))
     modes = ("walk", "bus", "public_transport", "family", "board")
     for row in _records(forms["village"]):
         known = [row[m] for m in modes if row[m] == row[m]]

@@ -87,6 +87,17 @@ def test_wrong_and_contradictory_entries_are_answered_row_by_row(tmp_path: Path)
     assert len(got.forms["school"]) == 1
 
 
+def test_places_and_grounds_beyond_the_school_are_asked_about(tmp_path: Path) -> None:
+    path = edit(
+        written(tmp_path), "学校基本情况",
+        {"4 普通教室（间）": 0, "4 可提供学位": 40, "4 校园占地面积（平方米）": 800,
+         "4 运动场地面积（平方米）": 8000},
+    )  # fmt: skip
+    found = read_survey(path).problems[["row", "column"]].to_numpy().tolist()
+    assert [4, "places"] in found
+    assert [4, "sports_area"] in found
+
+
 def test_a_filled_form_is_complete(tmp_path: Path) -> None:
     names = ("步行上学人数", "乘校车人数", "乘公共交通人数", "家长接送人数", "寄宿人数")
     cells = {f"4 {n}": v for n, v in zip(names, (10, 0, 0, 0, 0), strict=True)}
