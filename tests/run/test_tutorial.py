@@ -1,0 +1,78 @@
+"""The tutorial says what its commands have written, and the recorded plan is what it says it is."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import pytest
+
+from catchment.optimise import consolidation as model
+from catchment.optimise.layout import scenario_plan
+from catchment.optimise.phases.compile import compile_model
+from catchment.optimise.phases.decode import answer_of, decision_of
+from catchment.region.read import read_region
+from catchment.run import pose
+from catchment.run.demands import question_of_recipe
+from catchment.run.hearing import moves_table
+from catchment.run.offer import broken_today, judge
+from catchment.scenario import read_scenario
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORDED = ROOT / "docs" / "tutorial"
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader((RECORDED / name).read_text(encoding="utf-8-sig").splitlines()))
+
+
+def test_the_page_is_what_the_recorded_files_say():
+    if str(ROOT / "scripts") not in sys.path:
+        sys.path.insert(0, str(ROOT / "scripts"))
+    import tutorial
+
+    page = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    assert page == tutorial.rendered()
+    assert "{{" not in page
+    for command in ("catchment run", "catchment propose", "catchment compare", "catchment report"):
+        assert command in page
+
+
+@pytest.fixture(scope="module")
+def judged():
+    region = read_region(ROOT / "data" / "demo")
+    limits = model.Limits(closures_per_year=6, moved_per_year=400)
+    posed = pose(read_scenario(RECORDED / "plan.toml"), region)
+    question = question_of_recipe(posed, limits=limits)
+    recorded = pose(read_scenario(RECORDED / "proposal.toml"), region)
+    plan = scenario_plan(recorded.problem, "today")
+    layout = compile_model(question)
+    answer = answer_of(
+        question, layout, decision_of(layout, plan.site_of),
+        status="feasible", bound=float("nan"), seconds=0.0, seed=0,
+    )  # fmt: skip
+    choice = model.Choice(model.CHEAPEST, question, answer, model.figures(question, answer))
+    return judge(posed, region, choice, "again", already=broken_today(posed, region))
+
+
+def test_the_recorded_plan_costs_and_does_what_is_told(judged):
+    told = rows("plans.csv")[1]
+    assert model.check(judged.question, judged.answer) == []
+    assert judged.elsewhere == 0
+    assert judged.answer.plan.objective == pytest.approx(float(told["objective"]), rel=1e-9)
+    for name in ("teachers", "mean_trip", "worst_trip", "schools", "small_kept"):
+        assert getattr(judged.figures, name) == pytest.approx(float(told[name]), rel=1e-9), name
+    assert float(told["bound"]) <= float(told["objective"])
+    assert len(judged.broken) == int(told["hard_rules_broken"]) == 0
+
+
+def test_the_recorded_villages_and_keeping_everything(judged):
+    again, told = moves_table(judged), rows("villages.csv")
+    assert again["village_id"].tolist() == [r["village_id"] for r in told]
+    assert [str(x).lower() for x in again["worse"]] == [r["worse"] for r in told]
+    kept = model.keep_everything(judged.question)
+    first = rows("plans.csv")[0]
+    assert kept.plan.objective == pytest.approx(float(first["objective"]), rel=1e-9)
+    price = [r for r in rows("hearing.csv") if r["in_plan"].startswith("merge")]
+    assert all(float(r["keep_yuan"]) >= 0 for r in price)
