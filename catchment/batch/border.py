@@ -209,23 +209,6 @@ def join(one: RoadNetwork, other: RoadNetwork) -> RoadNetwork:
     classes = tuple(dict.fromkeys((*one.classes, *other.classes)))
     position = {name: k for k, name in enumerate(classes)}
 
-    def renumbered(network: RoadNetwork) -> Any:
-        table = np.array([position[name] for name in network.classes], dtype=np.int8)
-        return table[network.road_class]
-
-    def both(name: str) -> Any:
-        return np.concatenate([getattr(one, name), getattr(other, name)])
-
-    def known(name: str, missing: float) -> Any:
-        parts = []
-        for network in (one, other):
-            values = getattr(network, name)
-            wanted = len(network.tail)
-            parts.append(
-                values if len(values) == wanted else np.full(wanted, missing, values.dtype)
-            )
-        return np.concatenate(parts)
-
     heights = len(one.walk_factor_forward) or len(other.walk_factor_forward)
     return dataclasses.replace(
         one,
@@ -233,24 +216,42 @@ def join(one: RoadNetwork, other: RoadNetwork) -> RoadNetwork:
         y=np.concatenate([one.y, other.y[~same]]),
         tail=np.concatenate([one.tail, place[other.tail]]),
         head=np.concatenate([one.head, place[other.head]]),
-        length=both("length"),
-        road_class=np.concatenate([renumbered(one), renumbered(other)]),
+        length=_both(one, other, "length"),
+        road_class=np.concatenate([_renumbered(one, position), _renumbered(other, position)]),
         classes=classes,
-        walk=both("walk"),
-        drive_forward=both("drive_forward"),
-        drive_backward=both("drive_backward"),
-        hazard=both("hazard"),
-        maxspeed=both("maxspeed"),
-        climb=both("climb"),
+        walk=_both(one, other, "walk"),
+        drive_forward=_both(one, other, "drive_forward"),
+        drive_backward=_both(one, other, "drive_backward"),
+        hazard=_both(one, other, "hazard"),
+        maxspeed=_both(one, other, "maxspeed"),
+        climb=_both(one, other, "climb"),
         offsets=np.concatenate([one.offsets, other.offsets[1:] + one.offsets[-1]]),
-        shape=both("shape"),
+        shape=_both(one, other, "shape"),
         names=(*one.names, *other.names),
         notes=(*one.notes, *other.notes),
-        bridge=known("bridge", 0),
-        walk_factor_forward=known("walk_factor_forward", 1.0)
+        bridge=_known(one, other, "bridge", 0),
+        walk_factor_forward=_known(one, other, "walk_factor_forward", 1.0)
         if heights
-        else both("walk_factor_forward"),
-        walk_factor_backward=known("walk_factor_backward", 1.0)
+        else _both(one, other, "walk_factor_forward"),
+        walk_factor_backward=_known(one, other, "walk_factor_backward", 1.0)
         if heights
-        else both("walk_factor_backward"),
+        else _both(one, other, "walk_factor_backward"),
     )
+
+
+def _renumbered(network: RoadNetwork, position: dict[str, int]) -> Any:
+    table = np.array([position[name] for name in network.classes], dtype=np.int8)
+    return table[network.road_class]
+
+
+def _both(one: RoadNetwork, other: RoadNetwork, name: str) -> Any:
+    return np.concatenate([getattr(one, name), getattr(other, name)])
+
+
+def _known(one: RoadNetwork, other: RoadNetwork, name: str, missing: float) -> Any:
+    """Join what one of the networks may not know."""
+    parts = []
+    for network in (one, other):
+        values, wanted = getattr(network, name), len(network.tail)
+        parts.append(values if len(values) == wanted else np.full(wanted, missing, values.dtype))
+    return np.concatenate(parts)

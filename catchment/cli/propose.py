@@ -158,6 +158,7 @@ def write_proposal(result: Proposal, scenario: Scenario, folder: Path, target: P
     from catchment.views.tables import frame_csv
 
     def recipe(plain: dict[str, Any], path: Path) -> Path:
+        """Write one recipe beside the others."""
         place = Path(os.path.relpath(folder.resolve(), path.parent.resolve())).as_posix()
         # Roads are taken from the recipe itself by the writer.
         own = [a for a in plain["action"] if a["do"] != "road"]
