@@ -165,6 +165,7 @@ def _override(rules: list[Rule], path: Path) -> list[Rule]:
     lines = office_rows(path)
     heads = [_HEADINGS.get(h.strip(), h.strip()) for h in lines[0]] if lines else []
     out = list(rules)
+    done: dict[int, int] = {}
     for number, cells in enumerate(lines[1:], start=2):
         padded = [*cells, *[""] * len(heads)]
         row = {h: v.strip() for h, v in zip(heads, padded, strict=False)}
@@ -186,14 +187,45 @@ def _override(rules: list[Rule], path: Path) -> list[Rule]:
             raise InputError(
                 f"{at}: {code} 有多条，请在 applies_to 中写明：{options} / name one in applies_to"
             )
+        if places[0] in done:
+            raise InputError(
+                f"{at}: {code} 与第 {done[places[0]]} 行重复，只留一行 / repeats row {done[places[0]]}; "
+                "keep one"
+            )
+        done[places[0]] = number
         out[places[0]] = _changed(out[places[0]], row, at)
+    _sane(class_limits(out), out, path.name)
     return out
+
+
+def _sane(limits: ClassLimits, rules: Sequence[Rule], where: str) -> None:
+    """Refuse limits of classes that contradict each other or are no whole numbers of students."""
+    codes = ("R-CLS-01", "R-CLS-03", "R-CLS-04", "R-DEF-01", "R-SIZ-01")
+    for rule in rules:
+        counted = rule.code in codes and rule.unit != "%" and rule.limit is not None
+        if counted and rule.limit != int(rule.limit or 0):
+            raise InputError(
+                f"{where}: {rule.code} = {rule.limit:g}，应为整数 / must be a whole number"
+            )
+    if not max(limits.primary, limits.junior) < limits.large < limits.super_large:
+        raise InputError(
+            f"{where}: 班额标准 {limits.primary}/{limits.junior}、大班额 {limits.large}、超大班额 "
+            f"{limits.super_large} 应依次增大；同时改动相关各条 / standard, large and super-large class "
+            "must rise in this order; change the clauses together"
+        )
 
 
 def _changed(rule: Rule, row: dict[str, str], at: str) -> Rule:
     limit = _number(row.get("limit", ""), at)
     if limit is None:
         raise InputError(f"{at}: 没有 limit，请填写数值 / no limit; enter a number")
+    least = rule.limit is not None and rule.limit > 0 and rule.operator in ("<=", "<")
+    if limit < 0 or (least and limit == 0):
+        raise InputError(
+            f"{at}: {rule.code} 的 limit = {limit:g}，应大于 0 / must be above 0: nothing could meet it"
+            if least
+            else f"{at}: {rule.code} 的 limit = {limit:g}，不得为负 / must be 0 or more"
+        )
     reason = row.get("reason", "")
     looser = rule.limit is not None and _looser(rule.operator, rule.limit, limit)
     if looser and not _says_why(reason):

@@ -203,3 +203,33 @@ def test_a_county_table_that_is_no_text_is_refused_in_words(tmp_path: Path, raw:
     (tmp_path / "rules.csv").write_bytes(raw)
     with pytest.raises(InputError, match=r"rules\.csv"):
         books.read_books(("national",), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "R-CLS-01,stage=primary,0,",
+        "R-CLS-01,stage=primary,-5,",
+        "R-CLS-01,stage=primary,44.6,",
+        "R-CLS-01,stage=primary,60,学位确实不足需要过渡",  # within the standard and yet large
+        "R-CLS-03,stage=primary|junior,5,",
+        "R-STF-01,stage=primary,0,",
+        "R-CLS-01,stage=primary,40,\nR-CLS-01,stage=primary,42,",
+    ],
+)
+def test_absurd_or_contradictory_limits_of_a_county_are_refused(tmp_path: Path, rows: str) -> None:
+    text = f"code,applies_to,limit,reason\n{rows}\n"
+    (tmp_path / "rules.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"rules\.csv"):
+        books.read_books(("national",), tmp_path)
+
+
+def test_limits_that_are_loosened_together_are_taken(tmp_path: Path) -> None:
+    text = (
+        "code,applies_to,limit,reason\n"
+        "R-CLS-01,stage=primary,57,学位确实不足需要过渡\n"
+        "R-CLS-04,stage=primary|junior,60,学位确实不足需要过渡\n"
+    )
+    (tmp_path / "rules.csv").write_text(text, encoding="utf-8")
+    limits = books.class_limits(books.read_books(("national",), tmp_path))
+    assert (limits.primary, limits.large, limits.super_large) == (57, 60, 66)
