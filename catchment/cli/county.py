@@ -242,9 +242,13 @@ def stream_times(
     """
     from catchment.network.kept import Kept
     from catchment.region.read import read_region
-    from catchment.views.streamed import write_homes, write_stream
+    from catchment.views.streamed import FORMATS, write_homes, write_stream
 
     check_lang(lang)
+    if not cutoff > 0:
+        raise CatchmentError(f"--cutoff {cutoff:g}：应为正数 / must be positive")
+    if kind not in FORMATS:
+        raise CatchmentError(f"--format {kind}：应为 csv 或 parquet / must be csv or parquet")
     target = output_folder(out or Path("runs") / f"times-{region.resolve().stem}")
     kept = Kept(cache)
     with progress() as tell:
@@ -324,6 +328,7 @@ def times(
             "--stream"
         )
     from catchment.network.kept import Kept
+    from catchment.network.places import sites_of
     from catchment.network.travel import travel_times
     from catchment.region.read import read_region
     from catchment.views.files import write_text
@@ -339,6 +344,8 @@ def times(
     with progress() as tell:
         tell("读取县域数据 / reading the county")
         county = read_region(region, set_aside=set_aside)
+        if site is not None:
+            sites_of(county, [site])  # before anything is reckoned or written
         tell("道路网络 / road network")
         network = kept.network(county)
         tell("出行时间 / travel times")

@@ -151,7 +151,8 @@ def write_reach(
         same = [m for m in modes if m.startswith("walk") == mode.startswith("walk")]
         minutes = [paths(region, network, site, mode=m) for m in same]
         for several in zip(*minutes, strict=True):
-            way = several[0]
+            # A straight walk may be within the limit of an older band alone.
+            way = next((each for each in several if np.isfinite(each.minutes)), several[0])
             facts = {
                 "village_id": way.village_id, "site_id": way.site_id,
                 "mode": "walk" if mode.startswith("walk") else mode,

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from shapely.geometry import Point
 
+from catchment.cli import main
 from catchment.errors import InputError
 from catchment.network.load import load_network
 from catchment.network.travel import point_times, travel_times
@@ -161,3 +162,19 @@ def test_the_format_is_checked_first(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="csv"):
         write_stream(tiny_region(), load_network(tiny_region()), tmp_path, kind="xls")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--stream", "--cutoff", "nan"], ["--stream", "--cutoff", "0"], ["--stream", "--format", "xls"],
+     ["--site", "NOPE", "--isochrones"]],
+)  # fmt: skip
+def test_what_cannot_be_asked_is_refused_before_anything_is_written(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    county, out = write_tiny(tmp_path / "county"), tmp_path / "out"
+    with pytest.raises(SystemExit) as stopped:
+        main(["times", str(county), *words, "--out", str(out)])
+    assert stopped.value.code == 2
+    assert "错误" in capsys.readouterr().err
+    assert not out.exists()
