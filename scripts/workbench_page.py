@@ -95,7 +95,7 @@ def large_region(villages: int = 500, schools: int = 60, seed: int = 3) -> Regio
             {
                 "school_id": ids,
                 "name": [f"学校{k}" for k in range(schools)],
-                "township": "",
+                "township": [f"乡{towns[v]}" for v in near.argmin(axis=0)],
                 "role": np.where(junior, "junior", "complete"),
                 "grade_from": np.where(junior, 7, 1),
                 "grade_to": np.where(junior, 9, 6),
