@@ -21,9 +21,11 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.ft2font import FT2Font
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path
 from PIL import Image
 
+from catchment.network.graph import RoadNetwork
 from catchment.run import Run
 from catchment.views.facts import Facts, figure, indicator_name
 from catchment.views.plain import plain
@@ -155,9 +157,11 @@ def school_map(
     axes = paper.add_axes((0.005, 0.01, 0.99, 0.98))
     axes.set_xticks([])
     axes.set_yticks([])
+    west, south, east, north = _box(np.r_[mine["x"], site["x"]], np.r_[mine["y"], site["y"]])
+    # Scale bar and review number stand below the lowest village, names above the highest.
+    room = (north - south) * 0.2
     box = _fit(
-        _box(np.r_[mine["x"], site["x"]], np.r_[mine["y"], site["y"]]),
-        inches[0] * 0.99 / (inches[1] * 0.98),
+        (west, south - 1.3 * room, east, north + 0.7 * room), inches[0] * 0.99 / (inches[1] * 0.98)
     )
     axes.set_xlim(box[0], box[2])
     axes.set_ylim(box[1], box[3])
@@ -394,12 +398,27 @@ def _draw_roads(axes: Axes, run: Run, box: _Box) -> None:
     x, y = network.x[network.tail], network.y[network.tail]
     near = (x > box[0] - wide) & (x < box[2] + wide) & (y > box[1] - high) & (y < box[3] + high)
     for kind, width, colour in ((0, 0.25, "#9A9A9A"), (1, 0.6, "#707070"), (2, 1.0, "#404040")):
-        lines = [
-            network.shape[network.offsets[k] : network.offsets[k + 1]]
-            for k in np.flatnonzero(near & (rank == kind)).tolist()
-        ]
-        if lines:
-            axes.add_collection(LineCollection(lines, linewidths=width, colors=colour, zorder=3))
+        chosen = np.flatnonzero(near & (rank == kind))
+        if len(chosen):
+            # One path of many pieces: a county has more segments than matplotlib likes objects, and
+            # add_patch would look for the limits of each piece.
+            axes.add_artist(
+                PathPatch(
+                    _joined(network, chosen), fill=False, linewidth=width, edgecolor=colour,
+                    joinstyle="round", zorder=3,
+                )
+            )  # fmt: skip
+
+
+def _joined(network: RoadNetwork, chosen: np.ndarray[Any, Any]) -> Path:
+    """Lay segments of the road network one behind the other in one path."""
+    first, count = network.offsets[chosen], np.diff(network.offsets)[chosen]
+    chosen, first, count = (values[count > 0] for values in (chosen, first, count))
+    starts = np.cumsum(count) - count
+    rows = np.repeat(first - starts, count) + np.arange(int(count.sum()))
+    codes = np.full(len(rows), Path.LINETO, dtype=Path.code_type)
+    codes[starts] = Path.MOVETO
+    return Path(network.shape[rows], codes)
 
 
 def _rank(road_class: str) -> int:

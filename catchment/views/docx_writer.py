@@ -11,8 +11,13 @@ from docx.enum.section import WD_ORIENT
 from docx.enum.style import WD_STYLE_TYPE
 from docx.enum.table import WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_LINE_SPACING
+from docx.image.image import Image
+from docx.opc.constants import RELATIONSHIP_TYPE
+from docx.opc.packuri import PackURI
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
+from docx.oxml.shape import CT_Inline
+from docx.parts.image import ImagePart
 from docx.shared import Mm, Pt, RGBColor
 
 from catchment.views.document import Document, Heading, PageBreak, Paragraph, Picture, Table
@@ -57,19 +62,21 @@ def docx_bytes(document: Document) -> bytes:
     _page(paper)
     _styles(paper, document.lang, compact=document.compact)
     _footer(paper, document)
+    pictures = 0
     for block in document.blocks:
         if isinstance(block, Heading):
             _heading(paper, block)
         elif isinstance(block, Paragraph):
             text = plain(block.text, longest=20000)
-            shape = paper.add_paragraph(text, style=f"cat {block.style}").paragraph_format
+            shape = _paragraph(paper, text, f"cat{block.style}").paragraph_format
             shape.keep_with_next = block.keep or None
         elif isinstance(block, Table):
             _table(paper, block)
         elif isinstance(block, Picture):
-            _picture(paper, block)
+            pictures += 1
+            _picture(paper, block, pictures)
         elif isinstance(block, PageBreak):
-            paper.add_paragraph(style="cat picture").paragraph_format.page_break_before = True
+            _paragraph(paper, "", "catpicture").paragraph_format.page_break_before = True
     _properties(paper, document)
     out = io.BytesIO()
     paper.save(out)
@@ -241,31 +248,44 @@ def _field(paragraph: Any, code: str) -> None:
         run._r.append(mark)
 
 
+def _paragraph(paper: Any, text: str, style: str) -> Any:
+    """Add a paragraph; python-docx's way from a style's name to its id reads all styles again."""
+    paragraph = paper.add_paragraph(text)
+    paragraph._p.style = style
+    return paragraph
+
+
 def _heading(paper: Any, heading: Heading) -> None:
-    name = "Title" if heading.level == 0 else f"Heading {heading.level}"
-    paragraph = paper.add_paragraph(plain(heading.text), style=name)
+    name = "Title" if heading.level == 0 else f"Heading{heading.level}"
+    paragraph = _paragraph(paper, plain(heading.text), name)
     paragraph.paragraph_format.page_break_before = heading.new_page or None
 
 
-def _picture(paper: Any, picture: Picture) -> None:
-    paragraph = paper.add_paragraph(style="cat picture")
-    shape = paragraph.add_run().add_picture(
-        io.BytesIO(picture.png), width=Mm(min(picture.width_mm, TEXT_MM))
-    )
-    shape._inline.docPr.set("descr", plain(picture.alt))
-    shape._inline.docPr.set("name", plain(picture.caption)[:60])
-    caption = paper.add_paragraph(plain(picture.caption), style="cat caption")
+def _picture(paper: Any, picture: Picture, number: int) -> None:
+    paragraph = _paragraph(paper, "", "catpicture")
+    # python-docx's add_picture hashes every earlier picture and reads every earlier id again.
+    image = Image.from_blob(picture.png)
+    part = ImagePart.from_image(image, PackURI(f"/word/media/image{number}.png"))
+    width, height = image.scaled_dimensions(Mm(min(picture.width_mm, TEXT_MM)), None)
+    inline = CT_Inline.new_pic_inline(
+        number, paper.part.relate_to(part, RELATIONSHIP_TYPE.IMAGE), f"image{number}.png", width,
+        height,
+    )  # fmt: skip
+    paragraph.add_run()._r.add_drawing(inline)
+    inline.docPr.set("descr", plain(picture.alt))
+    inline.docPr.set("name", plain(picture.caption)[:60])
+    caption = _paragraph(paper, plain(picture.caption), "catcaption")
     caption.paragraph_format.keep_with_next = False
 
 
 def _table(paper: Any, table: Table) -> None:
     if not table.rows:
-        paper.add_paragraph(plain(table.empty or table.caption) or "—", style="cat note")
+        _paragraph(paper, plain(table.empty or table.caption) or "—", "catnote")
         return
     if table.caption:
-        paper.add_paragraph(plain(table.caption), style="cat caption")
+        _paragraph(paper, plain(table.caption), "catcaption")
     grid = paper.add_table(rows=0, cols=len(table.columns))
-    grid.style = "Table Grid"
+    grid._tbl.tblStyle_val = "TableGrid"
     grid.alignment = WD_TABLE_ALIGNMENT.CENTER
     grid.autofit = False
     total = sum(column.width for column in table.columns)
@@ -281,7 +301,7 @@ def _table(paper: Any, table: Table) -> None:
     for number, row in enumerate(table.rows):
         shade = _SHADES.get(table.tone(number), "")
         _row(grid, row, widths, ["cell"] * len(widths), aligns, shade, tall=table.tall)
-    paper.add_paragraph("", style="cat gap")
+    _paragraph(paper, "", "catgap")
 
 
 def _cell_margins(properties: Any) -> None:

@@ -46,9 +46,12 @@ def plain(value: Any, *, longest: int = LONGEST) -> str:
     text = str(value)
     if text in ("<NA>", "NaT"):
         return ""
-    for pattern in (_ILLEGAL, _UNSEEN, _BEYOND):
-        text = pattern.sub("", text)
-    text = _BREAKS.sub(" ", text).strip()
+    # Nothing that the patterns look for is printable, and most cells hold nothing else.
+    if not text.isprintable():
+        for pattern in (_ILLEGAL, _UNSEEN, _BEYOND):
+            text = pattern.sub("", text)
+        text = _BREAKS.sub(" ", text)
+    text = text.strip()
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
