@@ -83,7 +83,10 @@ def read_share(text: object, unit: str) -> tuple[float, str]:
         What is wrong with it, Chinese / English; empty where nothing is.
     """
     plain = unicodedata.normalize("NFKC", str(text)).strip()
-    value = float(pd.to_numeric(pd.Series([plain.rstrip("%")]), errors="coerce").iloc[0])
+    try:
+        value = float(plain.rstrip("%"))
+    except ValueError:
+        value = NAN
     if not np.isfinite(value):
         return NAN, "未写数值 / no value"
     if unit == "%" and (not 0 <= value <= 100 or (0 < value < 1 and not plain.endswith("%"))):
@@ -115,21 +118,26 @@ def latest(
     """
     if table.empty:
         return None
-    text = {
-        c: table[c].fillna("").astype(str).str.strip()
-        for c in ("school_id", "code", "item", "date")
-    }
-    mine = table[
-        (text["school_id"] == school)
-        & (text["code"] == code)
-        & text["item"].isin(list(items))
-        & text["date"].ne("")
+    # Plain lists: this is asked for every clause of every closing, while somebody waits.
+    codes, schools = table["code"].tolist(), table["school_id"].tolist()
+    named, dates = table["item"].tolist(), table["date"].tolist()
+    mine = [
+        k
+        for k in range(len(codes))
+        if _plain(codes[k]) == code
+        and _plain(schools[k]) == school
+        and _plain(named[k]) in items
+        and _plain(dates[k])
     ]
-    if mine.empty:
+    if not mine:
         return None
-    days = [read_day(d) for d in mine["date"]]
+    days = [read_day(dates[k]) for k in mine]
     at = max(range(len(mine)), key=lambda k: (days[k] is not None, days[k] or dt.date.min, k))
-    return mine.iloc[at], days[at]
+    return table.iloc[mine[at]], days[at]
+
+
+def _plain(value: object) -> str:
+    return "" if value is None or value is pd.NA or value != value else str(value).strip()
 
 
 def judged(
