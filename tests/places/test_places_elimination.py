@@ -228,3 +228,27 @@ def test_the_least_excess_is_proved() -> None:
         plan = eliminate(facts, limits=LIMITS, room_limit=np.zeros(len(facts.site_ids)))
         assert plan.excess_bound <= plan.excess
         assert plan.status != "optimal" or plan.excess_bound == plan.excess
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_bound_equals_that_of_a_second_formulation_and_solver() -> None:
+    pytest.importorskip("pulp", reason="the second solver comes with spopt")
+    from tests.elimination_oracle import least_cost
+
+    rng = np.random.default_rng(5)
+    acted = 0
+    for _ in range(40):
+        m, g, t = int(rng.integers(2, 6)), 3, 4
+        students = rng.integers(0, 9, (m, g, t))
+        for k, y in itertools.product(range(1, g), range(1, t)):
+            students[:, k, y] = students[:, k - 1, y - 1]
+        rooms = rng.integers(3, 8, (m, 1)).repeat(t, axis=1)
+        reach = rng.integers(0, 5, (m, m, g))
+        facts = facts_of(students, rooms, reach, (2026, 2027, 2028, 2030))
+        plan = eliminate(facts, limits=LIMITS, room_weight=3)
+        least = least_cost(facts, [3] * g, 3)
+        # any school may send entrants there: what the plan leaves out would not be cheaper
+        assert plan.objective == pytest.approx(least)
+        assert plan.bound == pytest.approx(least)
+        acted += plan.moved > 0
+    assert acted > 20
