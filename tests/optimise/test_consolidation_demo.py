@@ -44,11 +44,13 @@ def test_students_are_conserved(question, answer):
     served = problem.demand()[answer.plan.site_of >= 0].sum()
     lost = problem.demand()[answer.plan.site_of < 0].sum()
     assert served + lost == problem.students.sum()
-    # Only who cannot reach any school is without one.
+    # Only who cannot reach any school is without one; where there are no children in a year, and
+    # their school has closed, a village-band has none either.
     cut = ~np.isfinite(
         np.where(problem.can_host[:, problem.group_band].T, problem.minutes[0], np.inf)
     )
-    assert (cut.all(axis=1)[(answer.plan.site_of < 0).any(axis=1)]).all()
+    without = ((answer.plan.site_of < 0) & (problem.demand() > 0)).any(axis=1)
+    assert cut.all(axis=1)[without].all()
 
 
 def test_actions_are_accepted_by_the_county(question, answer):
