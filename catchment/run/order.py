@@ -24,6 +24,7 @@ from catchment.network.cells import neighbours, village_cells
 from catchment.network.graph import RoadNetwork
 from catchment.network.kept import Kept
 from catchment.network.load import load_network
+from catchment.network.notices import odd_change
 from catchment.network.travel import TravelTimes, travel_times
 from catchment.optimise.layout import recorded_plan, scenario_plan, today_plan
 from catchment.places.needs import smaller_classes
@@ -217,7 +218,7 @@ def pose(
         base=base,
         today=today,
         problem=problem,
-        notes=(*students.notes, *times[0].notes, *assumed),
+        notes=(*students.notes, *times[0].notes, *assumed, *_odd_changes(scenario, times, which)),
         every=tuple(zip(networks, times, strict=True)),
     )
 
@@ -406,6 +407,22 @@ def _networks(
             done = roads
         which.append(len(networks) - 1)
     return networks, which
+
+
+def _odd_changes(
+    scenario: Scenario, times: Sequence[TravelTimes], which: Sequence[int]
+) -> list[str]:
+    """Villages whose trips a road action moved the wrong way, because they join another road."""
+    found: list[str] = []
+    for k, changed in enumerate(times[1:], start=1):
+        states = {a.road == "closed" for a in roads_of(scenario, scenario.years[which.index(k)])}
+        said = odd_change(
+            changed.villages, times[0].minutes, changed.minutes,
+            built=False in states, closed=True in states,
+        )  # fmt: skip
+        if said and said not in found:
+            found.append(said)
+    return found
 
 
 def _provenance(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from pyproj import Transformer
+from shapely.geometry import LineString, Point
 
 from catchment.errors import InputError
 from catchment.network.build import build_road, close_road
@@ -71,3 +73,25 @@ def test_a_road_closed_in_a_year_holds_from_that_year() -> None:
     # T1 stands before the gap: V5 is cut off from every open school.
     assert (run.plan.site_of[lost, 1] == -1).all()
     assert run.conservation["unserved"].tolist() == [0, 90]
+
+
+def test_a_run_names_villages_that_a_new_road_leads_astray() -> None:
+    region = tiny_region()
+    villages = region.villages.copy()
+    villages.loc[1, "geometry"] = Point(X0 + 1000, Y0 + 150)
+    more = region.roads.iloc[[0, 0]].copy()
+    # A spur at the far end, and a bit of road that joins nothing; the new road links the two and
+    # passes the door of V2, whose school lies the other way.
+    more.geometry = [
+        LineString([(X0 + 4000, Y0), (X0 + 4000, Y0 + 200)]),
+        LineString([(X0 + 500, Y0 + 200), (X0 + 500, Y0 + 260)]),
+    ]
+    roads = pd.concat([region.roads, more], ignore_index=True)
+    action = {"do": "road", "from": list(place(4000, 200)), "to": list(place(500, 200)),
+              "year": 2028}  # fmt: skip
+    recipe = {"name": "修路", "years": [2026, 2028], "action": [action]}
+    run = run_scenario(parse_scenario(recipe), region.replace(roads=roads, villages=villages))
+    said = [note for note in run.notes if "改接另一条道路" in note]
+    assert len(said) == 1
+    assert "变长" in said[0]
+    assert "V2" in said[0]
