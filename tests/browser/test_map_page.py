@@ -478,3 +478,29 @@ def test_hostile_names_of_areas_and_provenance_are_text(visit: Visit, tmp_path: 
     assert HOSTILE[0] in seen.page.inner_text("#stamp")
     assert seen.page.locator("img").count() == 0
     seen.quiet()
+
+
+def test_only_sheets_whose_picture_changes_are_drawn_again(
+    visit: Visit, pages: dict[str, Path]
+) -> None:
+    seen = visit(pages["map"])
+    page = seen.page
+    page.evaluate(
+        """() => {
+        window.__drawn = [];
+        const clear = CanvasRenderingContext2D.prototype.clearRect;
+        CanvasRenderingContext2D.prototype.clearRect = function (...a) {
+          window.__drawn.push(this.canvas.parentNode.className.match(/leaflet-(\\w+)-pane/)[1]);
+          return clear.apply(this, a);
+        };
+        }"""
+    )
+    page.click("#tab-findings")
+    assert page.evaluate("window.__drawn") == ["marks"]
+    page.evaluate("window.__drawn = []")
+    page.select_option("#fill", "minutes")
+    assert page.evaluate("window.__drawn") == ["fill", "marks"]
+    page.evaluate("window.__drawn = []")
+    page.click("#layer-roads")
+    assert page.evaluate("window.__drawn") == ["roads", "marks"]
+    seen.quiet()

@@ -40,6 +40,18 @@ def test_finds_my_village_and_says_what_changes(visit: Visit, pages: dict[str, P
     seen.quiet()
 
 
+def test_a_village_is_found_under_the_name_people_say(visit: Visit, pages: dict[str, Path]) -> None:
+    seen = visit(pages["parents"], PHONE)
+    page, name = seen.page, build_run().region.villages["name"].iloc[0]
+    assert not name.endswith("村")
+    for said in (name + "村", name + "自然村", name + "村委会"):
+        page.fill("#find", said)
+        assert name in page.inner_text("#found"), said
+    page.fill("#find", "没有这个地方村")
+    assert "没有找到" in page.inner_text("#found")
+    seen.quiet()
+
+
 def test_says_what_is_built_what_is_open_and_how_to_respond(
     visit: Visit, pages: dict[str, Path]
 ) -> None:

@@ -39,6 +39,9 @@ def test_the_page_opens_without_a_complaint(kind: str, tmp_path: Path) -> None:
         # Nothing is wider than a phone but the tables, which scroll by themselves.
         page.set_viewport_size({"width": 390, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth") <= 392
+        # The plan's column of the summary is seen without scrolling.
+        edge = page.evaluate("document.querySelector('table').getBoundingClientRect().right")
+        assert edge <= 390
         paper = page.pdf(prefer_css_page_size=True, print_background=True)
         browser.close()
     assert paper.startswith(b"%PDF")

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catchment.errors import CatchmentError
+from catchment.views import plain as plain_module
 from catchment.views import words as table
 from catchment.views.files import steady_zip, write_atomically, write_bytes
 from catchment.views.plain import decimal, guarded, percent, plain, whole
@@ -91,6 +92,18 @@ def test_guarded_text_is_no_formula(text: str) -> None:
     cell = guarded(text)
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"))
     assert cell.lstrip("'").strip() in (plain(text).lstrip("'").strip(), "")
+
+
+def test_no_printable_character_needs_to_be_taken_out() -> None:
+    taken = (
+        plain_module._ILLEGAL,
+        plain_module._UNSEEN,
+        plain_module._BEYOND,
+        plain_module._BREAKS,
+    )
+    every = "".join(map(chr, range(0x110000)))
+    for pattern in taken:
+        assert not any(c.isprintable() for found in pattern.findall(every) for c in found)
 
 
 def test_long_text_is_cut_and_says_so() -> None:

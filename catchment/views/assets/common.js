@@ -151,20 +151,26 @@ var Catchment = (function () {
   }
 
   /* Any part of the name; names that begin with it first, exact ones before all. */
+  var KIND = /^(.+?)(?:自然村|行政村|村民委员会|村委会|村民小组|村|组|屯|寨|庄|小学|教学点|学校)$/;
   function finder(items, limit) {
     items.forEach(function (item) {
       item.key = item.name.toLowerCase();
       item.all = (item.name + " " + item.where + " " + (item.code || "")).toLowerCase();
     });
-    return function (query) {
-      var parts = query.split(/\s+/), hits = [];
+    function search(query, parts) {
+      var hits = [];
       items.forEach(function (item) {
         if (parts.every(function (p) { return item.all.indexOf(p) >= 0; })) {
           var at = item.key.indexOf(parts[0]);
           hits.push([item.key === query ? 0 : at === 0 ? 1 : at > 0 ? 2 : 3, hits.length, item]);
         }
       });
-      hits.sort(function (a, b) { return a[0] - b[0] || a[1] - b[1]; });
+      return hits.sort(function (a, b) { return a[0] - b[0] || a[1] - b[1]; });
+    }
+    return function (query) {
+      var parts = query.split(/\s+/), hits = search(query, parts);
+      /* People say "Li family dam village" where the register has "Li family dam". */
+      if (!hits.length) { hits = search(query, parts.map(function (p) { return p.replace(KIND, "$1"); })); }
       return {
         rows: hits.slice(0, limit).map(function (h) { return h[2]; }),
         more: Math.max(0, hits.length - limit)

@@ -64,7 +64,15 @@ Catchment.draw = (function () {
       this._ratio = ratio;
       this.redraw();
     },
+    /* What is drawn, in one text: a sheet whose picture would be the same is left as it is. */
+    _place: function () { return [this._map.getZoom(), this._bounds.min, this._bounds.max, this._ratio].join(); },
+    refresh: function (picture) {
+      if (held || !this._map || !this._bounds || this._drawn === this._place() + picture) { return; }
+      this.redraw();
+      this._drawn = this._place() + picture;
+    },
     redraw: function () {
+      this._drawn = null;
       if (held || !this._map || !this._bounds) { return; }
       var ctx = this._container.getContext("2d"), size = this._bounds.getSize(),
         zoom = this._map.getZoom(), origin = this._map.getPixelOrigin().add(this._bounds.min);
@@ -224,7 +232,7 @@ Catchment.draw = (function () {
   var family = "", widths = new Map();
   function widthOf(ctx, text, font) {
     var key = font + text;
-    if (!widths.has(key)) { widths.set(key, ctx.measureText(text).width); }
+    if (!widths.has(key)) { ctx.font = font; widths.set(key, ctx.measureText(text).width); }
     return widths.get(key);
   }
 
@@ -236,18 +244,27 @@ Catchment.draw = (function () {
       var l = v.inX, r = v.w - v.inX, u = v.inY, d = v.h - v.inY;
       return x > l && x < r && y > u && y < d && (a < l + 2 || a + w > r - 2 || b > d || b < u + 10);
     }
+    function covered(box) {
+      for (var k = 0; k < taken.length; k++) {
+        var o = taken[k];
+        if (o[0] < box[2] && o[2] > box[0] && o[1] < box[3] && o[3] > box[1]) { return true; }
+      }
+      return false;
+    }
     this.block = function (x, y, r) { taken.push([x - r, y - r, x + r, y + r]); };
     this.put = function (text, x, y, r, style) {
       var font = (style.weight || "500") + " " + style.size + "px " + family;
-      ctx.font = font;
       var shown = shorten(text, 32), w = widthOf(ctx, shown, font), h = style.size;
+      if (x + r + w < 0 || x - r - w > v.w || y + r + h < 0 || y - r - h > v.h) { return false; }
       var spots = style.centre ? [[x - w / 2, y + h * 0.35]]
         : [[x + r + 3, y + h * 0.35], [x - w / 2, y - r - 4], [x - w / 2, y + r + h + 1], [x - r - 3 - w, y + h * 0.35]];
       for (var i = 0; i < spots.length; i++) {
         var a = spots[i][0], b = spots[i][1], box = [a - 2, b - h, a + w + 2, b + 3];
         if (a < -w || a > v.w || b < 0 || b > v.h + h || cut(x, y, a, b, w)) { continue; }
-        if (!style.force && taken.some(function (o) { return o[0] < box[2] && o[2] > box[0] && o[1] < box[3] && o[3] > box[1]; })) { continue; }
+        if (!style.force && covered(box)) { continue; }
         taken.push(box);
+        /* Reading a font is slow, and most names find no room. */
+        ctx.font = font;
         ctx.lineJoin = "round"; ctx.lineWidth = 3.2; ctx.strokeStyle = "rgba(255,255,255,.92)"; ctx.strokeText(shown, a, b);
         ctx.fillStyle = style.colour; ctx.fillText(shown, a, b);
         return true;
@@ -272,6 +289,11 @@ Catchment.draw = (function () {
       hatched = hatched || {};
       hatched[code] = hatched[code] || hatch(ctx, code === 4 ? "#E9E4F0" : "#FFFFFF", code === 4 ? "#6A5A8C" : LADDER[(code - 5) % 4]);
       return hatched[code];
+    }
+
+    /* Colours of all cells as one text. */
+    function coloured(s) {
+      return [s.fade, s.layers.catchments].concat(s.layers.catchments ? land.cells.map(function (shape, c) { return s.paint(c); }) : []).join();
     }
 
     var fillSheet = new Sheet(function (ctx, v) {
@@ -343,9 +365,10 @@ Catchment.draw = (function () {
       var s = view(), labels = new Labels(ctx, v), z = v.zoom;
       function px(p) { return [p[0] * v.k - v.x, p[1] * v.k - v.y]; }
       if (s.layers.catchments) {
+        var side = land.cells.map(function (shape, c) { return s.siteOf(c); });
         ctx.beginPath();
         land.edges.forEach(function (e) {
-          if (e[5] < 0 || s.siteOf(e[4]) === s.siteOf(e[5])) { return; }
+          if (e[5] < 0 || side[e[4]] === side[e[5]]) { return; }
           var x = e[0] * v.k - v.x, y = e[1] * v.k - v.y, p = e[2] * v.k - v.x, q = e[3] * v.k - v.y;
           if ((x < 0 && p < 0) || (y < 0 && q < 0) || (x > v.w && p > v.w) || (y > v.h && q > v.h)) { return; }
           ctx.moveTo(x, y); ctx.lineTo(p, q);
@@ -465,7 +488,7 @@ Catchment.draw = (function () {
 
     return {
       map: map, hit: hit,
-      paint: function (all) { fillSheet.redraw(); if (all) { roadSheet.redraw(); } markSheet.redraw(); }
+      paint: function (all) { fillSheet.refresh(coloured(view())); if (all) { roadSheet.redraw(); } markSheet.redraw(); }
     };
   }
 

@@ -287,7 +287,15 @@ Catchment.start = function (mainMap, dataId) {
 
   function swatch(colour, kind) { return svg("svg", { class: "sw", width: 22, height: 16, viewBox: "0 0 22 16", "aria-hidden": "true" }, kind ? kind(colour) : svg("rect", { x: 1, y: 2, width: 20, height: 12, rx: 2, fill: colour, stroke: "#55606C", "stroke-width": 0.7 })); }
   function dot(colour) { return svg("circle", { cx: 11, cy: 8, r: 4.5, fill: colour, stroke: D.ink, "stroke-width": 0.9 }); }
+  /* Signs of the legend are drawn once: a canvas is slow to make, and they never change. */
+  var signs = new Map();
   function sign(role) {
+    var key = JSON.stringify(role);
+    if (!signs.has(key)) { signs.set(key, drawnSign(role)); }
+    return signs.get(key);
+  }
+
+  function drawnSign(role) {
     var c = el("canvas", { class: "sw", width: 44, height: 36, "aria-hidden": "true" }), x = c.getContext("2d");
     x.scale(2, 2);
     D.school(x, Object.assign({ size: 6, used: 0.55, large: 0, changed: false }, role), 11, 9);
