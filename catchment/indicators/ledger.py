@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from catchment.indicators.measure import roll
 from catchment.places import ClassLimits
-from catchment.places.ledger import LedgerFacts, ledger
+from catchment.places.ledger import Home, LedgerFacts, ledger
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.region.model import Region
@@ -88,4 +89,20 @@ def ledger_facts(problem: Problem, plan: Plan, region: Region) -> LedgerFacts:
         hosted=plan.open[:, problem.grade_band, :],
         reach=reach,
         teachers=teachers.to_numpy(dtype=np.float64),
+        homes=_homes(problem, plan, within),
     )
+
+
+def _homes(problem: Problem, plan: Plan, within: npt.NDArray[np.bool_]) -> tuple[Home, ...]:
+    """Students of every site by the sites that lie within the limits of their village."""
+    b, m = len(problem.bands), len(problem.site_ids)
+    patterns, pattern = np.unique(within.reshape(-1, b * m), axis=0, return_inverse=True)
+    pattern = np.asarray(pattern).reshape(-1)
+    shape = (len(problem.grades), len(problem.years))
+    count: dict[tuple[int, int], npt.NDArray[np.int64]] = {}
+    for i, t in zip(*np.nonzero(plan.site_of >= 0), strict=True):
+        key = (int(plan.site_of[i, t]), int(pattern[i // b]))
+        here = count.setdefault(key, np.zeros(shape, dtype=np.int64))
+        here[:, t] += problem.students[i, :, t]
+    near = [p.reshape(b, m)[problem.grade_band].T for p in patterns]
+    return tuple(Home(j, near[p], count[j, p]) for j, p in sorted(count))

@@ -86,6 +86,7 @@ class _Move:
     first: int
     cells: tuple[tuple[int, int], ...]
     most: int
+    home: int = -1
 
 
 def eliminate(
@@ -232,15 +233,30 @@ def _candidates(facts: LedgerFacts, size: Int64, transfers: bool) -> list[_Move]
                 entered = years[0] < cohort + grades[stage[0]]
                 if not cells or not (entered or transfers):
                     continue
-                most = min(int(facts.students[j, k, t]) for t, k in cells)
-                for n in np.flatnonzero(facts.reach[j, :, cells[0][1]] > 0):
+                for home, n, limit in _from_homes(facts, int(j), cells):
                     able = all(facts.hosted[n, k, t] and not mixed[n, t] for t, k in cells)
                     if n == j or not able or not (whole[n, 1:].all() or trouble[n]):
                         continue
-                    limit = min(most, int(facts.reach[j, n, cells[0][1]]))
                     if limit:
-                        out.append(_Move(int(j), int(n), cohort, cells[0][0], tuple(cells), limit))
-    return sorted(out, key=lambda x: (x.origin, x.target, x.cohort, x.first))
+                        out.append(_Move(int(j), n, cohort, cells[0][0], tuple(cells), limit, home))
+    return sorted(out, key=lambda x: (x.origin, x.home, x.target, x.cohort, x.first))
+
+
+def _from_homes(
+    facts: LedgerFacts, j: int, cells: list[tuple[int, int]]
+) -> list[tuple[int, int, int]]:
+    """Where a cohort of a site can go: position of the home (-1 for all), target, most students."""
+    first = cells[0][1]
+    whole = min(int(facts.students[j, k, t]) for t, k in cells)
+    if not facts.homes:
+        reach = facts.reach[j, :, first]
+        return [(-1, int(n), min(whole, int(reach[n]))) for n in np.flatnonzero(reach > 0)]
+    out = []
+    for number, home in enumerate(facts.homes):
+        if home.site == j:
+            most = min(whole, *(int(home.students[k, t]) for t, k in cells))
+            out += [(number, int(n), most) for n in np.flatnonzero(home.near[:, first]) if most]
+    return out
 
 
 def _components(
@@ -374,11 +390,17 @@ def _solve(
                 have = max(int(facts.rooms[j, t]), int((facts.students[j, :, t] > 0).sum()))
                 model.constraint([*opened, (rooms[at[j]][t], -1.0)], -np.inf, float(have))
     by_cohort: dict[tuple[int, int, int], tuple[_Move, list[int]]] = {}
+    by_home: dict[tuple[int, int, int], tuple[_Move, list[int]]] = {}
     for x, column in zip(moves, flow, strict=True):
         by_cohort.setdefault((x.origin, x.cohort, x.first), (x, []))[1].append(column)
+        if x.home >= 0:
+            by_home.setdefault((x.home, x.cohort, x.first), (x, []))[1].append(column)
     for x, columns in by_cohort.values():
         limit = min(int(facts.students[x.origin, k, t]) for t, k in x.cells)
         model.constraint([(c, 1.0) for c in columns], 0, float(limit))
+    # nobody goes to two schools: what a home sends out is no more than live there
+    for x, columns in by_home.values():
+        model.constraint([(c, 1.0) for c in columns], 0, float(x.most))
     count = len(model.lower)
     excess = np.zeros(count)
     excess[slack] = 1.0
@@ -469,7 +491,9 @@ def _move_table(facts: LedgerFacts, chosen: list[tuple[_Move, int]]) -> pd.DataF
         for x, n in chosen
     ]
     table = pd.DataFrame(rows, columns=list(MOVE_COLUMNS))
-    return table.sort_values(["year", "from_id", "grade", "to_id"], ignore_index=True)
+    names = [c for c in MOVE_COLUMNS if c != "students"]
+    whole = pd.DataFrame(table.groupby(names, as_index=False, sort=True)["students"].sum())
+    return whole.sort_values(["year", "from_id", "grade", "to_id"], ignore_index=True)
 
 
 def _when(facts: LedgerFacts, move: _Move) -> tuple[int, int]:

@@ -49,6 +49,25 @@ Bool = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Home:
+    """Students of one site who live within the travel limit of the same other sites.
+
+    Attributes
+    ----------
+    site : int
+        Position of their site.
+    near : (m, g) bool
+        Sites within the travel limit of their homes, by grade.
+    students : (g, t) int
+        How many they are.
+    """
+
+    site: int
+    near: Bool
+    students: Int64
+
+
+@dataclass(frozen=True)
 class LedgerFacts:
     """What a plan says about classes, as plain arrays.
 
@@ -72,6 +91,9 @@ class LedgerFacts:
         Students of a grade at the first site who live within the travel limit of the second.
     teachers : (m,) float
         Staff, nan where unknown.
+    homes : tuple of Home
+        Students by where they can go, so that nobody is counted for two sites at once; ``reach``
+        alone is used where it is empty.
     """
 
     years: tuple[int, ...]
@@ -86,6 +108,7 @@ class LedgerFacts:
     hosted: Bool
     reach: Int64
     teachers: npt.NDArray[np.float64]
+    homes: tuple[Home, ...] = ()
 
 
 @dataclass(frozen=True)

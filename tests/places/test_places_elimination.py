@@ -8,6 +8,7 @@ import pytest
 
 from catchment.errors import InputError
 from catchment.places import ClassLimits, LedgerFacts, classes_for_plan, eliminate
+from catchment.places.ledger import Home
 
 LIMITS = ClassLimits(primary=3, junior=3, large=5, super_large=7)
 
@@ -252,3 +253,22 @@ def test_bound_equals_that_of_a_second_formulation_and_solver() -> None:
         assert plan.bound == pytest.approx(least)
         acted += plan.moved > 0
     assert acted > 20
+
+
+def test_nobody_is_sent_to_two_schools() -> None:
+    # six entrants too many at s0; the same three children live near s1 and near s2, nobody else
+    students = np.zeros((3, 1, 2), dtype=int)
+    students[0, 0] = 9
+    facts = facts_of(
+        students, np.array([[1, 1], [2, 2], [2, 2]]), np.full((3, 3, 1), 3), (2026, 2027)
+    )
+    both = np.array([[False], [True], [True]])
+    homes = (
+        Home(0, both, np.array([[3, 3]])),
+        Home(0, np.zeros((3, 1), dtype=bool), np.array([[6, 6]])),
+    )
+    by_pairs = eliminate(facts, limits=LIMITS, room_weight=100)
+    assert (by_pairs.moved, by_pairs.new_rooms) == (6, 0)
+    plan = eliminate(replace(facts, homes=homes), limits=LIMITS, room_weight=100)
+    assert (plan.moved, plan.new_rooms) == (3, 1)
+    assert plan.moves["students"].sum() == 3

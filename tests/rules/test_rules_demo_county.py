@@ -70,3 +70,14 @@ def test_elimination_of_large_classes_is_proved_in_seconds(run: Run) -> None:
     assert plan.excess == 0
     assert plan.bound == pytest.approx(plan.objective, rel=1e-6)
     assert (plan.students.sum(axis=0) == facts.students.sum(axis=0)).all()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_bound_of_the_elimination_is_that_of_another_formulation_and_solver(run: Run) -> None:
+    pytest.importorskip("pulp", reason="the second solver comes with spopt")
+    from tests.elimination_oracle import least_cost
+
+    facts = ledger_facts(run.problem, run.plan, run.region)
+    plan = eliminate(facts, time_limit=30)
+    size = [45 if g <= 6 else 50 for g in facts.grades]
+    assert plan.objective == pytest.approx(least_cost(facts, size, 45.0))
