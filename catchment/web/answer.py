@@ -32,6 +32,7 @@ from catchment.views.ground import frame_of, spots
 from catchment.views.payload import arrangement, series, text
 from catchment.web.document import digest_of
 from catchment.web.ground import Ground, OpenCounty, Shelf, county_figures
+from catchment.web.languages import halves
 from catchment.web.restate import DoubtError, question_of
 
 UNREACHED = 65535
@@ -399,6 +400,6 @@ def _added(county: OpenCounty, found: Reckoned) -> list[dict[str, Any]]:
 def _notes(found: Reckoned) -> list[dict[str, str]]:
     notes = []
     for note in found.plan.notes:
-        zh, _, en = note.partition(" / ")
-        notes.append({"zh": text(zh, longest=400), "en": text(en or zh, longest=400)})
+        zh, en = halves(note)
+        notes.append({"zh": text(zh, longest=400), "en": text(en, longest=400)})
     return notes

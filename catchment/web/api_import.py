@@ -22,6 +22,7 @@ from catchment.errors import CatchmentError, InputError
 from catchment.region.read import read_region
 from catchment.web import shapes as s
 from catchment.web.bench import Bench, open_county
+from catchment.web.languages import halves
 from catchment.web.operations import Call, Operation, Reply, Strict, packed, said
 from catchment.web.people import can
 from catchment.web.store import MissingError
@@ -91,17 +92,21 @@ class Imports:
         folder = self.bench.files / f"import-{token}"
         folder.mkdir(parents=True)
         try:
-            take([(f.filename or "", f.file) for f in sent], folder)
+            taken = take([(f.filename or "", f.file) for f in sent], folder)
             found = ask_once({"kind": "inspect", "folder": str(folder)}, _SECONDS)
         except CatchmentError as fault:
             shutil.rmtree(folder, ignore_errors=True)
-            zh, _, en = str(fault).partition(" / ")
-            return said(422, "refused", zh[:2000], (en or zh)[:2000])
+            zh, en = halves(str(fault))
+            return said(422, "refused", zh[:2000], en[:2000])
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         self._sweep(folder)
-        return Response(packed({"import": token, **found}), 200, media_type="application/json")
+        return Response(
+            packed({"import": token, "skipped": list(taken.skipped), **found}),
+            200,
+            media_type="application/json",
+        )
 
     def _sweep(self, newest: Path) -> None:
         """Keep the newest upload and the county in use; the others held homes of students."""

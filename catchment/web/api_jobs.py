@@ -37,7 +37,7 @@ class Asked(Strict):
     variant: Annotated[int, Field(ge=1, le=10**12)]
     keep: Annotated[tuple[Code, ...], Field(max_length=2000)] = ()
     school: Code | None = None
-    seconds: Annotated[float, Field(ge=1, le=600)] = 30.0
+    seconds: Annotated[float, Field(ge=1, le=600)] = 45.0
     lang: Literal["zh", "en"] = "zh"
     why: Why = ""
 

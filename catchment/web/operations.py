@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from catchment.errors import CatchmentError
 from catchment.web.bench import Bench
+from catchment.web.languages import halves
 from catchment.web.people import can
 from catchment.web.store import ConflictError, MissingError
 from catchment.web.workers import BusyError
@@ -178,7 +179,7 @@ class Dispatcher:
         except MissingError as fault:
             return _worded(404, fault)
         except BusyError as busy:
-            return said(503, "busy", *_halves(str(busy)), headers={"retry-after": "2"})
+            return said(503, "busy", *halves(str(busy)), headers={"retry-after": "2"})
         except CatchmentError as fault:
             return _worded(422, fault)
         if isinstance(reply.data, bytes):
@@ -232,16 +233,11 @@ def said(
     return Response(body, status, dict(headers or {}), "application/json")
 
 
-def _halves(text: str) -> tuple[str, str]:
-    zh, _, en = text.partition(" / ")
-    return zh, en or zh
-
-
 def _worded(status: int, fault: CatchmentError) -> Response:
     code = "not_found" if status == 404 else "refused"
     lines = str(fault).splitlines()[:20]
-    zh = "\n".join(_halves(line)[0] for line in lines)
-    en = "\n".join(_halves(line)[1] for line in lines)
+    zh = "\n".join(halves(line)[0] for line in lines)
+    en = "\n".join(halves(line)[1] for line in lines)
     return said(status, code, zh[:4000], en[:4000])
 
 

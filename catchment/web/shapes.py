@@ -115,7 +115,7 @@ JOB = thing(
 IMPORT = thing(
     {
         "import": TEXT, "ok": FLAG, "errors": WHOLE, "warnings": WHOLE, "counts": OBJECT,
-        "county": TEXT, "can_set_aside": FLAG, "more": WHOLE,
+        "county": TEXT, "can_set_aside": FLAG, "more": WHOLE, "skipped": listed(TEXT),
         "problems": listed(
             thing({"layer": TEXT, "row": {"type": ["integer", "null"]}, "column": TEXT,
                    "value": TEXT, "code": TEXT, "severity": TEXT, "zh": TEXT, "en": TEXT,

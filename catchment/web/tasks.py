@@ -31,6 +31,7 @@ from catchment.views.payload import map_payload, text
 from catchment.web.answer import Reckoner
 from catchment.web.document import Document, parse_document, scenario_of
 from catchment.web.ground import OpenCounty
+from catchment.web.languages import halves
 
 Plain = dict[str, Any]
 Tell = Callable[..., None]
@@ -189,10 +190,10 @@ def _teller(tell: Tell) -> Callable[[str], None]:
     """Read value, bound and gap out of the line that a search tells."""
 
     def said(line: str) -> None:
-        zh, _, en = line.partition(" / ")
+        zh, en = halves(line)
         found = _LINE.search(line)
         if found is None:
-            tell(text(zh, longest=200), text(en or zh, longest=200))
+            tell(text(zh, longest=200), text(en, longest=200))
             return
         best, bound, gap = (float(g) for g in found.groups())
         tell(
@@ -236,10 +237,34 @@ def _question(
     )
 
 
-def _require(answer: model.Answer) -> None:
-    if answer.plan.status in ("infeasible", "unknown"):
-        why = answer.reason or "时间太短 / too little time"
-        raise InfeasibleError(f"找不到可行方案：{why} / no plan was found: {why}")
+def require(answer: model.Answer, seconds: float) -> None:
+    """Refuse an answer that is no plan, in words that say what to do.
+
+    Parameters
+    ----------
+    answer : Answer
+        Of the optimiser.
+    seconds : float
+        Time it was given.
+
+    Raises
+    ------
+    InfeasibleError
+        When there is no plan, or none was found in that time.
+    """
+    zh, en = halves(answer.reason or "未给出原因 / no reason was given")
+    if answer.plan.status == "infeasible":
+        raise InfeasibleError(
+            f"已证明没有可行方案：{zh}。请放宽限值、增加学位或少固定几所学校"
+            f" / there is no plan that keeps every rule: {en}. Relax a limit, add places or keep fewer schools fixed"
+        )
+    if answer.plan.status == "unknown":
+        raise InfeasibleError(
+            f"{seconds:g} 秒内没有找到满足全部规则的方案，这不等于没有方案；"
+            f"请把时间加长（至少 {max(45, 3 * seconds):g} 秒）再试。{zh}"
+            f" / within {seconds:g} s no plan that keeps every rule was found, which does not mean that there is none; "
+            f"give it more time ({max(45, 3 * seconds):g} s or more). {en}"
+        )
 
 
 def _document(
@@ -332,7 +357,7 @@ def finish(table: Table, task: Plain, tell: Tell) -> Plain:
     answer = model.consolidate(
         question, time_limit=task["seconds"], seed=scenario.seed, progress=_teller(tell)
     )
-    _require(answer)
+    require(answer, task["seconds"])
     tell("写成方案", "writing it down", **_worth(answer))
     kept = model.keep_everything(question)
     made = _document(table, own, question, answer, named, f"{own.name[:180]}（优化）")
@@ -366,8 +391,8 @@ def three(table: Table, task: Plain, tell: Tell) -> Plain:
     picked = _different(choices[1:])
     documents, figures = [], []
     for letter, (name, choice) in zip("ABC", picked, strict=True):
-        _require(choice.answer)
-        zh, _, en = name.partition(" / ")
+        require(choice.answer, task["seconds"])
+        zh, en = halves(name)
         tell(f"写成方案 {letter}：{zh}", f"writing plan {letter}: {en}")
         shown = f"{own.name[:120]} {letter}（{zh}）"
         documents.append(_document(table, own, choice.question, choice.answer, named, shown))
@@ -414,7 +439,7 @@ def price(table: Table, task: Plain, tell: Tell) -> Plain:
     answer = model.consolidate(
         question, time_limit=task["seconds"] / 2, seed=scenario.seed, progress=_teller(tell)
     )
-    _require(answer)
+    require(answer, task["seconds"] / 2)
     tell("计算保留的代价", "pricing the keeping")
     found = model.price_of_keeping(
         question, answer, code, time_limit=task["seconds"] / 2, seed=scenario.seed

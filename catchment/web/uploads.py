@@ -7,6 +7,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -24,6 +25,22 @@ MOST_RATIO = 200
 _SLACK = 1_000_000
 _CHUNK = 1 << 20
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was taken in.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Files kept.
+    skipped : tuple of str
+        What a computer puts beside the files by itself, left out.
+    """
+
+    names: tuple[str, ...]
+    skipped: tuple[str, ...]
 
 
 def safe_name(name: str) -> str:
@@ -65,7 +82,7 @@ def safe_name(name: str) -> str:
     return clean
 
 
-def take(files: Iterable[tuple[str, IO[bytes]]], folder: Path) -> list[str]:
+def take(files: Iterable[tuple[str, IO[bytes]]], folder: Path) -> Taken:
     """Put files, or the one archive among them, into a folder.
 
     Parameters
@@ -77,15 +94,17 @@ def take(files: Iterable[tuple[str, IO[bytes]]], folder: Path) -> list[str]:
 
     Returns
     -------
-    list of str
-        Names kept.
+    Taken
+        Names kept, and names left out.
 
     Raises
     ------
     InputError
         When a name, a size or a number of files goes beyond the bounds.
     """
-    listed = list(files)
+    sent = list(files)
+    skipped = tuple(name[:200] for name, _ in sent if _ignored(name))
+    listed = [(name, stream) for name, stream in sent if not _ignored(name)]
     if not listed:
         raise InputError("没有文件；请选择一个 zip 或若干数据文件 / no file was sent")
     if len(listed) > MOST_FILES:
@@ -98,7 +117,7 @@ def take(files: Iterable[tuple[str, IO[bytes]]], folder: Path) -> list[str]:
         kept = _fresh(safe_name(name), names)
         left = _copy(stream, folder / kept, left)
         names.append(kept)
-    return names
+    return Taken(tuple(names), skipped)
 
 
 def _fresh(name: str, names: list[str]) -> str:
@@ -117,14 +136,17 @@ def _copy(stream: IO[bytes], path: Path, left: int) -> int:
     return left
 
 
-def _unpack(stream: IO[bytes], folder: Path) -> list[str]:
+def _unpack(stream: IO[bytes], folder: Path) -> Taken:
     try:
         archive = zipfile.ZipFile(stream)
-        members = [m for m in archive.infolist() if not m.is_dir()]
+        listed = [m for m in archive.infolist() if not m.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as fault:
         raise InputError("zip 文件无法打开 / the archive cannot be opened") from fault
+    # What is left out is never unpacked.
+    skipped = tuple(m.filename[:200] for m in listed if _ignored(m.filename))
+    members = [m for m in listed if not _ignored(m.filename)]
     _bound(members)
-    plain = [(m, _inside(m.filename)) for m in members if not _ignored(m.filename)]
+    plain = [(m, _inside(m.filename)) for m in members]
     roots = {path.parts[:-1] for _, path in plain}
     if len(roots) != 1:
         raise InputError(
@@ -142,7 +164,7 @@ def _unpack(stream: IO[bytes], folder: Path) -> list[str]:
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, RuntimeError, zlib.error) as fault:  # fmt: skip
             raise InputError(f"zip 内的 {kept} 无法解开 / {kept} cannot be unpacked") from fault
         names.append(kept)
-    return names
+    return Taken(tuple(names), skipped)
 
 
 def _bound(members: list[zipfile.ZipInfo]) -> None:
@@ -173,5 +195,13 @@ def _inside(name: str) -> PurePosixPath:
 
 
 def _ignored(name: str) -> bool:
-    # What macOS and Windows put into archives by themselves.
-    return name.startswith("__MACOSX/") or PurePosixPath(name).name in (".DS_Store", "Thumbs.db")
+    """Say whether macOS, Windows or an office program put the file there by itself."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    if not parts or ".." in parts:
+        return False
+    return (
+        "__MACOSX" in parts
+        or any(p.startswith(".") for p in parts)
+        or parts[-1].startswith("~$")
+        or parts[-1].casefold() in ("thumbs.db", "desktop.ini")
+    )

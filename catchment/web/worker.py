@@ -81,6 +81,7 @@ def main(pipe: Connection, setup_text: str) -> None:
     post = _Post(pipe)
     from catchment.errors import CatchmentError
     from catchment.web import tasks
+    from catchment.web.languages import halves
 
     table: Any = None
     while True:
@@ -104,8 +105,8 @@ def main(pipe: Connection, setup_text: str) -> None:
         except KeyboardInterrupt:
             post.say(id=ident, event="failed", zh="已停止", en="stopped")
         except CatchmentError as fault:
-            zh, _, en = str(fault).partition(" / ")
-            post.say(id=ident, event="failed", zh=zh[:2000], en=(en or zh)[:2000])
+            zh, en = halves(str(fault))
+            post.say(id=ident, event="failed", zh=zh[:2000], en=en[:2000])
         except Exception as fault:  # whatever it is, the server must hear of it
             name = f"{type(fault).__name__}: {fault}"[:500]
             post.say(

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from catchment.errors import CatchmentError, InputError
+from catchment.web.languages import halves
 from catchment.web.store import Store, moment
 from catchment.web.worker import main
 
@@ -545,8 +546,7 @@ class Jobs:
         try:
             kept = self._finish(job, result)
         except CatchmentError as fault:
-            zh, _, en = str(fault).partition(" / ")
-            self._close(job, "failed", zh, en or zh)
+            self._close(job, "failed", *halves(str(fault)))
             return
         done = {"zh": "完成", "en": "done"}
         if stopped:

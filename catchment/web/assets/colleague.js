@@ -7,7 +7,7 @@ const RUNNING = ["queued", "running"];
 
 export function createColleague(app) {
   const el = C.el, t = C.t;
-  let jobs = [], keep = null, seconds = 30, known = new Set();
+  let jobs = [], keep = null, seconds = 45, known = new Set();
 
   async function refresh() {
     try {
@@ -91,7 +91,7 @@ export function createColleague(app) {
   }
 
   function numberBox() {
-    const box = el("input", { id: "job-seconds", "data-keep": "job-seconds", type: "number", min: 5, max: 600, onchange: (e) => { seconds = Math.max(5, Math.min(600, Number(e.target.value) || 30)); } });
+    const box = el("input", { id: "job-seconds", "data-keep": "job-seconds", type: "number", min: 5, max: 600, onchange: (e) => { seconds = Math.max(5, Math.min(600, Number(e.target.value) || 45)); } });
     box.value = String(seconds);
     return box;
   }

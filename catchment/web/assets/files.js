@@ -74,6 +74,7 @@ export function createFiles(app) {
     return el("section", { id: "import-result" },
       el("p", { class: "callout" + (checked.errors ? " bad" : " good") }, el("b", { text: checked.errors ? t("web.import_bad", { e: C.count(checked.errors), w: C.count(checked.warnings) }) : t("web.import_good", { w: C.count(checked.warnings) }) })),
       checked.counts ? el("p", { class: "quiet", text: Object.entries(checked.counts).map(([k, n]) => k + " " + C.count(n)).join(" · ") }) : null,
+      checked.skipped && checked.skipped.length ? el("p", { class: "quiet", id: "skipped" }, t("web.import_skipped", { n: C.count(checked.skipped.length) }), C.name(checked.skipped.slice(0, 5).join(" · "))) : null,
       list.length ? el("div", { class: "wide-table", tabindex: 0, role: "region", "aria-label": t("web.problems") }, el("table", { class: "grid list", id: "problems" },
         el("thead", {}, el("tr", {}, [t("web.where"), t("web.what")].map((h) => el("th", { scope: "col", text: h })))),
         el("tbody", {}, list.slice(0, 400).map((p, k) => el("tr", { class: p.severity }, el("th", { scope: "row" }, C.name(p.layer), " ", p.row === null || p.row === undefined ? "" : t("web.row", { n: p.row }), el("small", {}, C.name(p.column || ""), p.value === null || p.value === undefined || p.value === "" ? null : [" = ", C.name(p.value)]),

@@ -235,8 +235,9 @@ function listenToServer() {
       if (app.model.variant && !app.outbox.waiting) { app.variants.open(app.model.variant.id, true); }
     },
     change: (e) => {
-      app.variants.refresh();
       const v = app.model.variant;
+      /* News of the own change comes before its answer, which refreshes the list itself. */
+      if (!v || e.variant !== v.id || !app.outbox.waiting) { app.variants.refresh(); }
       if (!v || e.variant !== v.id || e.version <= v.version || app.outbox.waiting) { return; }
       const words = e.words && e.words[C.lang()], what = Array.isArray(words) ? words.join(C.lang() === "zh" ? "；" : "; ") : words || "";
       if (e.kind === "delete") { app.tell("warn", C.t("web.other_deleted", { w: e.by })); app.show(null, null); return; }

@@ -1,0 +1,169 @@
+"""A county in by the front door, a running job stopped, and refusals in both languages."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catchment.errors import InfeasibleError
+from catchment.web.api_import import remembered
+from catchment.web.bench import Bench
+from catchment.web.languages import halves
+from catchment.web.tasks import require
+from catchment.web.uploads import take
+from tests.web.conftest import MERGE, Client, client_of
+
+
+def _packed(folder: Path, more: dict[str, bytes], under: str = "") -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(p for p in folder.iterdir() if p.is_file()):
+            archive.writestr(under + path.name, path.read_bytes())
+        for name, content in more.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+JUNK = {
+    "__MACOSX/county/._villages.csv": b"\x00\x05", "__MACOSX/._county": b"\x00", "county/.DS_Store": b"x",
+    "county/._schools.csv": b"x", "county/.git/config": b"x", "county/Thumbs.db": b"x",
+    "county/desktop.ini": b"x", "county/~$ledger.xlsx": b"x",
+}  # fmt: skip
+
+
+def test_what_a_computer_adds_is_left_out_and_told(tmp_path: Path, tiny_folder: Path) -> None:
+    taken = take([("c.zip", io.BytesIO(_packed(tiny_folder, JUNK, "county/")))], tmp_path)
+    wanted = {p.name for p in tiny_folder.iterdir() if p.is_file()}
+    assert set(taken.names) == wanted == {p.name for p in tmp_path.iterdir()}
+    assert set(taken.skipped) == set(JUNK)
+
+
+def test_files_one_by_one_and_what_lies_beside_them(tmp_path: Path) -> None:
+    taken = take([(".DS_Store", io.BytesIO(b"x")), ("a.csv", io.BytesIO(b"a"))], tmp_path)
+    assert (taken.names, taken.skipped) == (("a.csv",), (".DS_Store",))
+
+
+def test_a_good_county_is_accepted_and_stays_open(
+    make_bench: Callable[..., Bench], tiny_folder: Path
+) -> None:
+    bench = make_bench()
+    client = client_of(bench)
+    client.send_json("POST", "/api/session", {"token": bench.people.new_link()})
+    entry = client.add("旧数据上的方案", [MERGE])
+    before = client.get("/api/county").headers["etag"]
+    content = _packed(tiny_folder, JUNK, "county/")
+    found = client.request("POST", "/api/import", files={"files": ("county.zip", content, "application/zip")})  # fmt: skip
+    assert found.status_code == 200, found.text
+    sent = found.json()
+    assert sent["ok"], sent["problems"]
+    assert set(sent["skipped"]) == set(JUNK)
+    assert client.get("/api/county").headers["etag"] == before  # checked, and nothing changed
+    done = client.send_json("POST", f"/api/import/{sent['import']}/accept", {"why": "新学年"})
+    assert done.status_code == 200, done.text
+    assert done.json()["revision"] == 1
+    county = client.get("/api/county")
+    assert county.headers["etag"] != before
+    assert county.json()["workbench"]["revision"] == 1
+    answer = client.get(f"/api/variants/{entry['id']}/answer?year=2028").json()
+    assert [w["village"] for w in answer["worse"]] == [3]
+    kept = remembered(bench.store, bench.files)
+    assert kept is not None
+    assert kept == (bench.opened.folder, False, 1)
+
+
+def _until(client: Client, ident: int, done: Callable[[Any], bool], seconds: float = 60.0) -> Any:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        job = client.get(f"/api/jobs/{ident}").json()
+        if done(job):
+            return job
+        time.sleep(0.05)
+    raise AssertionError(job)
+
+
+def test_a_running_job_is_stopped_and_keeps_what_it_has(client: Client) -> None:
+    entry = client.add("停")
+    body = {"kind": "finish", "variant": entry["id"], "seconds": 600}
+    job = client.send_json("POST", "/api/jobs", body).json()
+    # Stopped while it searches; a proof that comes sooner would make the test say nothing.
+    running = _until(client, job["id"], lambda j: j["best"] is not None or j["state"] == "done")
+    assert running["state"] == "running"
+    asked = time.monotonic()
+    assert client.send_json("POST", f"/api/jobs/{job['id']}/stop", {}).status_code == 200
+    ended = _until(client, job["id"], lambda j: j["state"] not in ("queued", "running"))
+    assert time.monotonic() - asked < 30
+    assert ended["state"] == "stopped"
+    made = client.get(f"/api/variants/{ended['result']['variants'][0]}").json()
+    assert made["from"] == f"job {job['id']}"
+    assert ended["text"]["zh"].startswith("已停止，保留")
+    # The worker goes on with the next.
+    body = {"kind": "finish", "variant": entry["id"], "seconds": 1}
+    after = client.send_json("POST", "/api/jobs", body).json()
+    assert _until(client, after["id"], lambda j: j["state"] != "running" and j["state"] != "queued")["state"] == "done"  # fmt: skip
+
+
+def test_reasons_belong_to_the_variant_that_gives_them(client: Client) -> None:
+    first, second = (
+        client.add(why, [{**MERGE, "reason": why}]) for why in ("甲的理由", "乙的理由")
+    )
+    for entry, why in ((first, "甲的理由"), (second, "乙的理由")):
+        held = client.get(f"/api/variants/{entry['id']}").json()["document"]
+        assert [a["reason"] for a in held["actions"]] == [why]
+        assert why in client.get(f"/api/variants/{entry['id']}/scenario.toml").content.decode()
+    digests = {
+        client.get(f"/api/variants/{e['id']}/answer").json()["digest"] for e in (first, second)
+    }
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "zh", "en"),
+    [
+        ("没有学校 / no such school", "没有学校", "no such school"),
+        ("只有一句", "只有一句", "只有一句"),
+        ("only one", "only one", "only one"),
+        ("学校“甲 / 乙”没有 / no school “甲 / 乙” is there", "学校“甲 / 乙”没有", "no school “甲 / 乙” is there"),
+        ("路径 a / b 不行 / the path a / b is refused", "路径 a / b 不行", "the path a / b is refused"),
+        ("甲 / 乙两校 / both of the schools", "甲 / 乙两校", "both of the schools"),
+        ("限值 3 / too low / or too high", "限值 3", "too low / or too high"),
+    ],
+)  # fmt: skip
+def test_two_languages_are_taken_apart(said: str, zh: str, en: str) -> None:
+    assert halves(said) == (zh, en)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    zh=st.text("村校学位分钟 ", min_size=6).map(str.strip).filter(lambda s: len(s) > 5),
+    en=st.text("abcdefgh ", min_size=6).map(str.strip).filter(lambda s: len(s) > 5),
+    value=st.sampled_from(["x / y", "甲 / 乙", "1 / 2", "S1"]),
+)
+def test_a_quoted_value_may_hold_the_mark(zh: str, en: str, value: str) -> None:
+    left, right = f"{zh}“{value}”{zh}", f"{en} “{value}” {en}"
+    assert halves(f"{left} / {right}") == (left, right)
+
+
+@pytest.mark.parametrize(
+    ("status", "zh", "en"),
+    [("unknown", "8 秒内没有找到", "within 8 s"), ("infeasible", "已证明", "there is no plan")],
+)
+def test_no_plan_is_told_in_plain_words(status: str, zh: str, en: str) -> None:
+    reason = "最接近的方案违反：路程（甲 / 乙） / the nearest breaks: trip (甲 / 乙)"
+    answer: Any = SimpleNamespace(plan=SimpleNamespace(status=status), reason=reason)
+    with pytest.raises(InfeasibleError) as fault:
+        require(answer, 8)
+    chinese, english = halves(str(fault.value))
+    assert zh in chinese
+    assert "最接近的方案违反：路程（甲 / 乙）" in chinese
+    assert en in english
+    assert english.count("the nearest breaks: trip (甲 / 乙)") == 1
+    assert "最接近" not in english
