@@ -29,6 +29,7 @@ from catchment.views.files import write_bytes, write_text
 from catchment.views.folder import read_record
 from catchment.views.html_writer import html_bytes
 from catchment.views.plain import decimal, plain, whole
+from catchment.views.story import standing_of
 from catchment.views.tables import frame_csv
 from catchment.views.words import name_of, word
 
@@ -439,7 +440,10 @@ def write_comparison(runs: Sequence[Path], folder: Path, lang: str = "zh") -> li
         write_text(folder / "compare.csv", frame_csv(figures)),
         write_text(folder / "schools.csv", frame_csv(schools)),
         write_text(folder / "villages.csv", frame_csv(villages)),
-        write_bytes(folder / "compare.xlsx", book_bytes(sheets, lang, compared.year)),
+        write_bytes(
+            folder / "compare.xlsx",
+            book_bytes(sheets, lang, compared.year, "; ".join(standings(compared))),
+        ),
         write_bytes(folder / "compare.docx", docx_bytes(document)),
         write_bytes(folder / "compare.html", html_bytes(document)),
     ]
@@ -541,11 +545,33 @@ def comparison_document(
         title=say("cmp.title", county=county),
         lang=compared.lang,
         blocks=tuple(blocks),
-        footer=(say("internal"), say("cmp.foot", digests=digests)),
+        footer=(*standings(compared), say("cmp.foot", digests=digests)),
         page_words=(say("foot.page1"), say("foot.page2"), say("foot.page3")),
         year=int(first["years"][0]),
         author=say("report.author", county=county),
     )
+
+
+def standings(compared: Compared) -> tuple[str, ...]:
+    """Say what the sheets of a comparison are: review number, author and dates of every run.
+
+    Parameters
+    ----------
+    compared : Compared
+        The runs.
+
+    Returns
+    -------
+    tuple of str
+        One line where all runs say the same; else what is internal comes first, one line a run.
+    """
+    lines = [standing_of(r["provenance"], compared.lang) for r in compared.records]
+    if len(set(lines)) == 1:
+        return (lines[0],)
+    # One run without a review number keeps the whole sheet inside.
+    reviewed = all(plain(r["provenance"].get("review_number")) for r in compared.records)
+    first = () if reviewed else (compared.say("internal"),)
+    return (*first, *(f"{k}. {line}" for k, line in enumerate(lines, start=1)))
 
 
 def _data_differ(compared: Compared) -> bool:

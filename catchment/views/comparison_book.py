@@ -16,7 +16,7 @@ from catchment.views.plain import plain
 from catchment.views.words import word
 
 
-def book_bytes(sheets: Mapping[str, pd.DataFrame], lang: str, year: int) -> bytes:
+def book_bytes(sheets: Mapping[str, pd.DataFrame], lang: str, year: int, standing: str) -> bytes:
     """Make a workbook of tables and a sheet that explains them.
 
     Parameters
@@ -27,6 +27,8 @@ def book_bytes(sheets: Mapping[str, pd.DataFrame], lang: str, year: int) -> byte
         Language.
     year : int
         Year put into the file's properties.
+    standing : str
+        What the sheets are, at the foot of every page.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def book_bytes(sheets: Mapping[str, pd.DataFrame], lang: str, year: int) -> byte
         "year": book.add_format({**font, "num_format": "0"}),
     }
     for key, table in sheets.items():
-        _sheet(book.add_worksheet(word(key, lang)[:31]), table, looks, lang)
+        _sheet(book.add_worksheet(word(key, lang)[:31]), table, looks, lang, standing)
     guide = pd.DataFrame(
         {
             word("dict.sheet", lang): [word(key, lang) for key in sheets],
@@ -57,13 +59,15 @@ def book_bytes(sheets: Mapping[str, pd.DataFrame], lang: str, year: int) -> byte
         }
     )
     page = book.add_worksheet(word("book.dictionary", lang)[:31])
-    _sheet(page, guide, looks, lang)
+    _sheet(page, guide, looks, lang, standing)
     page.set_column(1, 1, 90)
     book.close()
     return steady_zip(out.getvalue())
 
 
-def _sheet(page: Any, table: pd.DataFrame, looks: Mapping[str, Any], lang: str) -> None:
+def _sheet(
+    page: Any, table: pd.DataFrame, looks: Mapping[str, Any], lang: str, standing: str
+) -> None:
     years = {word("year", lang), word("cmp.seed", lang)}
     for column, name in enumerate(table.columns):
         page.write_string(0, column, plain(name, longest=120), looks["head"])
@@ -80,7 +84,9 @@ def _sheet(page: Any, table: pd.DataFrame, looks: Mapping[str, Any], lang: str) 
     page.set_landscape()
     page.set_paper(9)
     page.fit_to_pages(1, 0)
-    page.set_footer(f"&C&8{word('internal', lang)}\n&P / &N")
+    # "&" begins a code in a foot, and 255 characters fit.
+    foot = plain(standing, longest=110).replace("&", "&&")
+    page.set_footer(f"&C&8{foot}\n&P / &N")
 
 
 def _cell(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -281,12 +282,30 @@ def standing(story: Story) -> str:
     str
         One line; without a review number the sheet is internal, and what is missing is said.
     """
-    given = story.run.provenance
+    return standing_of(story.run.provenance, story.lang)
+
+
+def standing_of(given: Mapping[str, Any], lang: str) -> str:
+    """Say what a sheet is from the provenance of a run, as :func:`standing` does.
+
+    Parameters
+    ----------
+    given : mapping
+        Provenance of the run.
+    lang : {"zh", "en"}
+        Language.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     review = plain(given.get("review_number"), longest=60)
-    missing = story.say("standing.missing")
-    return story.say(
+    missing = word("standing.missing", lang)
+    return word(
         "standing.line",
-        review=story.say("standing.review", number=review) if review else story.say("internal"),
+        lang,
+        review=word("standing.review", lang, number=review) if review else word("internal", lang),
         author=plain(given.get("author"), longest=120) or missing,
         dates=plain(given.get("data_dates"), longest=200) or missing,
     )

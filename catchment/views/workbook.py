@@ -23,7 +23,7 @@ from catchment.views.files import steady_zip, write_bytes
 from catchment.views.needs_sheets import guessed_schools, needs_sheets
 from catchment.views.plain import plain
 from catchment.views.sheet import Field, Sheet
-from catchment.views.story import Story, digest_of, rules_of, tell
+from catchment.views.story import Story, digest_of, rules_of, standing, tell
 
 LONGEST_CELL = 2000
 WAYS = ("free_room", "teacher", "neighbour", "extra_rooms", "new_site")
@@ -175,14 +175,16 @@ def _write_sheet(
     page.write_string(0, 0, title, looks["title"])
     wide = sum(field.width for field in sheet.fields) > 120
     page.set_row(0, 34 if wide else 52)
-    note = story.say(
-        "book.note", note=plain(run.region.note, longest=200), internal=story.say("internal")
-    )
+    # A reviewed map does not make numbers of students by village public.
+    internal = standing(story)
+    if plain(run.provenance.get("review_number")):
+        internal = f"{internal}　{story.say('internal_report')}"
+    note = story.say("book.note", note=plain(run.region.note, longest=200), internal=internal)
     between = "　" if story.lang == "zh" else " "
     note = f"{sheet.told}{between}{note}" if sheet.told else note
     page.merge_range(1, 0, 1, last, "", looks["note"])
     page.write_string(1, 0, note.strip(), looks["note"])
-    page.set_row(1, 26 + 13 * (len(note) // (110 if wide else 60) if sheet.told else 0))
+    page.set_row(1, max(26, 13 + 13 * (len(note) // (110 if wide else 60))))
     for column, field in enumerate(sheet.fields):
         page.set_column(column, column, field.width)
         page.write_string(
@@ -213,7 +215,7 @@ def _write_sheet(
 
 def _footer(story: Story) -> str:
     """Foot of the printed page; ``&`` begins a code there and is doubled, 255 characters fit."""
-    parts = f"{story.say('internal')}  {digest_of(story.run)}  {rules_of(story.run)}"
+    parts = f"{standing(story)}  {digest_of(story.run)}  {rules_of(story.run)}"
     text = plain(parts, longest=180).replace("&", "&&")
     return f"&C&8{text}\n&P / &N"
 
@@ -307,6 +309,7 @@ def _write_dictionary(
     page.repeat_rows(0, 1)
     page.set_landscape()
     page.set_paper(9)
+    page.set_footer(_footer(story))
     page.fit_to_pages(1, 0)
 
 

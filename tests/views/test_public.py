@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
 
 import numpy as np
+import pptx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,8 @@ from scipy.spatial import cKDTree
 
 from catchment.errors import CatchmentError, InputError
 from catchment.run import Run, execute
+from catchment.views.deck import deck_bytes
+from catchment.views.files import write_text
 from catchment.views.page import POLICY_MARK
 from catchment.views.parents import write_parents
 from catchment.views.public import (
@@ -44,7 +48,18 @@ def demo() -> Run:
 def public_files(demo: Run, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Every file of a run that is meant for the public."""
     folder = tmp_path_factory.mktemp("public")
-    return [write_parents(demo, folder / "parents.html")]
+    told = []
+    for lang in ("zh", "en"):
+        slides = pptx.Presentation(io.BytesIO(deck_bytes(demo, lang=lang))).slides
+        frames = [s for slide in slides for s in slide.shapes]
+        words = [s.text_frame.text for s in frames if s.has_text_frame]
+        words += [c.text for s in frames if s.has_table for row in s.table.rows for c in row.cells]
+        told.append(write_text(folder / f"deck.{lang}.txt", "\n".join(words)))
+    return [
+        write_parents(demo, folder / "parents.html"),
+        write_parents(demo, folder / "parents.en.html", lang="en"),
+        *told,
+    ]
 
 
 def payload(path: Path) -> dict:
