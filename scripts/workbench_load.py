@@ -33,6 +33,7 @@ class Server:
         self.region, self.state, self.port = region, state, 0
         self.process: subprocess.Popen[str] | None = None
         self.home = self.link = ""
+        self._cookie: dict[str, str] = {}
 
     def start(self) -> None:
         """Start and wait for the link."""
@@ -58,10 +59,13 @@ class Server:
             self.process.stdout.close()
 
     def cookie(self) -> dict[str, str]:
-        """Open the link; the session's cookie."""
+        """Open the link, the first time; the session outlives the server."""
+        if self._cookie:
+            return dict(self._cookie)
         with httpx.Client(base_url=self.home, headers={"origin": self.home}) as client:
             client.post("/api/session", json={"token": self.link}).raise_for_status()
-            return dict(client.cookies)
+            self._cookie = dict(client.cookies)
+        return dict(self._cookie)
 
 
 def client_of(server: Server, cookie: dict[str, str]) -> httpx.AsyncClient:
@@ -305,12 +309,9 @@ def main() -> None:
 
 
 def _schools(server: Server) -> list[str]:
-    """Small working schools of the county; the link is taken by a server started anew."""
-    with httpx.Client(base_url=server.home, headers={"origin": server.home}, timeout=60) as client:
-        client.post("/api/session", json={"token": server.link}).raise_for_status()
+    """Small working schools of the county."""
+    with httpx.Client(base_url=server.home, cookies=server.cookie(), timeout=60) as client:
         county: dict[str, Any] = json.loads(client.get("/api/county").content)
-    server.kill()
-    server.start()
     sites = county["sites"]
     at_most = len(sites["id"])
     return [sites["id"][j] for j in range(at_most) if sites["existing"][j]][:40]

@@ -31,6 +31,10 @@ _PATIENCE = 20.0
 """Seconds a worker may take to stop by itself."""
 
 
+_REST = 0.3
+"""Seconds that a full check lets the answer go first."""
+
+
 class BusyError(CatchmentError):
     """Too much is waiting already."""
 
@@ -291,8 +295,12 @@ class Checker:
         while True:
             with self._ready:
                 self._ready.wait_for(lambda: self._ended or bool(self._wanted))
+                # Figures of the click are painted first, and a burst of clicks is checked once.
+                self._ready.wait_for(lambda: self._ended, _REST)
                 if self._ended:
                     return
+                if not self._wanted:
+                    continue
                 digest, (task, labels) = self._wanted.popitem(last=False)
             result = self._one(digest, task)
             with self._ready:

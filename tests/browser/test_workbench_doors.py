@@ -171,11 +171,11 @@ def test_price_of_keeping_a_school(sit: Sit, small: Server) -> None:
     seat.quiet()
 
 
-def test_documents_by_button(sit: Sit, server: Server) -> None:
-    seat = sit(server)
+def test_documents_by_button(sit: Sit, small: Server) -> None:
+    seat = sit(small)
     page = seat.page
     seat.fresh("成套文件")
-    close(seat, SCHOOL)
+    close(seat, TINY)
     page.click("#tab-files")
     page.click("#documents")
     page.wait_for_selector("[data-job-id][data-state=done]", timeout=LONG)

@@ -65,6 +65,8 @@ def test_every_word_is_there_in_both_languages(sit: Sit, server: Server) -> None
     assert used - set(rows) == set()
     seat = sit(server)
     page = seat.page
+    # The name of the variant stands in the captions, in whatever language it was given.
+    seat.fresh("words")
     page.click("#lang")
     for tab in ("figures", "checks", "colleague", "variants", "history", "files"):
         page.click(f"#tab-{tab}")

@@ -41,6 +41,9 @@ def test_opening_shows_today_and_the_link_opens_once(sit: Sit, server: Server) -
     seat = sit(server)
     page = seat.page
     assert "#t=" not in page.url
+    if page.evaluate("Boolean(Catchment.workbench.model.variant)"):
+        # Left on the table by another test of this server; one without actions is today's.
+        seat.fresh("照旧")
     run = execute(server.region / "scenarios" / "today.toml")
     seat.year(year := 2028)
     table = run.indicators

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import time
 import zipfile
 from collections.abc import Callable
@@ -53,14 +54,20 @@ def test_files_one_by_one_and_what_lies_beside_them(tmp_path: Path) -> None:
 
 
 def test_a_good_county_is_accepted_and_stays_open(
-    make_bench: Callable[..., Bench], tiny_folder: Path
+    make_bench: Callable[..., Bench], tiny_folder: Path, tmp_path: Path
 ) -> None:
     bench = make_bench()
     client = client_of(bench)
     client.send_json("POST", "/api/session", {"token": bench.people.new_link()})
     entry = client.add("旧数据上的方案", [MERGE])
     before = client.get("/api/county").headers["etag"]
-    content = _packed(tiny_folder, JUNK, "county/")
+    renamed = tmp_path / "renamed"
+    shutil.copytree(tiny_folder, renamed)
+    schools = renamed / "schools.csv"
+    schools.write_text(
+        schools.read_text(encoding="utf-8").replace("丁村教学点", "丁村新教学点"), encoding="utf-8"
+    )
+    content = _packed(renamed, JUNK, "county/")
     found = client.request("POST", "/api/import", files={"files": ("county.zip", content, "application/zip")})  # fmt: skip
     assert found.status_code == 200, found.text
     sent = found.json()
@@ -69,15 +76,16 @@ def test_a_good_county_is_accepted_and_stays_open(
     assert client.get("/api/county").headers["etag"] == before  # checked, and nothing changed
     done = client.send_json("POST", f"/api/import/{sent['import']}/accept", {"why": "新学年"})
     assert done.status_code == 200, done.text
-    assert done.json()["revision"] == 1
+    assert done.json()["revision"] == 2
     county = client.get("/api/county")
     assert county.headers["etag"] != before
-    assert county.json()["workbench"]["revision"] == 1
+    assert county.json()["workbench"]["revision"] == 2
+    assert "丁村新教学点" in county.text
     answer = client.get(f"/api/variants/{entry['id']}/answer?year=2028").json()
     assert [w["village"] for w in answer["worse"]] == [3]
     kept = remembered(bench.store, bench.files)
     assert kept is not None
-    assert kept == (bench.opened.folder, False, 1)
+    assert kept == (bench.opened.folder, False, 2)
 
 
 def _until(client: Client, ident: int, done: Callable[[Any], bool], seconds: float = 60.0) -> Any:
