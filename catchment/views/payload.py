@@ -614,7 +614,8 @@ def _areas(run: Run) -> dict[str, Any]:
             if school in site and str(area) in ids:
                 of[site[school]] = ids.index(str(area))
     heads = []
-    for k, (_, row) in enumerate(listed.iterrows()):
+    # Rows as records: a row as a Series fails on text that has no UTF-8.
+    for k, row in enumerate(listed.to_dict("records")):
         centre = site.get(str(row.get("central_school_id", "")), -1)
         heads.append([text(row.get("name", "")) or ids[k], centre])
         if centre >= 0 and of[centre] < 0:

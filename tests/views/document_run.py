@@ -104,6 +104,15 @@ def hostile_run(*, villages: int = 60) -> Run:
         schools=_poison(run.region.schools, keep=("school_id", "status")),
         sites=_poison(run.region.sites, keep=("site_id",)),
         boundaries=_poison(run.region.boundaries, keep=("kind", "boundary_id")),
+        areas=pd.DataFrame(
+            {
+                "area_id": [f"A{k}" for k in range(len(HOSTILE_TEXT))],
+                "name": pd.Series(HOSTILE_TEXT, dtype=object),
+                "central_school_id": run.region.schools["school_id"]
+                .astype(str)
+                .tolist()[: len(HOSTILE_TEXT)],
+            }
+        ),
         sources=(
             Source(*(HOSTILE_TEXT[k] for k in (0, 4, 5)), 3, HOSTILE_TEXT[6], "", HOSTILE_TEXT),
         ),
@@ -118,7 +127,14 @@ def hostile_run(*, villages: int = 60) -> Run:
         scenario={
             "actions": [{"do": "merge", "school": "S025", "reason": HOSTILE_TEXT[0]}, 7, "x"]
         },
-        provenance={"digest": HOSTILE_TEXT[0], "seed": HOSTILE_TEXT[4], "rule_books": HOSTILE_TEXT},
+        provenance={
+            "digest": HOSTILE_TEXT[0],
+            "seed": HOSTILE_TEXT[4],
+            "rule_books": HOSTILE_TEXT,
+            "author": HOSTILE_TEXT[4],
+            "data_dates": HOSTILE_TEXT[5],
+            "catchment": HOSTILE_TEXT[0],
+        },
     )
 
 
