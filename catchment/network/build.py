@@ -79,6 +79,35 @@ def build_road(
         shape=np.vstack([network.shape, shape]),
         names=(*network.names, ""),
         bridge=np.append(network.bridge, False) if len(network.bridge) else network.bridge,
+        built=np.append(
+            network.built if len(network.built) else np.zeros(len(network.tail), dtype=np.bool_),
+            True,
+        ),
+    )
+
+
+def without_built(network: RoadNetwork) -> RoadNetwork:
+    """Return the network as if nothing were built; what is closed stays closed.
+
+    Parameters
+    ----------
+    network : RoadNetwork
+        Roads with segments that a plan adds.
+
+    Returns
+    -------
+    RoadNetwork
+        The same segments, the added ones neither walked nor driven.
+    """
+    if not network.built.any():
+        return network
+    old = ~network.built
+    return dataclasses.replace(
+        network,
+        walk=network.walk & old,
+        drive_forward=network.drive_forward & old,
+        drive_backward=network.drive_backward & old,
+        built=np.zeros(0, dtype=np.bool_),
     )
 
 

@@ -67,6 +67,8 @@ class RoadNetwork:
     walk_factor_forward, walk_factor_backward : (e,) or (0,) float32
         Walking time of a segment over its time on the flat, tail to head and head to tail, as
         sampled along it; empty = to be taken from ``climb`` and ``length``.
+    built : (e,) or (0,) bool
+        Segments that a plan adds to the roads there are; empty where it adds none.
     """
 
     x: npt.NDArray[np.float64]
@@ -93,6 +95,7 @@ class RoadNetwork:
     walk_factor_backward: npt.NDArray[np.float32] = field(
         default_factory=lambda: np.zeros(0, dtype=np.float32)
     )
+    built: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
 
 
 @dataclass(frozen=True)

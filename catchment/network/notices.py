@@ -177,24 +177,19 @@ def odd_change(
     before: npt.NDArray[np.float32],
     after: npt.NDArray[np.float32],
     *,
-    built: bool,
-    closed: bool,
     least: float = 0.1,
 ) -> str:
-    """Name the villages whose trips a change of roads moved the wrong way.
+    """Name the villages whose trips grow shorter though roads are only closed.
 
-    A point joins the road nearest to it. A new road that passes nearer, or one that is closed, lets
-    it join another, and by that a trip may grow longer though roads were only added, or shorter
-    though some were only closed. That follows from the joining and not from the roads.
+    A point joins the road nearest to it. Where that one is closed it joins another, and by that a
+    trip may grow shorter. That follows from the joining and not from the roads.
 
     Parameters
     ----------
     villages : tuple of str
         Ids of n villages.
     before, after : (modes, n, m) float32
-        Minutes on the roads of today and on the changed ones; inf = unreachable.
-    built, closed : bool
-        Whether roads were added, and closed; of both together nothing can be said.
+        Minutes on the roads of today and with some of them closed; inf = unreachable.
     least : float, default 0.1
         Differences up to this count as none, minutes.
 
@@ -203,20 +198,16 @@ def odd_change(
     str
         Chinese / English; empty where there is none.
     """
-    if built == closed:
-        return ""
-    odd = after > before + np.float32(least) if built else before > after + np.float32(least)
+    odd = before > after + np.float32(least)
     who = np.flatnonzero(odd.any(axis=(0, 2)))
     if not len(who):
         return ""
     with np.errstate(invalid="ignore"):
         most = float(np.abs(after - before)[odd].max())
     names = "、".join(villages[k] for k in who[:SHOWN]) + ("…" if len(who) > SHOWN else "")
-    zh, en = ("变长", "longer") if built else ("变短", "shorter")
-    what = "only adds roads" if built else "only closes roads"
     return (
-        f"修路行动后 {len(who)} 个村改接另一条道路，行程反而{zh}（最多 {most:.1f} 分钟），系接入点变化所致，"
-        f"须逐村核实：{names} / {len(who)} villages join another road after an action that {what}, and "
-        f"trips of theirs become {en} (by up to {most:.1f} min): an effect of the joining, check them "
-        "one by one"
+        f"封路后 {len(who)} 个村改接另一条道路，行程反而变短（最多 {most:.1f} 分钟），系接入点变化所致，"
+        f"须逐村核实：{names} / {len(who)} villages join another road after roads are closed, and trips "
+        f"of theirs become shorter (by up to {most:.1f} min): an effect of the joining, check them one "
+        "by one"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -12,6 +13,7 @@ import pandas as pd
 
 from catchment.errors import InputError
 from catchment.network.allowed import BUS, WALK, BandMode, band_modes_of, read_band_modes
+from catchment.network.build import without_built
 from catchment.network.direct import direct_walks, offered
 from catchment.network.graph import RoadNetwork, components
 from catchment.network.journey import Search, door_to_door
@@ -103,6 +105,9 @@ def travel_times(
     beside it (``direct_limit_m``), where that crosses no known barrier: ``direct`` says which these
     are, a note names the villages, and they stay listed as beyond the limit.
 
+    Where a plan builds roads, a trip is never longer than on the roads there were: a point joins the
+    road nearest to it, and one that joins a new road keeps the trip by its old one where shorter.
+
     Parameters
     ----------
     region : Region
@@ -132,14 +137,41 @@ def travel_times(
     InputError
         When a site does not exist, or two share an id.
     """
-    return _times(
-        region,
-        network,
-        villages_of(region),
-        sites_of(region, sites),
-        modes if modes is not None else modes_of(region),
-        classes if classes is not None else road_classes_of(region),
-        _How(metres, direction, search or door_to_door),
+    found, *old = (
+        _times(
+            region,
+            roads,
+            villages_of(region),
+            sites_of(region, sites),
+            modes if modes is not None else modes_of(region),
+            classes if classes is not None else road_classes_of(region),
+            _How(metres, direction, search or door_to_door),
+        )
+        for roads in ((network, without_built(network)) if network.built.any() else (network,))
+    )
+    return _no_longer(found, old[0]) if old else found
+
+
+def _no_longer(found: TravelTimes, old: TravelTimes) -> TravelTimes:
+    """Let whoever has a shorter way on the old roads keep it: a road more makes no trip longer.
+
+    A point joins the road nearest to it, and a new one may pass nearer than the one it uses.
+    """
+    shorter = old.minutes < found.minutes
+    if not shorter.any():
+        return found
+    walks = [k for k, name in enumerate(found.modes) if name.startswith("walk_")]
+    direct = found.direct
+    if found.direct.size or old.direct.size:
+        shape = found.minutes.shape[1:]
+        here = found.direct if found.direct.size else np.zeros(shape, dtype=np.bool_)
+        there = old.direct if old.direct.size else np.zeros(shape, dtype=np.bool_)
+        direct = np.where(shorter[walks].any(axis=0), there, here)
+    return dataclasses.replace(
+        found,
+        minutes=np.where(shorter, old.minutes, found.minutes),
+        metres=np.where(shorter, old.metres, found.metres),
+        direct=direct,
     )
 
 

@@ -412,14 +412,13 @@ def _networks(
 def _odd_changes(
     scenario: Scenario, times: Sequence[TravelTimes], which: Sequence[int]
 ) -> list[str]:
-    """Villages whose trips a road action moved the wrong way, because they join another road."""
+    """Villages whose trips grow shorter where roads are only closed: they join another road."""
     found: list[str] = []
     for k, changed in enumerate(times[1:], start=1):
-        states = {a.road == "closed" for a in roads_of(scenario, scenario.years[which.index(k)])}
-        said = odd_change(
-            changed.villages, times[0].minutes, changed.minutes,
-            built=False in states, closed=True in states,
-        )  # fmt: skip
+        roads = roads_of(scenario, scenario.years[which.index(k)])
+        if any(action.road != "closed" for action in roads):
+            continue
+        said = odd_change(changed.villages, times[0].minutes, changed.minutes)
         if said and said not in found:
             found.append(said)
     return found

@@ -75,7 +75,7 @@ def test_a_road_closed_in_a_year_holds_from_that_year() -> None:
     assert run.conservation["unserved"].tolist() == [0, 90]
 
 
-def test_a_run_names_villages_that_a_new_road_leads_astray() -> None:
+def test_a_new_road_past_the_door_that_leads_astray_lengthens_no_trip() -> None:
     region = tiny_region()
     villages = region.villages.copy()
     villages.loc[1, "geometry"] = Point(X0 + 1000, Y0 + 150)
@@ -91,7 +91,8 @@ def test_a_run_names_villages_that_a_new_road_leads_astray() -> None:
               "year": 2028}  # fmt: skip
     recipe = {"name": "修路", "years": [2026, 2028], "action": [action]}
     run = run_scenario(parse_scenario(recipe), region.replace(roads=roads, villages=villages))
-    said = [note for note in run.notes if "改接另一条道路" in note]
-    assert len(said) == 1
-    assert "变长" in said[0]
-    assert "V2" in said[0]
+    problem = run.problem
+    assert len(problem.minutes) == 2
+    assert (problem.minutes[1] <= problem.minutes[0]).all()
+    assert np.isfinite(problem.minutes[0]).any()
+    assert not [note for note in run.notes if "改接另一条道路" in note]
