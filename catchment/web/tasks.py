@@ -358,7 +358,7 @@ def finish(table: Table, task: Plain, tell: Tell) -> Plain:
         question, time_limit=task["seconds"], seed=scenario.seed, progress=_teller(tell)
     )
     require(answer, task["seconds"])
-    tell("写成方案", "writing it down", **_worth(answer))
+    tell("写成方案", "writing it down", last=True, **_worth(answer))
     kept = model.keep_everything(question)
     made = _document(table, own, question, answer, named, f"{own.name[:180]}（优化）")
     return {
@@ -393,7 +393,7 @@ def three(table: Table, task: Plain, tell: Tell) -> Plain:
     for letter, (name, choice) in zip("ABC", picked, strict=True):
         require(choice.answer, task["seconds"])
         zh, en = halves(name)
-        tell(f"写成方案 {letter}：{zh}", f"writing plan {letter}: {en}")
+        tell(f"写成方案 {letter}：{zh}", f"writing plan {letter}: {en}", last=True)
         shown = f"{own.name[:120]} {letter}（{zh}）"
         documents.append(_document(table, own, choice.question, choice.answer, named, shown))
         plain = {k: float(v) for k, v in vars(choice.figures).items()}
@@ -476,7 +476,7 @@ def assign(table: Table, task: Plain, tell: Tell) -> Plain:
         seed=scenario.seed,
         progress=_teller(tell),
     )
-    tell("写成方案", "writing it down")
+    tell("写成方案", "writing it down", last=True)
     named = own.model_copy(update={"name": f"{own.name[:180]}（按学位分配）"})
     return {"documents": [match(table, named, plan.site_of).values()]}
 

@@ -92,7 +92,10 @@ def main(pipe: Connection, setup_text: str) -> None:
         ident = task["id"]
         post.current = ident
 
-        def tell(zh: str, en: str, ident: int = ident, **more: Any) -> None:
+        def tell(zh: str, en: str, ident: int = ident, last: bool = False, **more: Any) -> None:
+            if last:
+                # The search is over: a stop must not throw away what is being written down.
+                post.current = None
             post.say(id=ident, event="progress", text={"zh": zh, "en": en}, **more)
 
         try:

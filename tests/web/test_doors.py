@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catchment.errors import InfeasibleError
+from catchment.network.kept import Kept
 from catchment.web.api_import import remembered
 from catchment.web.bench import Bench
 from catchment.web.languages import halves
-from catchment.web.tasks import require
+from catchment.web.tasks import Table, finish, require
 from catchment.web.uploads import take
 from tests.web.conftest import MERGE, Client, client_of
 
@@ -98,25 +99,41 @@ def _until(client: Client, ident: int, done: Callable[[Any], bool], seconds: flo
     raise AssertionError(job)
 
 
-def test_a_running_job_is_stopped_and_keeps_what_it_has(client: Client) -> None:
+def test_a_search_that_is_stopped_gives_the_best_so_far(bench: Bench) -> None:
+    opened = bench.opened
+    table = Table(opened.county, opened.reckoner, Kept(), opened.folder)
+    stopped: list[str] = []
+
+    def tell(zh: str, en: str, **more: Any) -> None:
+        if more.get("best") is not None and not stopped:
+            stopped.append(en)
+            raise KeyboardInterrupt
+
+    found = finish(table, {"document": {"name": "停"}, "keep": [], "seconds": 60}, tell)
+    assert stopped == ["searching"]
+    assert found["best"] is not None
+    assert found["violations"] == []
+    assert len(found["documents"]) == 1
+
+
+def test_a_running_job_is_stopped_and_the_next_is_done(client: Client) -> None:
     entry = client.add("停")
-    body = {"kind": "finish", "variant": entry["id"], "seconds": 600}
+    body = {"kind": "three", "variant": entry["id"], "seconds": 600}
     job = client.send_json("POST", "/api/jobs", body).json()
-    # Stopped while it searches; a proof that comes sooner would make the test say nothing.
-    running = _until(client, job["id"], lambda j: j["best"] is not None or j["state"] == "done")
-    assert running["state"] == "running"
+    _until(client, job["id"], lambda j: j["state"] == "running")
     asked = time.monotonic()
     assert client.send_json("POST", f"/api/jobs/{job['id']}/stop", {}).status_code == 200
     ended = _until(client, job["id"], lambda j: j["state"] not in ("queued", "running"))
-    assert time.monotonic() - asked < 30
+    assert time.monotonic() - asked < 45
     assert ended["state"] == "stopped"
-    made = client.get(f"/api/variants/{ended['result']['variants'][0]}").json()
-    assert made["from"] == f"job {job['id']}"
-    assert ended["text"]["zh"].startswith("已停止，保留")
-    # The worker goes on with the next.
-    body = {"kind": "finish", "variant": entry["id"], "seconds": 1}
-    after = client.send_json("POST", "/api/jobs", body).json()
-    assert _until(client, after["id"], lambda j: j["state"] != "running" and j["state"] != "queued")["state"] == "done"  # fmt: skip
+    assert ended["error"] is None
+    for made in (ended["result"] or {}).get("variants", ()):
+        assert client.get(f"/api/variants/{made}").json()["from"] == f"job {job['id']}"
+    after = client.send_json(
+        "POST", "/api/jobs", {"kind": "finish", "variant": entry["id"], "seconds": 1}
+    ).json()
+    done = _until(client, after["id"], lambda j: j["state"] not in ("queued", "running"))
+    assert done["state"] == "done", done
 
 
 def test_reasons_belong_to_the_variant_that_gives_them(client: Client) -> None:

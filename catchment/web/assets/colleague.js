@@ -121,7 +121,7 @@ export function createColleague(app) {
   function card(job) {
     const running = RUNNING.includes(job.state), share = Math.min(1, (job.elapsed || 0) / Math.max(1, job.seconds || 1)), result = job.result || {};
     return el("article", { class: "finding job " + (job.state === "failed" || job.state === "lost" ? "fail" : job.state === "done" ? "pass" : "unknown"), "data-job-id": job.id, "data-state": job.state },
-      el("p", { class: "badges" }, el("span", { class: "badge", text: t("web.state_job_" + job.state) }), el("span", { class: "badge", text: C.name(job.by || "").textContent })),
+      el("p", { class: "badges" }, el("span", { class: "badge", text: t("web.state_job_" + job.state) }), el("span", { class: "badge" }, C.name(job.by || ""))),
       el("h3", {}, t("web.job_" + job.kind)),
       job.text ? el("p", {}, C.name(job.text[C.lang()] || "")) : null,
       running ? el("div", { class: "progress" }, progress(share), el("p", { class: "quiet", text: t("web.elapsed", { a: C.decimal(job.elapsed || 0, 0), b: C.count(job.seconds) }) })) : null,
