@@ -1,6 +1,6 @@
 """Requests made up from the API document, by schemathesis, against a server of its own.
 
-python scripts/workbench_fuzz.py [--examples 200] [--seed 1]
+python -m scripts.workbench_fuzz [--examples 200] [--seed 1]
 No fault (5xx other than the documented "busy"), no answer that the document does not name.
 """
 
