@@ -126,6 +126,8 @@ def test_a_stopped_stream_leaves_the_old_file(tmp_path: Path, fault: type[BaseEx
 
 _STOPPED = """
 import signal, sys
+# A shell that starts tests in the background has them ignore the signal; a person has not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from catchment import cli
 from catchment.views import streamed
 
