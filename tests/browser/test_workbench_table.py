@@ -57,7 +57,8 @@ def test_opening_shows_today_and_the_link_opens_once(sit: Sit, server: Server) -
     stranger = page.context.browser.new_context()
     other = stranger.new_page()
     other.goto(server.link)
-    other.wait_for_selector("#dialog[open], html[data-failed]")
+    other.wait_for_selector("html[data-failed]", state="attached")
+    assert "新链接" in other.inner_text("#callouts")
     assert other.evaluate("document.documentElement.hasAttribute('data-ready')") is False
     stranger.close()
     seat.quiet()
