@@ -99,6 +99,8 @@ class Seat:
 
     def saved(self) -> None:
         """Wait until nothing is on its way any more."""
+        # A dialog tells its answer by an event of its own, after the click that closed it.
+        self.page.evaluate("() => new Promise(done => setTimeout(done, 150))")
         self.page.wait_for_function(
             "() => !Catchment.workbench.outbox.waiting && Catchment.workbench.model.variant"
         )

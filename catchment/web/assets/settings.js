@@ -6,7 +6,7 @@ const C = window.Catchment;
 
 export function createSettings(app) {
   const el = C.el, t = C.t;
-  let flying = false, next = null, kept = null;
+  let flying = false, next = null, kept = null, live = false;
 
   function slider(name, word, value, range, unit) {
     const id = "set-" + name, own = value !== null && value !== undefined, shown = own ? value : range.default;
@@ -44,7 +44,7 @@ export function createSettings(app) {
     next = null;
     post("/api/evaluate", { document: doc, year: app.model.years[app.state.year] }).then((answer) => {
       const box = document.getElementById("preview");
-      if (!box) { return; }
+      if (!box || !live) { return; }  // an answer that comes after the sliders were put away
       C.empty(box).textContent = "";
       app.model.set({ variant: Object.assign({}, kept.variant, { document: doc }), answer: Object.assign({}, answer, { version: kept.variant.version }) });
       app.paint();
@@ -69,10 +69,12 @@ export function createSettings(app) {
       el("p", { class: "bad", id: "preview", role: "status" })
     ];
     let chosen = null;
+    live = true;
     const asked = ask(t("web.limits"), body, [["ok", t("web.save"), "primary"], ["reset", t("web.county_values")], ["cancel", t("web.cancel")]], {
       check: (answer, form) => { if (answer === "ok") { chosen = wanted(form); } return null; }, kind: "side"
     });
     const done = await asked;
+    live = false;
     next = null;
     if (app.model.variant && app.model.variant.id === kept.variant.id && app.model.variant.version === kept.variant.version) { app.model.set(kept); app.paint(); }
     if (done.answer === "reset") { keep((d) => Object.assign({}, d, { limits: {}, class_size: null })); }
