@@ -53,13 +53,13 @@ def measure(share: float) -> dict[str, float]:
     task = Task(name=f"part/{share}", recipe=str(recipe), region="", digest="")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "counties" / task.name
-        work._write(run, task, folder)
+        work.write_results(run, task, folder)
         write_bytes(folder / work.RESULT, b"{}")
         spent = time.process_time() - before
         size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
         began = time.process_time()
-        merge._merged([(task.name, folder)])
-        merge._hull(folder)
+        merge.merged_indicators([(task.name, folder)])
+        merge.outline_of(folder)
         merged = time.process_time() - began
     memory = psutil.Process().memory_info()
     peak = getattr(memory, "peak_wset", 0)
@@ -90,7 +90,7 @@ def ledger_seconds() -> float:
 
 
 def simulate(seconds: np.ndarray, workers: int, durable: float, fails: np.ndarray) -> float:
-    """Wall seconds until the last task of a list is done, two durable lines a task."""
+    """Wall seconds until the last task of a list is done, one durable line a task."""
     free = [0.0] * workers
     heapq.heapify(free)
     coordinator = last = 0.0
@@ -100,7 +100,7 @@ def simulate(seconds: np.ndarray, workers: int, durable: float, fails: np.ndarra
         end = coordinator + cost * (1.5 if failed else 1.0)
         heapq.heappush(free, end)
         last = max(last, end)
-    return max(last, coordinator + durable * len(seconds))
+    return max(last, coordinator)
 
 
 def tables(counties: int, villages: int, seed: int) -> str:

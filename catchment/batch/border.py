@@ -13,7 +13,6 @@ from scipy.spatial import cKDTree
 
 from catchment.errors import CatchmentError
 from catchment.network.graph import RoadNetwork
-from catchment.network.journey import door_to_door
 from catchment.network.load import load_network
 from catchment.optimise.layout import scenario_plan
 from catchment.region.model import Region
@@ -29,18 +28,6 @@ COLUMNS = (
 SAVING_MINUTES = 10.0
 """A school beyond the border is named where it is nearer by more than this, or the only one."""
 _SAME_PLACE = 1.0  # metres between the ends of one road in two counties' files
-
-
-class _Joined:
-    """Roads of two counties where a run asks for those of one."""
-
-    def __init__(self, roads: RoadNetwork) -> None:
-        self._roads = roads
-        self.notes: list[str] = []
-        self.door_to_door = door_to_door
-
-    def network(self, region: Region) -> RoadNetwork:
-        return self._roads
 
 
 def border_table(
@@ -123,8 +110,7 @@ def _beyond(run: Run, county: str, other: Region, reach_km: float) -> list[dict[
             {**run.scenario["method"], "assignment": "nearest", "connected": False}
         ),
     )
-    roads = join(run.network, load_network(other))
-    posed = pose(recipe, joint, kept=_Joined(roads))  # type: ignore[arg-type]
+    posed = pose(recipe, joint, roads=join(run.network, load_network(other)))
     plan = scenario_plan(posed.problem, "nearest", connected=False)
     return _rows(run, county, other.name, posed.problem, plan.site_of[:, 0], known)
 

@@ -13,7 +13,7 @@ import pandas as pd
 from catchment.batch.tasks import Task
 from catchment.errors import InputError
 
-STATES = ("waiting", "running", "done", "refused", "quarantined")
+STATES = ("waiting", "done", "refused", "quarantined")
 _TABLES = """
 create table if not exists tasks (
   name text primary key, input text not null, state text not null, spoiled integer not null,
@@ -77,7 +77,7 @@ class Ledger:
         self.close()
 
     def enter(self, tasks: Iterable[Task], *, retry: bool = False) -> None:
-        """Enter tasks; those whose input has changed begin anew, running ones wait again.
+        """Enter tasks; those whose input has changed begin anew.
 
         Parameters
         ----------
@@ -98,7 +98,6 @@ class Ledger:
             at.executemany(
                 "insert or replace into tasks values (?, ?, 'waiting', 0, '', '', ?)", fresh
             )
-            at.execute("update tasks set state = 'waiting' where state = 'running'")
             if retry:
                 at.execute(
                     "update tasks set state = 'waiting', spoiled = 0, said = '' "
@@ -137,6 +136,17 @@ class Ledger:
                 (now, name, state, said),
             )
             at.execute("commit")
+
+    def ended(self) -> int:
+        """Count the tasks that are not waiting any more.
+
+        Returns
+        -------
+        int
+            Done, refused and quarantined ones.
+        """
+        found = self._base.execute("select count(*) from tasks where state != 'waiting'")
+        return int(found.fetchone()[0])
 
     def table(self) -> pd.DataFrame:
         """All tasks.

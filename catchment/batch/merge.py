@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 from shapely import MultiPoint
 
 from catchment.files import write_atomically, write_bytes, write_text
+from catchment.rules.clause import SEVERITIES
 from catchment.views.province import write_province_map
 from catchment.views.tables import INDICATOR_COLUMNS, frame_csv
 
 Key = tuple[str, str, str, int, str]
-_STRICT = "mandatory"
 
 
 @dataclass(frozen=True)
@@ -82,16 +82,16 @@ def write_province(table: pd.DataFrame, out: Path, *, lang: str = "zh") -> list[
     target.mkdir(parents=True, exist_ok=True)
     done = [str(name) for name in table.loc[table["state"] == "done", "name"]]
     folders = [(name, out / "counties" / name) for name in done]
-    ranking = _ranking(table, folders)
-    written = [write_text(target / "counties.csv", frame_csv(ranking))]
-    written.append(write_text(target / "indicators.csv", frame_csv(_merged(folders))))
+    ranked = ranking(table, folders)
+    written = [write_text(target / "counties.csv", frame_csv(ranked))]
+    written.append(write_text(target / "indicators.csv", frame_csv(merged_indicators(folders))))
     borders = [_read(f / "border.csv") for _, f in folders if (f / "border.csv").is_file()]
     if borders:
         written.append(write_text(target / "border.csv", frame_csv(pd.concat(borders))))
     if folders:
         written.append(_villages(folders, target / "villages.parquet"))
-    hulls = {name: _hull(folder) for name, folder in folders}
-    written.append(write_province_map(ranking, hulls, target / "province.html", lang=lang))
+    hulls = {name: outline_of(folder) for name, folder in folders}
+    written.append(write_province_map(ranked, hulls, target / "province.html", lang=lang))
     facts = {
         "counties": {
             str(row["name"]): {"state": str(row["state"]), "output": str(row["output"])}
@@ -107,8 +107,21 @@ def _read(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, encoding="utf-8-sig", dtype=str, keep_default_na=False)
 
 
-def _ranking(table: pd.DataFrame, folders: list[tuple[str, Path]]) -> pd.DataFrame:
-    """Counties by findings: mandatory ones that fail first, then all that fail, then students."""
+def ranking(table: pd.DataFrame, folders: list[tuple[str, Path]]) -> pd.DataFrame:
+    """Rank counties by findings: hard ones that fail first, then all that fail, then students.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The batch's ledger.
+    folders : list of (str, Path)
+        Names and folders of tasks that are done.
+
+    Returns
+    -------
+    DataFrame
+        ``rank, name, county_name, state``, numbers of findings, figures of the last year, ``said``.
+    """
     facts: dict[str, dict[str, Any]] = {}
     for name, folder in folders:
         found = _read(folder / "findings.csv")
@@ -117,7 +130,7 @@ def _ranking(table: pd.DataFrame, folders: list[tuple[str, Path]]) -> pd.DataFra
         facts[name] = {
             "county_name": record["region"],
             "findings_fail": len(fails),
-            "findings_mandatory": int((fails["severity"] == _STRICT).sum()),
+            "findings_hard": int((fails["severity"] == SEVERITIES[0]).sum()),
             "findings_unknown": int((found["result"] == "unknown").sum()),
             **_last(folder),
         }
@@ -133,11 +146,11 @@ def _ranking(table: pd.DataFrame, folders: list[tuple[str, Path]]) -> pd.DataFra
                 **facts.get(name, {}),
             }
         )
-    columns = ["rank", "name", "county_name", "state", "findings_mandatory", "findings_fail"]
+    columns = ["rank", "name", "county_name", "state", "findings_hard", "findings_fail"]
     columns += ["findings_unknown", *_SHOWN, "said"]
     out = pd.DataFrame(rows, columns=columns)
     order = out[out["state"] == "done"].sort_values(
-        ["findings_mandatory", "findings_fail", "students", "name"],
+        ["findings_hard", "findings_fail", "students", "name"],
         ascending=[False, False, False, True],
         kind="stable",
     )
@@ -165,8 +178,19 @@ def _last(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def _merged(folders: list[tuple[str, Path]]) -> pd.DataFrame:
-    """Add the counties' indicators up by recipe; scope county becomes province."""
+def merged_indicators(folders: list[tuple[str, Path]]) -> pd.DataFrame:
+    """Add the counties' indicators up by recipe; scope county becomes province.
+
+    Parameters
+    ----------
+    folders : list of (str, Path)
+        Names and folders of tasks that are done.
+
+    Returns
+    -------
+    DataFrame
+        Columns of ``indicators.csv`` and ``recipe``.
+    """
     sums: dict[Key, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     most: dict[Key, dict[str, float]] = defaultdict(dict)
     units: dict[str, str] = {}
@@ -262,8 +286,19 @@ def _villages(folders: list[tuple[str, Path]], path: Path) -> Path:
     return write_atomically(path, fill)
 
 
-def _hull(folder: Path) -> list[list[tuple[float, float]]]:
-    """Outline around a county's village points, and the points themselves (degrees)."""
+def outline_of(folder: Path) -> list[list[tuple[float, float]]]:
+    """Outline around a county's village points, and the points themselves.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a task that is done.
+
+    Returns
+    -------
+    list of two lists of (lon, lat)
+        Degrees.
+    """
     frame = gpd.read_parquet(folder / "villages.parquet", columns=["village_id", "geometry"])
     points = frame.drop_duplicates("village_id").geometry
     around = MultiPoint(list(points)).convex_hull.buffer(0.01, quad_segs=3)

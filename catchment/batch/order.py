@@ -166,7 +166,6 @@ class _Judge:
         suspects: list[tuple[Task, int]] = []
         ends: Counter[str] = Counter()
         for task, spoiled in todo:
-            self._ledger.note(task.name, "running", spoiled=spoiled)
             pool.submit(self._arguments(task, spoiled, alone=alone))
         for answer in pool.results():
             task, spoiled = tasks[answer["name"]]
@@ -192,10 +191,8 @@ class _Judge:
             name, state, spoiled=answer["spoiled"], output=answer["output"], said=answer["said"]
         )
         if self._progress is not None:
-            states = self._ledger.table()["state"]
-            ended = int((~states.isin(["waiting", "running"])).sum())
             said = f"：{answer['said']}" if answer["said"] else ""
-            self._progress(f"{ended}/{self._total} {name} {state}{said}")
+            self._progress(f"{self._ledger.ended()}/{self._total} {name} {state}{said}")
 
     def _arguments(self, task: Task, spoiled: int, *, alone: bool) -> dict[str, Any]:
         return {

@@ -162,10 +162,9 @@ def _boxes(folder: Path) -> dict[Path, tuple[float, float, float, float]]:
         except CatchmentError:
             continue  # its own task says what is wrong
         if len(region.villages):
-            boxes[mark.parent.resolve()] = tuple(
-                float(v) for v in region.villages.to_crs("EPSG:4490").total_bounds
-            )
-    return boxes  # type: ignore[return-value]
+            west, south, east, north = region.villages.to_crs("EPSG:4490").total_bounds
+            boxes[mark.parent.resolve()] = float(west), float(south), float(east), float(north)
+    return boxes
 
 
 def _near(

@@ -23,7 +23,7 @@ from catchment.batch.tasks import Task
 from catchment.errors import CatchmentError
 from catchment.files import write_bytes, write_text
 from catchment.run import Run, execute, names_of_sites
-from catchment.views.folder import record, write_run
+from catchment.views.folder import write_record, write_run
 from catchment.views.tables import frame_csv, write_tables
 
 RESULT = "task.json"
@@ -76,7 +76,7 @@ def carry_out(
     beside = place.parent / f".{place.name}.{uuid.uuid4().hex[:12]}"
     try:
         run = execute(Path(task.recipe), set_aside=task.set_aside)
-        _write(run, task, beside)
+        write_results(run, task, beside)
         output = digest_of(beside)
         facts = {"name": task.name, "input": task.digest, "output": output}
         write_bytes(beside / RESULT, json.dumps(facts, ensure_ascii=False).encode())
@@ -87,7 +87,7 @@ def carry_out(
         if isinstance(fault, OSError):
             return _failed(answer, mark, fault)
         return answer | {"state": "refused", "said": str(fault)}
-    except Exception as fault:
+    except Exception as fault:  # whatever it is, it is an attempt and must not end the batch
         return _failed(answer, mark, fault)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -168,14 +168,24 @@ def _put(beside: Path, place: Path) -> None:
         beside.replace(place)
 
 
-def _write(run: Run, task: Task, folder: Path) -> None:
+def write_results(run: Run, task: Task, folder: Path) -> None:
+    """Write what a batch keeps of a run.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    task : Task
+        Its task; ``full`` asks for maps and documents too.
+    folder : Path
+        Folder to make.
+    """
     folder.mkdir(parents=True)
     if task.full:
         write_run(run, folder, lang=task.lang, set_aside=task.set_aside)
     else:
         write_tables(run, folder)
-        text = json.dumps(record(run), ensure_ascii=False, indent=1, allow_nan=False)
-        write_bytes(folder / "run.json", text.encode("utf-8", "backslashreplace"))
+        write_record(run, folder)
     if task.reach_km:
         near = [Path(each) for each in task.neighbours]
         county = task.name.split("/")[0]

@@ -161,6 +161,7 @@ def pose(
     *,
     progress: Progress | None = None,
     kept: Kept | None = None,
+    roads: RoadNetwork | None = None,
 ) -> Posed:
     """Bring a recipe and a county together into the questions of today and of the recipe.
 
@@ -174,6 +175,8 @@ def pose(
         Told a line of text before each step.
     kept : Kept, optional
         Memory of road networks and searches.
+    roads : RoadNetwork, optional
+        Roads of today, in the county's CRS, where they are not those of its own layers.
 
     Returns
     -------
@@ -187,7 +190,10 @@ def pose(
     _tell(progress, "学生数 / students")
     students = students_by_village(region, years)
     _tell(progress, "道路网络 / road network")
-    network = load_network(region) if kept is None else kept.network(region)
+    if roads is not None:
+        network = roads
+    else:
+        network = load_network(region) if kept is None else kept.network(region)
     networks, which = _networks(scenario, region, network)
     _tell(progress, "出行时间 / travel times")
     search = None if kept is None else kept.door_to_door

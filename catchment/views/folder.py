@@ -256,6 +256,24 @@ def record(run: Run) -> dict[str, Any]:
     }
 
 
+def write_record(run: Run, folder: Path) -> Path:
+    """Write the record of a run alone, for programs that need no more.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    folder : Path
+        Folder to write to.
+
+    Returns
+    -------
+    Path
+        ``run.json``; it names no recipe, so that it is not opened as a run again.
+    """
+    return write_bytes(folder / "run.json", _json(record(run)))
+
+
 def reload_run(folder: Path, *, progress: Callable[[str], None] | None = None) -> Run:
     """Open the run of a folder again, from the same recipe and the same layers.
 

@@ -15,7 +15,7 @@ from catchment.views.payload import text
 
 _STEP = 1e5
 _FIGURES = (
-    "findings_mandatory", "findings_fail", "findings_unknown", "students", "over_limit_students",
+    "findings_hard", "findings_fail", "findings_unknown", "students", "over_limit_students",
     "large_classes", "place_shortfall", "minutes_mean", "year",
 )  # fmt: skip
 

@@ -115,6 +115,32 @@ def test_every_indicator_says_how_it_is_merged() -> None:
         assert set(rule.by.split()) <= sums or rule.how == "students"
 
 
+def test_counties_are_ranked_by_hard_findings_first(province, tmp_path, here) -> None:
+    tasks = find_tasks(province)
+    run_batch(tasks, tmp_path)
+    place = tmp_path / "counties" / tasks[2].name / "findings.csv"
+    lines = place.read_text(encoding="utf-8-sig").splitlines()
+    heads = lines[0].split(",")
+    for k in range(1, len(lines)):
+        if ",standard,fail," in lines[k]:
+            lines[k] = lines[k].replace(",standard,fail,", ",hard,fail,", 1)
+            break
+    else:
+        pytest.fail("the county has no finding that fails")
+    assert "severity" in heads
+    place.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    folders = [(t.name, tmp_path / "counties" / t.name) for t in tasks]
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ranking = merge.ranking(ledger.table(), folders)
+    assert ranking["name"].tolist()[0] == tasks[2].name
+    for row in ranking.to_dict("records"):
+        found = (tmp_path / "counties" / row["name"] / "findings.csv").read_text("utf-8-sig")
+        assert row["findings_hard"] == found.count(",hard,fail,") > 0
+        assert row["findings_fail"] == found.count(",fail,")
+    assert ranking["findings_hard"].is_monotonic_decreasing
+    assert ranking["findings_hard"].nunique() == 2
+
+
 def test_a_county_with_bad_data_is_refused_in_words_and_the_others_finish(tmp_path, here) -> None:
     folder = write_counties(tmp_path / "in", 3)
     spoil_rows(folder / "county-001")
@@ -202,11 +228,12 @@ def test_the_ledger_is_append_only_and_durable(province, tmp_path) -> None:
     tasks = find_tasks(province)
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         ledger.enter(tasks)
-        ledger.note(tasks[0].name, "running")
+        ledger.note(tasks[0].name, "refused", said="no")
         ledger.note(tasks[0].name, "done", output="abc")
+        assert ledger.ended() == 1
     base = sqlite3.connect(tmp_path / "ledger.sqlite")
     assert base.execute("select state from events order by number").fetchall() == [
-        ("running",),
+        ("refused",),
         ("done",),
     ]
     assert base.execute("pragma journal_mode").fetchone() == ("wal",)

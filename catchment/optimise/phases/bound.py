@@ -358,7 +358,15 @@ def _owners(model: Model, parts: Parts) -> list[tuple[int, int]]:
 
 
 @njit(cache=True)
-def _knapsack(profit, weight, chosen, size, most, out, more=0):  # type: ignore[no-untyped-def]
+def _knapsack(
+    profit: Float64,
+    weight: Float64,
+    chosen: Int64,
+    size: int,
+    most: int,
+    out: Float64,
+    more: int = 0,
+) -> None:
     """Most profit by number of classes, villages divisible; an upper bound on whole villages."""
     n = len(chosen)
     ratio = np.empty(n)
@@ -384,7 +392,15 @@ def _knapsack(profit, weight, chosen, size, most, out, more=0):  # type: ignore[
 
 
 @njit(cache=True)
-def _whole_knapsack(profit, weight, chosen, size, most, out, table):  # type: ignore[no-untyped-def]
+def _whole_knapsack(
+    profit: Float64,
+    weight: Float64,
+    chosen: Int64,
+    size: int,
+    most: int,
+    out: Float64,
+    table: Float64,
+) -> None:
     """Most profit by number of classes, villages whole; exact."""
     room = most * size
     for w in range(room + 1):
@@ -404,7 +420,7 @@ def _whole_knapsack(profit, weight, chosen, size, most, out, table):  # type: ig
 
 
 @njit(cache=True)
-def _fill(profit, weight, chosen, room, x):  # type: ignore[no-untyped-def]
+def _fill(profit: Float64, weight: Float64, chosen: Int64, room: float, x: Float64) -> None:
     """Shares of the entries in the divisible optimum of one knapsack."""
     n = len(chosen)
     ratio = np.empty(n)
@@ -424,9 +440,20 @@ def _fill(profit, weight, chosen, room, x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _band_gain(  # type: ignore[no-untyped-def]
-    profit, weight, chosen, sizes, most, whole, shared, table, gain, which, point_gain, point_which,
-):  # fmt: skip
+def _band_gain(
+    profit: Float64,
+    weight: Float64,
+    chosen: Int64,
+    sizes: Int64,
+    most: int,
+    whole: bool,
+    shared: int,
+    table: Float64,
+    gain: Float64,
+    which: Int64,
+    point_gain: Float64,
+    point_which: Int64,
+) -> None:
     """Upper bound on the profit of a band by its classes, and the knapsack that gives it.
 
     ``weight`` is (p + 1, k): students by grade, then of all grades. With a given number of classes

@@ -43,7 +43,7 @@ def most_together(problem: Problem, costs: Costs) -> Int64:
 
 
 @njit(cache=True)
-def fewest_classes(load, size, together):  # type: ignore[no-untyped-def]
+def fewest_classes(load: Int64, size: Int64, together: int) -> int:
     """Return the fewest classes of neighbouring grades at a teaching point.
 
     Parameters
@@ -69,7 +69,7 @@ def fewest_classes(load, size, together):  # type: ignore[no-untyped-def]
                 break
             if there > 0 and best[start] + 1 < best[end]:
                 best[end] = best[start] + 1
-    return best[grades]
+    return int(best[grades])
 
 
 def formed(load: Int64, size: Int64, together: int) -> list[int]:

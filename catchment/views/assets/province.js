@@ -5,7 +5,7 @@ Catchment.province = function (map, dataId) {
   var data = Catchment.read(dataId), byId = function (id) { return document.getElementById(id); }, chosen = -1;
   Catchment.speak(data.words, data.lang);
   var SHADES = ["#DCEEF4", "#92C7DC", "#4A98BD", "#CC5A1B", "#6E1C00"];
-  var FIGURES = ["mandatory", "fail", "unknown", "students", "over", "large", "short", "mean", "year"];
+  var FIGURES = ["hard", "fail", "unknown", "students", "over", "large", "short", "mean", "year"];
   var done = data.rows.filter(function (r) { return r.state === "done"; });
   var shapes = data.rows.map(function (r) { return r.outline.length ? D.decode(r.outline, false) : null; });
   var west = 180, east = -180, south = 90, north = -90;
