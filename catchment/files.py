@@ -8,9 +8,10 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from catchment.errors import CatchmentError
@@ -83,14 +84,88 @@ def write_atomically(path: Path, writer: Callable[[Path], None]) -> Path:
         # The geometry libraries report a full disk as RuntimeError, SQLite in its own way.
         if isinstance(fault, CatchmentError):
             raise
-        text = str(getattr(fault, "strerror", None) or (str(fault).splitlines() or [""])[0])
-        raise NotWrittenError(
-            f"无法写入 {path.name}：{text}；请关闭正在打开它的程序，检查磁盘空间和权限 / "
-            f"{path.name} cannot be written; close the program that has it open, check free space "
-            "and permissions",
-            text,
-        ) from fault
+        raise _not_written(path, fault) from fault
     return path
+
+
+def _not_written(path: Path, fault: Exception) -> NotWrittenError:
+    text = str(getattr(fault, "strerror", None) or (str(fault).splitlines() or [""])[0])
+    return NotWrittenError(
+        f"无法写入 {path.name}：{text}；请关闭正在打开它的程序，检查磁盘空间和权限 / "
+        f"{path.name} cannot be written; close the program that has it open, check free space "
+        "and permissions",
+        text,
+    )
+
+
+@contextlib.contextmanager
+def folder_beside(target: Path) -> Iterator[Path]:
+    """Give a place for a new folder beside another; whatever is left there goes at the end.
+
+    What a killed run leaves has a name that :func:`sweep` knows, and is swept here.
+
+    Parameters
+    ----------
+    target : Path
+        The folder wanted; its parent is made when missing.
+
+    Yields
+    ------
+    Path
+        Place of a folder in the same parent, not made yet.
+
+    Raises
+    ------
+    NotWrittenError
+        When something within cannot be written.
+    """
+    place = target.with_name(f".{target.name}.{_mark()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sweep(target.parent)
+        yield place
+    except OSError as fault:
+        if isinstance(fault, CatchmentError):
+            raise
+        raise _not_written(target, fault) from fault
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def put_folder(made: Path, target: Path) -> None:
+    """Give a finished folder its name, when all of it is on the disk.
+
+    A folder cannot replace another in one step everywhere, so an old one steps aside first; a
+    process killed between the two leaves no folder there, never a mixed one.
+
+    Parameters
+    ----------
+    made : Path
+        The finished folder, in the same parent.
+    target : Path
+        Its name.
+
+    Raises
+    ------
+    OSError
+        When it cannot be flushed or renamed; what was there is still there.
+    """
+    for root, _, names in os.walk(made, topdown=False):
+        for name in names:
+            with Path(root, name).open("r+b") as stream:
+                os.fsync(stream.fileno())
+        _sync_folder(Path(root))
+    aside = target.with_name(f".{target.name}.{_mark()}.tmp")
+    if target.exists():
+        target.replace(aside)
+    try:
+        made.replace(target)
+    except OSError:
+        if aside.exists():
+            aside.replace(target)
+        raise
+    _sync_folder(target.parent)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
@@ -139,12 +214,12 @@ def sweep(folder: Path) -> int:
     Parameters
     ----------
     folder : Path
-        Folder to look through; folders inside are left alone.
+        Folder to look through; what lies deeper is left alone.
 
     Returns
     -------
     int
-        Files deleted. A temporary is stale when its process no longer runs on this machine, or
+        Temporary files and folders deleted. A temporary is stale when its process no longer runs on this machine, or
         when it is older than a day.
     """
     gone = 0
@@ -154,14 +229,17 @@ def sweep(folder: Path) -> int:
             if found is None or not _stale(entry, found["machine"], int(found["process"])):
                 continue
             with contextlib.suppress(OSError):
-                Path(entry.path).unlink()
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path)
+                else:
+                    Path(entry.path).unlink()
                 gone += 1
     return gone
 
 
 def _stale(entry: os.DirEntry[str], machine: str, process: int) -> bool:
     try:
-        if not entry.is_file(follow_symlinks=False):
+        if entry.is_symlink():
             return False
         if time.time() - entry.stat(follow_symlinks=False).st_mtime > STALE_SECONDS:
             return True

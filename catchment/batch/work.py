@@ -21,7 +21,7 @@ import pandas as pd
 from catchment.batch.border import border_table
 from catchment.batch.tasks import Task
 from catchment.errors import CatchmentError
-from catchment.files import write_bytes, write_text
+from catchment.files import folder_beside, put_folder, write_bytes, write_text
 from catchment.run import Run, execute, names_of_sites
 from catchment.views.folder import write_record, write_run
 from catchment.views.tables import frame_csv, write_tables
@@ -73,14 +73,14 @@ def carry_out(
         return answer | {"state": "suspect", "said": _last_words(marks)}
     mark = marks / f"{session}-{uuid.uuid4().hex}"
     mark.write_text("started", encoding="utf-8")
-    beside = place.parent / f".{place.name}.{uuid.uuid4().hex[:12]}"
     try:
-        run = execute(Path(task.recipe), set_aside=task.set_aside)
-        write_results(run, task, beside)
-        output = digest_of(beside)
-        facts = {"name": task.name, "input": task.digest, "output": output}
-        write_bytes(beside / RESULT, json.dumps(facts, ensure_ascii=False).encode())
-        _put(beside, place)
+        with folder_beside(place) as beside:
+            run = execute(Path(task.recipe), set_aside=task.set_aside)
+            write_results(run, task, beside)
+            output = digest_of(beside)
+            facts = {"name": task.name, "input": task.digest, "output": output}
+            write_bytes(beside / RESULT, json.dumps(facts, ensure_ascii=False).encode())
+            put_folder(beside, place)
     except CatchmentError as fault:
         # The data or the recipe is at fault: trying again would change nothing.
         mark.unlink()
@@ -89,8 +89,6 @@ def carry_out(
         return answer | {"state": "refused", "said": str(fault)}
     except Exception as fault:  # whatever it is, it is an attempt and must not end the batch
         return _failed(answer, mark, fault)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     shutil.rmtree(marks, ignore_errors=True)
     return answer | {"state": "done", "output": output}
 
@@ -150,22 +148,6 @@ def digest_of(folder: Path) -> str:
         found.update(f"{path.relative_to(folder).as_posix()}\n".encode())
         found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()
-
-
-def _put(beside: Path, place: Path) -> None:
-    """Put the new folder in the place of the old one; a killed process leaves one of them whole.
-
-    A folder cannot replace another in one step everywhere, so the old one steps aside first; a
-    place left empty between the two is simply not finished.
-    """
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if place.exists():
-        aside = place.parent / f".{place.name}.{uuid.uuid4().hex[:12]}"
-        place.replace(aside)
-        beside.replace(place)
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        beside.replace(place)
 
 
 def write_results(run: Run, task: Task, folder: Path) -> None:

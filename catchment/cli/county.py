@@ -118,25 +118,24 @@ def _fix(region: Path, target: Path, lang: str, errors: int) -> int:
     """Write the mended folder and the list of repairs; errors that are left there."""
     from catchment.network.doubts import check_roads
     from catchment.region.check import check_region
-    from catchment.region.mend import mend_region, repairs_csv
-    from catchment.views.files import write_text
+    from catchment.region.mend import mend_region
 
     mended = target / "mended"
     with progress() as tell:
         tell("修复 / mending")
-        repairs = mend_region(region, mended, further=check_roads)
+        listing = target / "repairs.csv"
+        repairs = mend_region(region, mended, further=check_roads, listing=listing)
     if not repairs:
         say(lang, "没有可以确定的修复。", "nothing that can be repaired for certain.")
         return errors
-    write_text(target / "repairs.csv", repairs_csv(repairs))
     _print_repairs(repairs, lang)
     left = check_region(mended, further=check_roads)
     say(
         lang,
-        f"修复 {len(repairs)} 处，写入 {mended}（原数据未改动），清单见 {target / 'repairs.csv'}；"
+        f"修复 {len(repairs)} 处，写入 {mended}（原数据未改动），清单见 {listing}；"
         f"仍有错误 {len(left.errors)} 个、警告 {len(left.warnings)} 个需人工处理。",
         f"{len(repairs)} repairs written to {mended} (the source is untouched), listed in "
-        f"{target / 'repairs.csv'}; {len(left.errors)} errors and {len(left.warnings)} warnings are "
+        f"{listing}; {len(left.errors)} errors and {len(left.warnings)} warnings are "
         "left for people.",
     )
     return len(left.errors)

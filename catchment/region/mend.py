@@ -7,14 +7,13 @@ import filecmp
 import io
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import shapely
 
 from catchment.errors import InputError
-from catchment.files import write_bytes
+from catchment.files import folder_beside, put_folder, write_bytes, write_text
 from catchment.region.doctor import Repair, Treated, Treatment, kinds, propose
 from catchment.region.faults import Fault
 from catchment.region.guard import inside
@@ -30,9 +29,16 @@ _KEPT_FOLDERS = ("scenarios",)
 
 
 def mend_region(
-    source: Path, target: Path, *, further: Callable[[Reading], list[Fault]] | None = None
+    source: Path,
+    target: Path,
+    *,
+    further: Callable[[Reading], list[Fault]] | None = None,
+    listing: Path | None = None,
 ) -> tuple[Repair, ...]:
     """Apply all repairs that the data allow, into a new folder.
+
+    The folder gets its name in one step, when it is whole and on the disk and the list of what was
+    done to it is there: a killed run leaves no half folder, and none without its list.
 
     Parameters
     ----------
@@ -42,6 +48,8 @@ def mend_region(
         Folder to make; an existing one is accepted when it already holds the same.
     further : callable, optional
         A check of a higher floor (the roads).
+    listing : Path, optional
+        Where to write :func:`repairs_csv`.
 
     Returns
     -------
@@ -52,6 +60,8 @@ def mend_region(
     ------
     InputError
         When the source is no folder, or the target is in it or holds something else.
+    NotWrittenError
+        When the disk is full or fails.
     """
     if not source.is_dir():
         raise InputError(
@@ -64,20 +74,23 @@ def mend_region(
             "folder; choose another place with --out"
         )
     done: list[Repair] = []
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as name:
+    with folder_beside(target) as place:
         current = source
         for k in range(ROUNDS):
             treatment = propose(current, further)
             if not treatment.repairs:
                 break
-            made = Path(name) / str(k)
+            made = place / str(k)
             _write(treatment, made)
             done.extend(treatment.repairs)
             current = made
         if current is source:
             return ()
-        _put(current, target)
+        there = _is_there(current, target)
+        if listing is not None:
+            write_text(listing, repairs_csv(tuple(done)))
+        if not there:
+            put_folder(current, target)
     return tuple(done)
 
 
@@ -196,18 +209,18 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _put(made: Path, target: Path) -> None:
-    """Give the finished folder its name in one step."""
-    if target.exists():
-        if target.is_dir() and _same(made, target):
-            return
-        if not target.is_dir() or any(target.iterdir()):
-            raise InputError(
-                f"{target.name} 已存在且内容不同，未改动；请用 --out 指定新的文件夹 / {target.name} is "
-                "already there and differs; nothing was changed; choose a new folder with --out"
-            )
-        target.rmdir()
-    made.replace(target)
+def _is_there(made: Path, target: Path) -> bool:
+    """Whether the folder is there already, byte for byte; anything else there is refused."""
+    if not target.exists():
+        return False
+    if target.is_dir() and _same(made, target):
+        return True
+    if not target.is_dir() or any(target.iterdir()):
+        raise InputError(
+            f"{target.name} 已存在且内容不同，未改动；请用 --out 指定新的文件夹 / {target.name} is "
+            "already there and differs; nothing was changed; choose a new folder with --out"
+        )
+    return False
 
 
 def _same(one: Path, two: Path) -> bool:
