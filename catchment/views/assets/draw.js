@@ -115,7 +115,46 @@ Catchment.draw = (function () {
     g.villages = data.villages.at.map(function (p) { return p.length ? [worldX(p[0]), worldY(p[1])] : null; });
     g.sites = data.sites.at.map(function (p) { return p.length ? [worldX(p[0]), worldY(p[1])] : null; });
     g.edges = edges(g.cells);
+    g.borders = borders(g.edges);
     return g;
+  }
+
+  /* Edges between the same two cells laid end to end: one line is drawn quicker than its pieces. */
+  function borders(list) {
+    var pairs = new Map();
+    list.forEach(function (e) {
+      if (e[5] < 0) { return; }
+      var key = e[4] < e[5] ? e[4] + "," + e[5] : e[5] + "," + e[4];
+      if (!pairs.has(key)) { pairs.set(key, []); }
+      pairs.get(key).push(e);
+    });
+    var out = [];
+    pairs.forEach(function (own) {
+      var ends = new Map(), used = new Set();
+      own.forEach(function (e) {
+        [e[0] + "," + e[1], e[2] + "," + e[3]].forEach(function (k) {
+          if (!ends.has(k)) { ends.set(k, []); }
+          ends.get(k).push(e);
+        });
+      });
+      function walk(x, y) {
+        var line = [x, y], next;
+        function free(e) { return !used.has(e); }
+        while ((next = ends.get(x + "," + y).find(free))) {
+          used.add(next);
+          if (next[0] === x && next[1] === y) { x = next[2]; y = next[3]; } else { x = next[0]; y = next[1]; }
+          line.push(x, y);
+        }
+        if (line.length > 2) { out.push([own[0][4], own[0][5], line]); }
+      }
+      /* From loose ends first; what is left are rings. */
+      own.forEach(function (e) {
+        if (ends.get(e[0] + "," + e[1]).length === 1) { walk(e[0], e[1]); }
+        if (ends.get(e[2] + "," + e[3]).length === 1) { walk(e[2], e[3]); }
+      });
+      own.forEach(function (e) { if (!used.has(e)) { walk(e[0], e[1]); } });
+    });
+    return out;
   }
 
   /* Edges of cells with the cells on both sides (-1 outside), keyed by their rounded ends. */
@@ -361,21 +400,57 @@ Catchment.draw = (function () {
       ctx.strokeStyle = "rgba(60,50,45,.8)"; ctx.lineWidth = 1.8; ctx.stroke();
     }, { pane: "roads" });
 
+    /* Villages of one colour are one path: a path is quicker than its dots one by one. */
+    function dots(ctx, v, s, grow) {
+      var colours = new Map(), over = [];
+      land.villages.forEach(function (p, i) {
+        if (!p) { return; }
+        var x = p[0] * v.k - v.x, y = p[1] * v.k - v.y;
+        if (x < -20 || y < -20 || x > v.w + 20 || y > v.h + 20) { return; }
+        var m = s.village(i), r = m.size * grow;
+        if (m.over && s.layers.over) { over.push([x, y, r + 2.6]); }
+        if (!colours.has(m.colour)) { colours.set(m.colour, []); }
+        colours.get(m.colour).push([x, y, r, m.turn]);
+      });
+      function ring(o) { ctx.moveTo(o[0] + o[2], o[1]); ctx.arc(o[0], o[1], o[2], 0, 2 * Math.PI); }
+      ctx.beginPath();
+      over.forEach(ring);
+      ctx.strokeStyle = PAPER; ctx.lineWidth = 3.6; ctx.stroke(); ctx.strokeStyle = ALARM; ctx.lineWidth = 1.7; ctx.stroke();
+      colours.forEach(function (list, colour) {
+        ctx.beginPath();
+        list.forEach(function (o) {
+          if (!o[3]) { ring(o); return; }
+          var d = o[3] > 0 ? -1 : 1, w = o[2] * 1.5;
+          ctx.moveTo(o[0], o[1] + d * w); ctx.lineTo(o[0] + w, o[1] - d * w * 0.75); ctx.lineTo(o[0] - w, o[1] - d * w * 0.75); ctx.closePath();
+        });
+        ctx.fillStyle = colour; ctx.fill();
+        ctx.strokeStyle = colour === PAPER ? "#7C8793" : "rgba(29,39,51,.85)"; ctx.lineWidth = 0.9; ctx.stroke();
+      });
+    }
+
     var markSheet = new Sheet(function (ctx, v) {
       var s = view(), labels = new Labels(ctx, v), z = v.zoom;
       function px(p) { return [p[0] * v.k - v.x, p[1] * v.k - v.y]; }
       if (s.layers.catchments) {
-        var side = land.cells.map(function (shape, c) { return s.siteOf(c); });
-        ctx.beginPath();
-        land.edges.forEach(function (e) {
-          if (e[5] < 0 || side[e[4]] === side[e[5]]) { return; }
-          var x = e[0] * v.k - v.x, y = e[1] * v.k - v.y, p = e[2] * v.k - v.x, q = e[3] * v.k - v.y;
-          if ((x < 0 && p < 0) || (y < 0 && q < 0) || (x > v.w && p > v.w) || (y > v.h && q > v.h)) { return; }
-          ctx.moveTo(x, y); ctx.lineTo(p, q);
+        var side = land.cells.map(function (shape, c) { return s.siteOf(c); }), lines = [];
+        land.borders.forEach(function (e) {
+          if (side[e[0]] === side[e[1]]) { return; }
+          var line = e[2], last = line.length - 2, px = 0, py = 0, path = new Path2D();
+          for (var k = 0; k <= last; k += 2) {
+            var x = line[k] * v.k - v.x, y = line[k + 1] * v.k - v.y;
+            if (k === 0) { path.moveTo(x, y); }
+            else if (k < last && Math.abs(x - px) < 0.6 && Math.abs(y - py) < 0.6) { continue; }
+            else { path.lineTo(x, y); }
+            px = x; py = y;
+          }
+          lines.push(path);
         });
-        ctx.lineCap = "round";
-        ctx.strokeStyle = "rgba(255,255,255,.85)"; ctx.lineWidth = 3.4; ctx.stroke();
-        ctx.strokeStyle = "rgba(29,39,51,.78)"; ctx.lineWidth = 1.5; ctx.stroke();
+        /* One path with all lines is slower to stroke than each line by itself, and round ends too. */
+        ctx.lineJoin = "round"; ctx.lineCap = "butt";
+        [["rgba(255,255,255,.85)", 3.4], ["rgba(29,39,51,.78)", 1.5]].forEach(function (pen) {
+          ctx.strokeStyle = pen[0]; ctx.lineWidth = pen[1];
+          lines.forEach(function (path) { ctx.stroke(path); });
+        });
       }
       s.threads.forEach(function (line) {
         var a = land.villages[line[0]], b = land.sites[line[1]];
@@ -388,25 +463,7 @@ Catchment.draw = (function () {
         ctx.setLineDash([]);
       });
       var grow = Math.max(0.45, Math.min(1.7, Math.pow(1.3, z - 11)));
-      if (s.layers.villages) {
-        land.villages.forEach(function (p, i) {
-          if (!p) { return; }
-          var q = px(p), m = s.village(i);
-          if (q[0] < -20 || q[1] < -20 || q[0] > v.w + 20 || q[1] > v.h + 20) { return; }
-          var r = m.size * grow;
-          if (m.over && s.layers.over) {
-            ctx.beginPath(); ctx.arc(q[0], q[1], r + 2.6, 0, 2 * Math.PI);
-            ctx.strokeStyle = PAPER; ctx.lineWidth = 3.6; ctx.stroke(); ctx.strokeStyle = ALARM; ctx.lineWidth = 1.7; ctx.stroke();
-          }
-          ctx.beginPath();
-          if (m.turn) {
-            var d = m.turn > 0 ? -1 : 1, w = r * 1.5;
-            ctx.moveTo(q[0], q[1] + d * w); ctx.lineTo(q[0] + w, q[1] - d * w * 0.75); ctx.lineTo(q[0] - w, q[1] - d * w * 0.75); ctx.closePath();
-          } else { ctx.arc(q[0], q[1], r, 0, 2 * Math.PI); }
-          ctx.fillStyle = m.colour; ctx.fill();
-          ctx.strokeStyle = m.colour === PAPER ? "#7C8793" : "rgba(29,39,51,.85)"; ctx.lineWidth = 0.9; ctx.stroke();
-        });
-      }
+      if (s.layers.villages) { dots(ctx, v, s, grow); }
       var order = land.sites.map(function (p, j) { return j; }).filter(function (j) { return land.sites[j]; });
       var looks = order.map(function (j) { return s.school(j); });
       if (s.layers.schools) {
