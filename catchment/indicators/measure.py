@@ -109,6 +109,7 @@ def compute(
     bands: Sequence[Band] | None = None,
     limits: ClassLimits | None = None,
     actual: pd.DataFrame | None = None,
+    detail: bool = True,
 ) -> pd.DataFrame:
     """Every indicator of a plan in long form.
 
@@ -129,6 +130,8 @@ def compute(
     actual : DataFrame, optional
         The county's own classes. In the first year they stand in for formed ones at every site
         whose students the plan leaves as they are today.
+    detail : bool
+        Whether every village and site has rows of its own.
 
     Returns
     -------
@@ -148,8 +151,9 @@ def compute(
         for k, mode in enumerate(problem.modes):
             used = np.flatnonzero((plan.mode_of[:, y] == k) & (facts.students[:, y] > 0))
             _trips(rows, problem, facts, "mode", mode, used, y, year)
-        _villages(rows, problem, facts, y, year)
-    _sites(rows, problem, plan, facts, table, limits, actual)
+        if detail:
+            _villages(rows, problem, facts, y, year)
+    _sites(rows, problem, plan, facts, table, limits, actual, detail)
     units = {code: row.unit for code, row in registry().items()}
     return pd.DataFrame(
         [(i, units[i], s, name, year, value, which) for i, s, name, year, value in rows],
@@ -307,8 +311,9 @@ def _sites(
     table: dict[str, Band],
     limits: ClassLimits,
     actual: pd.DataFrame | None,
+    detail: bool,
 ) -> None:
-    """Add places, classes and schools of the county and of each site."""
+    """Add places, classes and schools of the county and, where asked, of each site."""
     m, _, t = facts.at_site.shape
     hosted = plan.open[:, problem.grade_band, :]
     is_open = plan.open.any(axis=1)
@@ -356,7 +361,7 @@ def _sites(
         rows.append(("schools_open", "county", "county", year, float(schools[:, y].sum())))
         rows.append(("teaching_points", "county", "county", year, float(points[:, y].sum())))
         rows.append(("small_schools", "county", "county", year, float(small[:, y].sum())))
-        for j in np.flatnonzero(used[:, y]):
+        for j in np.flatnonzero(used[:, y]) if detail else ():
             name = problem.site_ids[j]
             for code, values in by_site.items():
                 rows.append((code, "site", name, year, float(values[j, y])))

@@ -117,7 +117,8 @@ def check_gate(case: Case, out: Findings) -> None:
     """
     rules = [r for r in case.rules if "closing" in r.scope]
     found = closings(case)
-    classes = classes_of(case) if found else []
+    takes = {j for closing in found for j in closing.receivers}
+    classes = classes_of(case, takes) if found else []
     actual = actual_classes(case) if found else {}
     for closing in found:
         start = len(out.rows)

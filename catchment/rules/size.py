@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,13 +64,15 @@ def actual_classes(case: Case) -> dict[int, list[OneClass]]:
     }
 
 
-def classes_of(case: Case) -> list[OneClass]:
+def classes_of(case: Case, sites: Collection[int] | None = None) -> list[OneClass]:
     """Every class of the plan.
 
     Parameters
     ----------
     case : Case
         The case.
+    sites : collection of int, optional
+        Positions of the only sites asked for.
 
     Returns
     -------
@@ -84,13 +87,16 @@ def classes_of(case: Case) -> list[OneClass]:
     table = class_table(at_site, formed)
     same = (at_site[:, :, 0] == case.rolls[1].at_site[:, :, 0]).all(axis=1)
     actual = {j: rows for j, rows in actual_classes(case).items() if same[j]}
+    if sites is not None:
+        actual = {j: rows for j, rows in actual.items() if j in sites}
     out = [row for j in sorted(actual) for row in actual[j]]
+    mine = slice(None) if sites is None else np.isin(table.site, list(sites))
     for j, t, g, n, s in zip(
-        table.site.tolist(),
-        table.year.tolist(),
-        table.grade.tolist(),
-        table.number.tolist(),
-        table.size.tolist(),
+        table.site[mine].tolist(),
+        table.year[mine].tolist(),
+        table.grade[mine].tolist(),
+        table.number[mine].tolist(),
+        table.size[mine].tolist(),
         strict=True,
     ):
         if t or j not in actual:

@@ -184,7 +184,9 @@ def light_run(county: OpenCounty, found: Reckoned) -> Run:
     )
 
 
-def answer(county: OpenCounty, found: Reckoned, year: int | None = None) -> dict[str, Any]:
+def answer(
+    county: OpenCounty, found: Reckoned, year: int | None = None, *, whole: bool = True
+) -> dict[str, Any]:
     """Everything that follows from a variant, as the page draws it.
 
     Parameters
@@ -195,6 +197,9 @@ def answer(county: OpenCounty, found: Reckoned, year: int | None = None) -> dict
         The variant with its plan.
     year : int, optional
         Year of the figures; the last when left out.
+    whole : bool
+        Whether ``plan`` holds all years. Where it does not, the other years are None but for
+        ``open``: a click is answered with what is in sight.
 
     Returns
     -------
@@ -211,12 +216,7 @@ def answer(county: OpenCounty, found: Reckoned, year: int | None = None) -> dict
         "years": list(found.scenario.years),
         "digest": found.digest,
         "sites_added": _added(county, found),
-        "plan": {
-            **arrangement(light_run(county, found), "plan", found.plan),
-            "tenths": series(trip.tenths),
-            "metres": series(trip.metres),
-            "over": series(trip.over.astype(int)),
-        },
+        "plan": _whole(county, found, trip) if whole else _one_year(county, found, trip, t),
         "network": found.problem.network.tolist(),
         "limits": {
             b: float(x) for b, x in zip(found.problem.bands, found.problem.trip_limit, strict=True)
@@ -228,6 +228,54 @@ def answer(county: OpenCounty, found: Reckoned, year: int | None = None) -> dict
         "check": "pending",
         "ms": round((time.perf_counter() - began) * 1000 + found.plan.seconds * 1000, 1),
     }
+
+
+def _whole(county: OpenCounty, found: Reckoned, trip: _Trips) -> dict[str, Any]:
+    """Who goes where in all years."""
+    return {
+        **arrangement(light_run(county, found), "plan", found.plan),
+        "tenths": series(trip.tenths),
+        "metres": series(trip.metres),
+        "over": series(trip.over.astype(int)),
+    }
+
+
+def _one_year(county: OpenCounty, found: Reckoned, trip: _Trips, t: int) -> dict[str, Any]:
+    """Return the same of one year: None for the others, but for what is open in them."""
+    run = light_run(county, found)
+    asked, part = _cut(found.problem, found.plan, [t])
+    # The county's own classes speak of the first year alone.
+    region = run.region if t == 0 else run.region.replace(classes=run.region.classes.iloc[:0])
+    shown = arrangement(dataclasses.replace(run, problem=asked, region=region), "plan", part)
+    shown |= {
+        "tenths": [trip.tenths[:, t].tolist()],
+        "metres": [trip.metres[:, t].tolist()],
+        "over": [trip.over[:, t].astype(int).tolist()],
+    }
+    years = range(len(found.problem.years))
+    bits = (found.plan.open * (1 << np.arange(len(found.problem.bands)))[None, :, None]).sum(axis=1)
+    return {
+        **{name: [values[0] if y == t else None for y in years] for name, values in shown.items()},
+        "open": series(bits),
+    }
+
+
+def _cut(problem: Problem, plan: Plan, keep: list[int]) -> tuple[Problem, Plan]:
+    """Question and plan of some years, as far as figures and drawings read them."""
+    asked = problem.replace(
+        years=tuple(problem.years[k] for k in keep),
+        students=problem.students[:, :, keep],
+        network=problem.network[keep],
+        rooms=problem.rooms[:, keep],
+        estimated=problem.estimated[:, keep],
+    )
+    part = plan.replace(
+        open=plan.open[:, :, keep],
+        site_of=plan.site_of[:, keep],
+        mode_of=plan.mode_of[:, keep],
+        classes=plan.classes[:, :, keep],
+    )
+    return asked, part
 
 
 @dataclass(frozen=True)
@@ -299,26 +347,14 @@ def _figures(county: OpenCounty, found: Reckoned, t: int) -> list[dict[str, Any]
     # Own classes speak of the first year alone, and today's trips are on the first year's roads;
     # where the year has the same roads it can be reckoned by itself.
     alone = t == 0 or problem.network[t] == problem.network[0]
-    keep = [t] if alone else [0, t]
-    asked = problem.replace(
-        years=tuple(problem.years[k] for k in keep),
-        students=problem.students[:, :, keep],
-        network=problem.network[keep],
-        rooms=problem.rooms[:, keep],
-        estimated=problem.estimated[:, keep],
-    )
-    part = plan.replace(
-        open=plan.open[:, :, keep],
-        site_of=plan.site_of[:, keep],
-        mode_of=plan.mode_of[:, keep],
-        classes=plan.classes[:, :, keep],
-    )
+    asked, part = _cut(problem, plan, [t] if alone else [0, t])
     table = indicators.compute(
         asked,
         part,
         bands=found.ground.bands,
         limits=county.class_limits,
         actual=found.ground.facts.classes if t == 0 else None,
+        detail=False,
     )
     year = problem.years[t]
     now = county_figures(table).get(year, {})
@@ -362,17 +398,28 @@ def _gate(county: OpenCounty, found: Reckoned) -> list[dict[str, Any]]:
 
 
 def _facts(ground: Ground, found: Reckoned) -> Facts:
-    """Facts with the records of evidence of the schools that give up a band, and no others.
+    """Facts with what the gate looks up for these closings, and no more.
 
-    The gate looks a record up by its school; a table without rows is looked up at once.
+    That is the record of evidence of the schools that give up a band, and the classes of those
+    that take their students in.
     """
-    table = ground.facts.evidence
-    if table.empty:
-        return ground.facts
-    less = (found.problem.today_open[:, :, None] & ~found.plan.open).any(axis=(1, 2))
-    codes = {found.problem.site_ids[j] for j in np.flatnonzero(less)}
-    mine = [str(s).strip() in codes for s in table["school_id"].tolist()]
-    return dataclasses.replace(ground.facts, evidence=table[mine].astype(object))
+    problem, plan = found.problem, found.plan
+    lost = problem.today_open[:, :, None] & ~plan.open
+    less = np.asarray(lost.any(axis=(1, 2)), dtype=np.bool_)
+    loses = (problem.today >= 0) & less[problem.today]
+    takes = np.zeros(len(problem.site_ids), dtype=np.bool_)
+    takes[plan.site_of[loses][plan.site_of[loses] >= 0]] = True
+
+    def rows(table: pd.DataFrame, place: dict[str, list[int]], flag: Any) -> pd.DataFrame:
+        wanted = [place.get(problem.site_ids[j], []) for j in np.flatnonzero(flag)]
+        return table.iloc[sorted(k for one in wanted for k in one)]
+
+    facts = ground.facts
+    return dataclasses.replace(
+        facts,
+        classes=rows(facts.classes, ground.class_rows, takes),
+        evidence=rows(facts.evidence, ground.evidence_rows, less).astype(object),
+    )
 
 
 def _added(county: OpenCounty, found: Reckoned) -> list[dict[str, Any]]:

@@ -84,6 +84,7 @@ class Saved(Strict):
     why: Why = ""
     year: Year | None = None
     answer: bool = True
+    whole: bool = True
 
 
 class Step(Strict):
@@ -93,6 +94,7 @@ class Step(Strict):
     why: Why = ""
     year: Year | None = None
     answer: bool = True
+    whole: bool = True
 
 
 class State(Strict):
@@ -205,12 +207,12 @@ def ask_check(bench: Bench, found: Reckoned, label: Plain | None) -> None:
     )
 
 
-def _answered(bench: Bench, kept: Plain, year: int | None) -> Plain:
+def _answered(bench: Bench, kept: Plain, year: int | None, *, whole: bool = True) -> Plain:
     """Answer a saved variant and ask for its check."""
     opened = bench.opened
     found = opened.reckoner.reckon(scenario_of(opened.county, parse_document(kept["document"])))
     years = found.scenario.years
-    out = answer(opened.county, found, year if year in years else None)
+    out = answer(opened.county, found, year if year in years else None, whole=whole)
     ask_check(bench, found, {"variant": kept["id"], "version": kept["version"]})
     return {"version": kept["version"], **out}
 
@@ -244,8 +246,8 @@ def save(bench: Bench, call: Call) -> Reply:
 
 def _changed(bench: Bench, call: Call, kept: Plain, change: Change) -> Reply:
     told(bench, kept, change)
-    wanted = getattr(call.body, "answer", True)
-    found = _answered(bench, kept, getattr(call.body, "year", None)) if wanted else None
+    body = call.body
+    found = _answered(bench, kept, body.year, whole=body.whole) if body.answer else None
     return Reply({"variant": kept, "answer": found})
 
 

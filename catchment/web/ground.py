@@ -155,6 +155,8 @@ class Ground:
         Figures of today's arrangement by year.
     notes : tuple of str
         What had to be assumed.
+    class_rows, evidence_rows : dict of str to list of int
+        Rows of each school in the tables of classes and of evidence of ``facts``.
     """
 
     region: Region
@@ -171,6 +173,8 @@ class Ground:
     facts: Facts
     figures: dict[int, Figures]
     notes: tuple[str, ...]
+    class_rows: dict[str, list[int]]
+    evidence_rows: dict[str, list[int]]
 
 
 class OpenCounty:
@@ -301,6 +305,13 @@ class OpenCounty:
             limits=self.class_limits,
             actual=region.classes,
         )
+        facts = facts_of(
+            [county.replace(classes=county.classes.astype(object))],
+            question,
+            None if region.folder is None else books.read_evidence(region.folder),
+            None,
+            None if region.folder is None else books.read_resources(region.folder),
+        )
         return Ground(
             region=region,
             county=county,
@@ -313,15 +324,11 @@ class OpenCounty:
             sites=_sites(county, question),
             site={s: j for j, s in enumerate(question.site_ids)},
             village={v: i for i, v in enumerate(question.village_ids)},
-            facts=facts_of(
-                [county.replace(classes=county.classes.astype(object))],
-                question,
-                None if region.folder is None else books.read_evidence(region.folder),
-                None,
-                None if region.folder is None else books.read_resources(region.folder),
-            ),
+            facts=facts,
             figures=county_figures(table),
             notes=(*students.notes, *plain.notes, *assumed),
+            class_rows=_rows_of(facts.classes),
+            evidence_rows=_rows_of(facts.evidence),
         )
 
     def _years_of_roads(
@@ -385,6 +392,14 @@ def _beside(times: TravelTimes, one: TravelTimes) -> TravelTimes:
         metres=np.concatenate([times.metres, one.metres], axis=2),
         site_m=np.concatenate([times.site_m, one.site_m], axis=1),
     )
+
+
+def _rows_of(table: pd.DataFrame) -> dict[str, list[int]]:
+    """Positions of the rows of each school."""
+    out: dict[str, list[int]] = {}
+    for k, code in enumerate(table["school_id"].tolist()):
+        out.setdefault(str(code).strip(), []).append(k)
+    return out
 
 
 def _sites(county: Region, problem: Problem) -> Sites:

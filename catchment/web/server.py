@@ -229,6 +229,7 @@ def serve(settings: Settings, say: Callable[[str], None], ready: Callable[[str],
     finally:
         bench.checker.close()
         bench.jobs.close()
+        bench.store.close()
 
 
 class _Server(uvicorn.Server):

@@ -1,6 +1,6 @@
 """The state of a county's workbench in one SQLite file: variants, their history, jobs, sessions.
 
-One connection a request; write-ahead log and full synchronous, so that what is acknowledged is on
+A connection of its own for every request; write-ahead log and full synchronous, so that what is acknowledged is on
 disk. History is only ever added to: the file itself refuses to change or delete a row of it, and
 every row carries the digest of the one before.
 """
@@ -20,6 +20,8 @@ from typing import Any
 
 from catchment.errors import InputError, NotFoundError
 
+_IDLE = 8
+"""Connections kept for the requests to come."""
 _LINE = 500
 """Steps that can be undone."""
 
@@ -123,6 +125,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._idle: list[sqlite3.Connection] = []
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self._open() as db:
@@ -144,14 +147,37 @@ class Store:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
+        """Lend a connection to one request alone; it is kept for the next when that went well.
+
+        The last connection that closes makes SQLite empty the log into the file, which costs more
+        than the change that was written: so some are kept.
+        """
         try:
-            db.execute("PRAGMA synchronous=FULL")
-            db.execute("PRAGMA foreign_keys=ON")
-            db.row_factory = sqlite3.Row
+            db = self._idle.pop()
+        except IndexError:
+            db = self._connect()
+        try:
             yield db
-        finally:
+        except BaseException:
             db.close()
+            raise
+        if db.in_transaction or len(self._idle) >= _IDLE:
+            db.close()
+        else:
+            self._idle.append(db)
+
+    def _connect(self) -> sqlite3.Connection:
+        # Lent to one thread at a time, not to one thread for ever.
+        db = sqlite3.connect(self.path, timeout=30.0, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("PRAGMA foreign_keys=ON")
+        db.row_factory = sqlite3.Row
+        return db
+
+    def close(self) -> None:
+        """Close the connections that nobody uses; the file then stands alone, without its log."""
+        while self._idle:
+            self._idle.pop().close()
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:

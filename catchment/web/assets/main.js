@@ -18,7 +18,7 @@ import { createTools } from "./tools.js";
 import { createVariants } from "./variants.js";
 
 const C = window.Catchment, byId = (id) => document.getElementById(id);
-const CHECK_AFTER = 1200;
+const CHECK_AFTER = 1200, YEARS_AFTER = 450;
 
 const app = {
   state: {
@@ -43,12 +43,14 @@ let begun = 0, arrived = 0;
 /* A click that will change figures: the time until they are all on the screen is measured. */
 app.begin = () => { begun = begun || performance.now(); };
 
+/* What is written into the page comes first, the focus last: asking for it lays the page out. */
 app.paint = (all) => {
   controls();
-  app.scene.paint(all);
-  app.legend.paint();
-  app.panel.paint();
   app.variants.buttons();
+  app.linkState();
+  app.legend.paint();
+  app.scene.paint(all);
+  app.panel.paint();
   if (!begun) { return; }
   const start = begun, answer = arrived || begun;
   begun = arrived = 0;
@@ -59,6 +61,7 @@ app.paint = (all) => {
 };
 
 app.change = (part) => {
+  if ("year" in part && !app.model.has(part.year)) { wholeAnswer(part.year, part); return; }
   const frames = "view" in part && part.view !== app.state.view, year = "year" in part && part.year !== app.state.year;
   Object.assign(app.state, part);
   if (frames) { app.scene.frames(); }
@@ -122,8 +125,9 @@ app.online = (on) => { app.connected = on; app.linkState(); };
 
 app.linkState = () => {
   const box = byId("link-state"), waiting = app.outbox ? app.outbox.waiting : 0;
-  box.className = "link-state " + (!app.connected ? "away" : waiting ? "saving" : "saved");
-  box.textContent = !app.connected ? C.t(waiting ? "web.away_waiting" : "web.away", { n: waiting }) : waiting ? C.t("web.saving") : app.model && app.model.variant ? C.t("web.saved", { n: app.model.variant.version }) : "";
+  const kind = "link-state " + (!app.connected ? "away" : waiting ? "saving" : "saved"), text = !app.connected ? C.t(waiting ? "web.away_waiting" : "web.away", { n: waiting }) : waiting ? C.t("web.saving") : app.model && app.model.variant ? C.t("web.saved", { n: app.model.variant.version }) : "";
+  if (box.className !== kind) { box.className = kind; }
+  if (box.textContent !== text) { box.textContent = text; }
 };
 
 /* ---------------------------------------------------------------- variants and answers */
@@ -136,7 +140,6 @@ app.show = (variant, answer) => {
   app.scene.placeSites(app.model.sitesAt());
   app.variants.stale();
   app.paint();
-  app.linkState();
   fullCheck(CHECK_AFTER);
   remember();
 };
@@ -147,25 +150,45 @@ app.taken = (done, item) => {
   app.online(true);
   if (app.model.variant && done.variant.id !== app.model.variant.id) { return; }
   if (item.why && item.why === app.reason()) { app.state.why = ""; }
+  /* The year was turned meanwhile: the answer's own year is shown until the other has come. */
+  const wanted = app.state.year, own = done.answer.years.indexOf(done.answer.year);
+  app.state.year = own;
   app.show(done.variant, done.answer);
-  app.variants.refresh();
-  if (app.state.tab === "history") { app.variants.forget(); app.panel.page(); }
+  if (wanted !== own) { app.change({ year: wanted }); }
+  fetchYears();
+  after(() => {
+    app.variants.refresh();
+    if (app.state.tab === "history") { app.variants.forget(); app.panel.page(); }
+  });
 };
 
-/* Figures belong to a year: ask for those of the year now shown. */
-let asked = 0;
-async function yearFigures() {
+/* What need not be in the picture of a click is done once that has been painted. */
+function after(what) { window.requestAnimationFrame(() => window.setTimeout(what, 0)); }
+
+/* The answer with the plan of all years: figures belong to a year, and a click is answered with the
+   year shown alone. `part` is the change that waits for it. */
+let asked = 0, later = 0;
+async function wholeAnswer(y, part) {
   const v = app.model.variant;
+  window.clearTimeout(later);
   if (!v) { return; }
   asked += 1;
-  const mine = asked, year = app.model.years[app.state.year];
+  const mine = asked, year = app.model.years[y];
   try {
     const answer = await get(`/api/variants/${v.id}/answer?year=${year}`);
-    if (mine === asked && app.model.variant && app.model.variant.id === v.id && answer.version === app.model.variant.version) {
-      app.model.set({ answer });
-      app.paint();
-    }
+    if (mine !== asked || !app.model.variant || app.model.variant.id !== v.id || answer.version !== app.model.variant.version) { return; }
+    app.model.set({ answer });
+    if (part) { Object.assign(app.state, part); remember(); }
+    app.paint();
   } catch (fault) { app.failed(fault); }
+}
+
+const yearFigures = () => wholeAnswer(app.state.year);
+
+/* The other years are fetched once the hands rest. */
+function fetchYears() {
+  window.clearTimeout(later);
+  later = window.setTimeout(() => { if (!app.outbox.waiting && !app.model.has(app.state.year ? 0 : 1)) { wholeAnswer(app.state.year); } }, YEARS_AFTER);
 }
 
 /* All rules and all years: told by an event, asked for when the event does not come. */
@@ -282,9 +305,14 @@ async function signInForm() {
 
 /* ---------------------------------------------------------------- the frame of the page */
 
+/* The address holds what is on the table; browsers are slow to take a new one. */
+let remembering = 0;
 function remember() {
-  const v = app.model.variant;
-  window.history.replaceState(null, "", window.location.pathname + "#" + (v ? "v=" + v.id + "&" : "") + "year=" + app.model.years[app.state.year]);
+  window.clearTimeout(remembering);
+  remembering = window.setTimeout(() => {
+    const v = app.model.variant, hash = "#" + (v ? "v=" + v.id + "&" : "") + "year=" + app.model.years[app.state.year];
+    if (window.location.hash !== hash) { window.history.replaceState(null, "", window.location.pathname + hash); }
+  }, 300);
 }
 
 function build() {

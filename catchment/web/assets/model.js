@@ -33,6 +33,9 @@ export function createModel(payload, state) {
     return arrangements.get(key);
   }
 
+  /* What is open in a year: here for all years even where the rest of the plan is not. */
+  const opened = (y) => (answer ? at(answer.plan.open, y) : at(payload.plans.today.open, countyYear(y)));
+
   /* Today's lists know nothing of schools that the variant places. */
   function widen(out, n) {
     const more = (list, filler, width) => { const copy = list.slice(); while (copy.length < n * width) { copy.push(filler); } return copy; };
@@ -104,7 +107,9 @@ export function createModel(payload, state) {
     /* Bands a site teaches today, and those it could. */
     bitsToday: (j) => (j < own ? payload.trial.today[j] : 0),
     bitsMost: (j) => (j < own ? payload.trial.today[j] || payload.trial.may[j] : added[j - own].bands),
-    bitsBefore: (j) => (state.year ? arrangement(answer ? "now" : "today", state.year - 1).open[j] || 0 : model.bitsToday(j)),
+    bitsBefore: (j) => (state.year ? opened(state.year - 1)[j] || 0 : model.bitsToday(j)),
+    /* Whether the plan of a year is here; a click is answered with the year shown alone. */
+    has: (y) => !answer || at(answer.plan.site, y) !== null,
     actionsOf: (j) => (variant ? variant.document.actions.filter((a) => a.school === model.siteId(j) || a.site === model.siteId(j)) : []),
     roads: () => (variant ? variant.document.actions.filter((a) => a.do === "road" && (!a.year || a.year <= years()[state.year])) : []),
     fixed: () => (variant ? variant.document.actions.filter((a) => a.do === "keep").map((a) => model.siteOf(a.school)).filter((j) => j >= 0) : []),

@@ -76,7 +76,7 @@ export function createOutbox(app) {
     item.expected = before;
     item.variant = id;
     if (item.move) {
-      try { return await call("POST", `/api/variants/${id}/${item.move}`, { expected: before, year }); } catch (fault) {
+      try { return await call("POST", `/api/variants/${id}/${item.move}`, { expected: before, year, whole: false }); } catch (fault) {
         /* Sent before, and the version is one higher: it was taken, only the answer was lost. */
         if (item.tried && fault instanceof Refusal && fault.status === 409 && fault.body.version === before + 1) { return taken(id, fault.body.variant, year); }
         throw fault;
@@ -84,7 +84,7 @@ export function createOutbox(app) {
     }
     item.document = item.document || item.make(v.document);
     try {
-      return await call("PUT", `/api/variants/${id}`, { expected: before, document: item.document, why: item.why || "", year });
+      return await call("PUT", `/api/variants/${id}`, { expected: before, document: item.document, why: item.why || "", year, whole: false });
     } catch (fault) {
       if (fault instanceof Refusal && fault.status === 409 && fault.body.variant && same(fault.body.variant.document, item.document)) {
         return taken(id, fault.body.variant, year);

@@ -183,16 +183,22 @@ export function createPanel(app) {
 
   const pages = () => ({ figures: figuresPage, checks: checksPage, colleague: app.colleague.page, variants: app.variants.page, history: app.variants.historyPage, files: app.files.page });
 
+  /* Where the page is scrolled to; asking the browser for it would lay everything out once more. */
+  let scrolled = 0;
+  byId("page").addEventListener("scroll", () => { scrolled = byId("page").scrollTop; }, { passive: true });
+
   function page() {
-    const box = byId("page"), scroll = box.scrollTop, place = app.state.open, key = place ? place.join() : app.state.tab, kept = focusKept(box);
+    const box = byId("page"), scroll = scrolled, place = app.state.open, key = place ? place.join() : app.state.tab, kept = focusKept(box);
     byId("tabs").querySelectorAll("[role=tab]").forEach((b) => {
       b.setAttribute("aria-selected", String(b.id === "tab-" + app.state.tab && !place));
       b.tabIndex = b.id === "tab-" + app.state.tab ? 0 : -1;
     });
     box.setAttribute("aria-labelledby", "tab-" + app.state.tab);
     const parts = place ? (place[0] === "site" ? app.places.site(place[1]) : app.places.village(place[1])) : pages()[app.state.tab]();
-    C.empty(box).appendChild(el("div", { class: "sheet" }, parts));
-    if (box.getAttribute("data-shown") === key) { box.scrollTop = scroll; } else { box.scrollTop = 0; box.setAttribute("data-shown", key); }
+    box.replaceChildren(el("div", { class: "sheet" }, parts));
+    const same = box.getAttribute("data-shown") === key;
+    if (!same) { box.setAttribute("data-shown", key); }
+    if (scroll) { box.scrollTop = scrolled = same ? scroll : 0; }
     if (kept) { kept(); }
   }
 
@@ -203,7 +209,7 @@ export function createPanel(app) {
     return () => { const next = box.querySelector('[data-keep="' + CSS.escape(id) + '"], #' + CSS.escape(id)); (next || box).focus({ preventScroll: true }); };
   }
 
-  function paint() { headline(); page(); worse(); }
+  function paint() { headline(); worse(); page(); }
 
   return { paint, page, headline, worse, figures, word, modeWord, minutes };
 }
