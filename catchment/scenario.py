@@ -136,6 +136,91 @@ class Method(_Strict):
     stages: tuple[Literal["primary", "junior"], ...] = ("primary", "junior")
 
 
+class Size(_Strict):
+    """Fewest and most students of a school (学校规模).
+
+    Without ``bands`` the school's figure is shared among its bands like its rooms, in proportion to
+    the grades taught.
+    """
+
+    school: str
+    bands: tuple[str, ...] = ()
+    least: int | None = Field(default=None, alias="min", ge=1, le=20_000)
+    most: int | None = Field(default=None, alias="max", ge=0, le=20_000)
+
+
+class Villages(_Strict):
+    """Villages that must, or must not, go to one school; all bands where none is named."""
+
+    villages: tuple[str, ...] = Field(min_length=2, max_length=5000)
+    bands: tuple[str, ...] = ()
+
+
+class Never(_Strict):
+    """Villages that must not go to a school (不得划入)."""
+
+    villages: tuple[str, ...] = Field(min_length=1, max_length=5000)
+    school: str
+    bands: tuple[str, ...] = ()
+
+
+class SharedCatchment(_Strict):
+    """Villages that several schools share (多校划片).
+
+    ``shares`` are the parts of each school, in their order; left out, places and travel decide.
+    """
+
+    villages: tuple[str, ...] = Field(min_length=1, max_length=5000)
+    schools: tuple[str, ...] = Field(min_length=2, max_length=20)
+    shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()
+    bands: tuple[str, ...] = ()
+
+
+class Catchments(_Strict):
+    """What planners add to the catchments (学区要求), from the first year of the method on.
+
+    Villages that must go to a school are a ``move`` among the actions.
+
+    Attributes
+    ----------
+    size : tuple of Size
+        Fewest and most students of schools.
+    together, apart : tuple of Villages
+        Villages that go to one school; of which no two go to one school.
+    never : tuple of Never
+        Villages that must not go to a school.
+    shared : tuple of SharedCatchment
+        Villages that several schools share.
+    strict_limits : tuple of str
+        Bands in which no daily trip may exceed its limit.
+    border : {"none", "township", "area"}
+        Which borders are dear to cross.
+    border_minutes : float
+        Minutes that a school across such a border counts farther.
+    compactness : float
+        Minutes that every straight kilometre to the school counts besides the trip.
+    ride_minutes : float
+        Minutes that a ride counts longer than a walk: walking before the bus.
+    grandfather : bool
+        Whether students stay at the school they began at, and only new entrants move.
+    siblings : float
+        Share of new entrants who follow an elder child to the school that it keeps.
+    """
+
+    size: tuple[Size, ...] = ()
+    together: tuple[Villages, ...] = ()
+    apart: tuple[Villages, ...] = ()
+    never: tuple[Never, ...] = ()
+    shared: tuple[SharedCatchment, ...] = ()
+    strict_limits: tuple[str, ...] = ()
+    border: Literal["none", "township", "area"] = "none"
+    border_minutes: float = Field(default=10.0, ge=0, le=600)
+    compactness: float = Field(default=0.0, ge=0, le=600)
+    ride_minutes: float = Field(default=30.0, ge=0, le=600)
+    grandfather: bool = False
+    siblings: float = Field(default=0.0, ge=0, le=1)
+
+
 class RuleBooks(_Strict):
     """Which rule books judge the plan."""
 
@@ -181,6 +266,8 @@ class Scenario(_Strict):
         standard.
     limits : dict of str to float
         Minutes one way, by band, that stand in for the county's own limit of a daily trip.
+    catchments : Catchments or None
+        What planners add to the catchments.
     """
 
     name: str = Field(min_length=1, max_length=200)
@@ -195,6 +282,7 @@ class Scenario(_Strict):
     time_limit: float = Field(default=120.0, gt=0, le=86_400)
     class_size: int | None = Field(default=None, ge=10, le=60)
     limits: dict[str, Annotated[float, Field(ge=5, le=240)]] = {}
+    catchments: Catchments | None = None
 
     def replace(self, **changes: Any) -> Scenario:
         """Return a copy with some fields replaced; the original is untouched.
@@ -287,6 +375,8 @@ def parse_scenario(data: dict[str, Any], where: str = "scenario") -> Scenario:
         raise InputError(
             f"{where}: method.start = {start} 不在 years = {list(years)} 中 / must be one of the years"
         )
+    if scenario.catchments is not None:
+        _check_catchments(scenario.catchments, scenario.method.assignment, where)
     for number, action in enumerate(scenario.actions, start=1):
         if action.year is not None and not years[0] <= action.year <= years[-1]:
             raise InputError(
@@ -294,6 +384,47 @@ def parse_scenario(data: dict[str, Any], where: str = "scenario") -> Scenario:
                 f"{years[0]}–{years[-1]} 内；改年份或扩展 years / action year lies outside the years"
             )
     return scenario
+
+
+_BY_SEARCH = ("size", "together", "apart", "never", "shared", "strict_limits", "compactness")
+
+
+def _check_catchments(wanted: Catchments, assignment: str, where: str) -> None:
+    """Refuse wishes that contradict themselves or that the method does not know."""
+    given = [key for key in _BY_SEARCH if getattr(wanted, key)]
+    given += ["border"] if wanted.border != "none" else []
+    if given and assignment != "capacity":
+        raise InputError(
+            f'{where}: catchments.{given[0]} 只对 method.assignment = "capacity" 有效，现为 '
+            f'"{assignment}"；请改方法或删去该键 / needs the method "capacity", not "{assignment}"'
+        )
+    for number, size in enumerate(wanted.size, start=1):
+        if size.least is None and size.most is None:
+            raise InputError(
+                f"{where}: catchments.size 第 {number} 项（{size.school}）未写 min 或 max / give min or max"
+            )
+        if size.least is not None and size.most is not None and size.least > size.most:
+            raise InputError(
+                f"{where}: catchments.size 第 {number} 项（{size.school}）min = {size.least} 大于 max = "
+                f"{size.most}；请改其一 / min is above max"
+            )
+    for number, shared in enumerate(wanted.shared, start=1):
+        place = f"{where}: catchments.shared 第 {number} 项 / entry {number}"
+        if shared.shares and len(shared.shares) != len(shared.schools):
+            raise InputError(
+                f"{place}: schools 有 {len(shared.schools)} 所，shares 有 {len(shared.shares)} 个；应一一对应 "
+                "/ one share for each school"
+            )
+        if shared.shares and abs(sum(shared.shares) - 1) > 1e-6:
+            raise InputError(
+                f"{place}: shares 合计 {sum(shared.shares):g}，应为 1 / shares must sum to 1"
+            )
+        if len(set(shared.schools)) < len(shared.schools):
+            raise InputError(f"{place}: schools 有重复 / a school stands twice")
+    if wanted.siblings and not wanted.grandfather:
+        raise InputError(
+            f"{where}: catchments.siblings 须与 grandfather = true 同用 / needs grandfather = true"
+        )
 
 
 _KEYS_ZH = {
@@ -305,7 +436,7 @@ _KEYS_ZH = {
 
 
 def _explain(fault: ValidationError, where: str) -> str:
-    models: list[type[BaseModel]] = [Scenario, Method, RuleBooks, *_ACTIONS]
+    models: list[type[BaseModel]] = [Scenario, Method, RuleBooks, *_ACTIONS, *_WANTED]
     known = {
         name
         for model in models
@@ -328,6 +459,7 @@ def _explain(fault: ValidationError, where: str) -> str:
 
 
 _ACTIONS: tuple[type[_Strict], ...] = (Keep, Downgrade, Merge, Expand, Build, Reopen, Road, Move)
+_WANTED: tuple[type[_Strict], ...] = (Catchments, Size, Villages, Never, SharedCatchment)
 
 
 def county_of(scenario: Scenario, region: Region) -> Region:
@@ -484,7 +616,44 @@ def identify(scenario: Scenario, region: Region) -> Scenario:
         resolved.append(action.model_copy(update=changes))
     resolved.sort(key=lambda a: a.year)
     _refuse_rings(resolved)
-    return scenario.model_copy(update={"actions": tuple(resolved)})
+    changed: dict[str, Any] = {"actions": tuple(resolved)}
+    if scenario.catchments is not None:
+        changed["catchments"] = _identified(scenario.catchments, region, built)
+    return scenario.model_copy(update=changed)
+
+
+def _identified(wanted: Catchments, region: Region, built: set[str]) -> Catchments:
+    """Replace the names of villages and schools in the wishes by ids."""
+    bands = {b.band for b in region.bands}
+    known = set(region.villages["village_id"].astype(str))
+
+    def one(key: str, number: int, entry: Any) -> Any:
+        where = f"catchments.{key} 第 {number} 项 / entry {number}"
+        for band in entry.bands:
+            if band not in bands:
+                raise NotFoundError(f"{where}: 没有学段 {band} / no such band")
+        changes: dict[str, Any] = {}
+        if hasattr(entry, "villages"):
+            changes["villages"] = tuple(
+                v if v in known else _find(v, region.villages, "village_id", where, "村", "village")
+                for v in dict.fromkeys(entry.villages)
+            )
+        if hasattr(entry, "school"):
+            changes["school"] = _find_school(entry.school, region, built, where)
+        if hasattr(entry, "schools"):
+            changes["schools"] = tuple(_find_school(s, region, built, where) for s in entry.schools)
+        return entry.model_copy(update=changes)
+
+    for band in wanted.strict_limits:
+        if band not in bands:
+            raise NotFoundError(f"catchments.strict_limits: 没有学段 {band} / no such band")
+    keys = ("size", "together", "apart", "never", "shared")
+    return wanted.model_copy(
+        update={
+            key: tuple(one(key, k, e) for k, e in enumerate(getattr(wanted, key), start=1))
+            for key in keys
+        }
+    )
 
 
 def _find_move(action: Move, region: Region, where: str) -> dict[str, Any]:

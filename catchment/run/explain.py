@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,11 @@ def explain(
                 continue
             v, b = int(problem.group_village[i]), int(problem.group_band[i])
             zh, en = _reason(problem, plan, by_school, before, after, b, t, names)
-            more_zh, more_en = _not_the_nearest(problem, plan, i, t, names)
-            zh, en = zh + more_zh, en + more_en
+            for more in (
+                _not_the_nearest(problem, plan, i, t, names),
+                not_with_the_village(problem, plan, i, t, names),
+            ):
+                zh, en = zh + more[0], en + more[1]
             rows.append(
                 {
                     "village_id": problem.village_ids[v],
@@ -114,6 +118,49 @@ def _not_the_nearest(
         zh += f"尚有{places - inside}个学位：学区连片、他村去向、先步行后乘车或方案动作使其未去"
         en += f"and has {places - inside} places left: keeping catchments whole, other villages, "
         en += "walks before rides or an action stand against it"
+    return zh, en
+
+
+def not_with_the_village(
+    problem: Problem, plan: Plan, i: int, t: int, names: Mapping[str, str]
+) -> tuple[str, str]:
+    """Say which children do not go to the school of their village, and where they go.
+
+    Parameters
+    ----------
+    problem : Problem
+        The question.
+    plan : Plan
+        The answer.
+    i, t : int
+        Group and year.
+    names : mapping of str to str
+        Names of schools by code.
+
+    Returns
+    -------
+    tuple of str
+        A clause to be added to a sentence, in Chinese and in English; empty where all go there.
+    """
+    parts = plan.elsewhere
+    if parts is None:
+        return "", ""
+    zh, en = "", ""
+    for shared in (True, False):
+        mine = (parts.group == i) & (parts.year == t) & (parts.shared == shared)
+        sites = sorted(set(parts.site[mine].tolist()))
+        if not sites:
+            continue
+        count = {j: int(parts.students[mine & (parts.site == j)].sum()) for j in sites}
+        who = {j: names.get(problem.site_ids[j], problem.site_ids[j]) for j in sites}
+        there_zh = "、".join(f"{who[j]} {count[j]} 人" for j in sites)
+        there_en = ", ".join(f"{count[j]} to {who[j]}" for j in sites)
+        if shared:
+            zh += f"；多校划片，另有 {there_zh}"
+            en += f"; shared with other schools: {there_en}"
+        else:
+            zh += f"；在校生及其弟妹仍在原校就读：{there_zh}"
+            en += f"; children already at a school, and siblings, go on there: {there_en}"
     return zh, en
 
 

@@ -58,6 +58,12 @@ class Run:
         What the independent check of the plan found (:func:`catchment.verify.fault_table`).
     notes : tuple of str
         What reading, counting and routing had to assume, for people.
+    why : DataFrame
+        One row a village, band and year: why this school and not the nearest
+        (:func:`catchment.run.why.why_villages`).
+    prices : DataFrame
+        One row a school, band and year: which limit binds, and the price of one more place
+        (:func:`catchment.run.why.why_schools`).
     """
 
     name: str
@@ -78,6 +84,8 @@ class Run:
     base: Problem | None = None
     checks: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[str, ...] = ()
+    why: pd.DataFrame = field(default_factory=pd.DataFrame)
+    prices: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def problem_of(self, which: str) -> Problem:
         """Return the question that a plan answers.

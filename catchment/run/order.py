@@ -27,19 +27,23 @@ from catchment.network.load import load_network
 from catchment.network.notices import odd_change
 from catchment.network.travel import TravelTimes, travel_times
 from catchment.optimise.layout import recorded_plan, scenario_plan, today_plan
+from catchment.optimise.wishes import NoPlanError, Wishes
 from catchment.places.needs import smaller_classes
-from catchment.plan import Plan
+from catchment.plan import Elsewhere, Plan, split
 from catchment.problem import Problem
 from catchment.region.bands import Band
 from catchment.region.model import Region
 from catchment.region.read import read_region
 from catchment.rules import books, rule
 from catchment.run.account import conserve
+from catchment.run.change import ImpossibleError, impossible
 from catchment.run.designate import settle_designations
 from catchment.run.draw import catchments_of
 from catchment.run.explain import explain
 from catchment.run.model import Run
-from catchment.run.ways import ways_of
+from catchment.run.wanted import named_by_wishes, wishes_of
+from catchment.run.ways import ways_of_parts
+from catchment.run.why import why_schools, why_villages
 from catchment.scenario import (
     Scenario,
     apply,
@@ -265,33 +269,27 @@ def run_scenario(
     scenario, bands, students = posed.scenario, posed.bands, posed.students
     base, today, problem = posed.base, posed.today, posed.problem
     _tell(progress, "方案 / plan")
-    if recorded is None:
-        plan = scenario_plan(
-            problem,
-            scenario.method.assignment,
-            connected=scenario.method.connected,
-            stay_minutes=scenario.method.stay_minutes,
-            start=start_of(scenario),
-            effort=scenario.effort,
-            time_limit=scenario.time_limit,
-            seed=scenario.seed,
-            progress=progress,
-        )
-    else:
-        plan = _recorded(problem, recorded)
+    wishes = wishes_of(problem, region, scenario)
+    plan = (
+        _planned(posed, region, wishes, progress)
+        if recorded is None
+        else (_recorded(problem, recorded))
+    )
     _tell(progress, "独立复核 / independent check")
-    faults = _check_again(posed, plan)
+    faults = _check_again(posed, plan, wishes)
+    counted, going = split(problem, plan)
     _tell(progress, "回程与途中障碍 / ways home and crossings")
-    ways = ways_of(
-        problem,
-        plan,
+    ways = ways_of_parts(
+        counted,
+        going,
+        len(problem.group_band),
         region,
         [network for network, _ in posed.every],
         [times for _, times in posed.every],
         search=None if kept is None else kept.door_to_door,
     )
     _tell(progress, "核查 / checks")
-    conservation = conserve(problem, plan, region, students)
+    conservation = conserve(counted, going, region, students)
     book = books.read_books(scenario.rules.books, county_folder=region.folder)
     limits = books.class_limits(book)
     measures = pd.concat(
@@ -305,7 +303,7 @@ def run_scenario(
                 limits=limits,
                 actual=region.classes,
             )
-            for label, question, answer in (("today", base, today), ("plan", problem, plan))
+            for label, question, answer in (("today", base, today), ("plan", counted, going))
         ],
         ignore_index=True,
     )
@@ -320,8 +318,8 @@ def run_scenario(
         plan=plan,
         indicators=measures,
         findings=rule.check(
-            problem,
-            plan,
+            counted,
+            going,
             today,
             posed.regions,
             book,
@@ -331,23 +329,58 @@ def run_scenario(
             resources=None if region.folder is None else books.read_resources(region.folder),
             ways=ways,
         ),
-        ledger=indicators.class_ledger(problem, plan, region, limits),
+        ledger=indicators.class_ledger(counted, going, region, limits),
         base=base,
         notes=posed.notes,
         catchments=catchments_of(problem, today, plan, posed.cells),
         conservation=conservation,
         checks=fault_table(faults),
         explanations=explain(problem, today, plan, region, scenario),
+        why=why_villages(
+            problem,
+            plan,
+            region,
+            wishes=wishes,
+            stay_minutes=scenario.method.stay_minutes,
+            start=start_of(scenario),
+        ),
+        prices=why_schools(problem, plan, region, wishes=wishes, start=start_of(scenario)),
         provenance=_provenance(scenario, region, recipe, book),
     )
 
 
-def _check_again(posed: Posed, plan: Plan) -> tuple[Fault, ...]:
+def _planned(posed: Posed, region: Region, wishes: Wishes, progress: Progress | None) -> Plan:
+    """Search for the plan; where none does all that is asked, say why and what would."""
+    scenario, problem = posed.scenario, posed.problem
+    start = start_of(scenario)
+    try:
+        return scenario_plan(
+            problem,
+            scenario.method.assignment,
+            connected=scenario.method.connected,
+            stay_minutes=scenario.method.stay_minutes,
+            start=start,
+            effort=scenario.effort,
+            time_limit=scenario.time_limit,
+            seed=scenario.seed,
+            progress=progress,
+            wishes=wishes,
+        )
+    except NoPlanError as stuck:
+        _tell(
+            progress, "没有方案：寻找可行的单项改动 / no plan: looking for a change that makes one"
+        )
+        why = impossible(problem, region, wishes, stuck.witness, start=start, seed=scenario.seed)
+        raise ImpossibleError(why) from stuck
+
+
+def _check_again(posed: Posed, plan: Plan, wishes: Wishes) -> tuple[Fault, ...]:
     """Faults of the plan, counted by code that shares nothing with the search; a broken one stops."""
     method = posed.scenario.method
     whole = method.assignment == "capacity" or (method.assignment == "nearest" and method.connected)
+    question = named_by_wishes(posed.problem, plan, wishes)
     faults = check_plan(
-        posed.problem, plan, connected_from=start_of(posed.scenario) if whole else None
+        *split(question, plan), connected_from=start_of(posed.scenario) if whole else None
     )
     demand_sound((*faults, *check_plan(posed.base, posed.today)))
     return faults
@@ -380,7 +413,34 @@ def _recorded(problem: Problem, record: Mapping[str, Any]) -> Plan:
         bound=float("nan") if bound is None else float(bound),
         seed=int(made["seed"]),
         notes=tuple(made["notes"]),
+        elsewhere=_recorded_elsewhere(problem, record.get("elsewhere") or [], row, site),
     )
+
+
+def _recorded_elsewhere(
+    problem: Problem,
+    entries: Sequence[Mapping[str, Any]],
+    row: Mapping[tuple[str, str], int],
+    site: Mapping[str, int],
+) -> Elsewhere | None:
+    if not entries:
+        return None
+    table = np.array(
+        [
+            (
+                row[e["village"], e["band"]],
+                problem.grades.index(e["grade"]),
+                problem.years.index(e["year"]),
+                site[e["site"]],
+                e["students"],
+                e["shared"],
+            )
+            for e in entries
+        ],
+        dtype=np.int32,
+    )
+    group, grade, year, place, students, shared = table.T
+    return Elsewhere(group, grade, year, place, students, shared.astype(bool))
 
 
 def _networks(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from catchment.network.barriers import barriers_of
 from catchment.network.crossings import Crossings, crossings
@@ -82,6 +83,74 @@ def ways_of(
         _fill_direct(problem, plan, y, there[roads], direct)
         _fill_met(problem, y, walked[key], state, count, met)
     return Ways(back, state, count, *met, direct)
+
+
+def ways_of_parts(
+    problem: Problem,
+    plan: Plan,
+    whole: int,
+    region: Region,
+    networks: Sequence[RoadNetwork],
+    there: Sequence[TravelTimes],
+    *,
+    search: Search | None = None,
+) -> Ways:
+    """Follow the ways of a question whose groups were split by where their students go.
+
+    Parameters
+    ----------
+    problem, plan
+        As :func:`catchment.plan.split` gives them.
+    whole : int
+        Groups before the split: one a village and band.
+    region, networks, there, search
+        As of :func:`ways_of`.
+
+    Returns
+    -------
+    Ways
+        By group and year.
+    """
+    first = _part(problem, plan, np.arange(whole))
+    out = [ways_of(*first, region, networks, there, search=search)]
+    bands, begin = len(problem.bands), whole
+    while begin < len(problem.group_band):
+        # further parts, as many villages at a time as are different
+        seen: set[int] = set()
+        end = begin
+        while end < len(problem.group_band) and int(problem.group_village[end]) not in seen:
+            seen.add(int(problem.group_village[end]))
+            end += bands
+        part = _part(problem, plan, np.arange(begin, end))
+        out.append(ways_of(*part, region, networks, there, search=search))
+        begin = end
+    if len(out) == 1:
+        return out[0]
+    return Ways(
+        *(
+            np.concatenate([getattr(ways, name) for ways in out])
+            for name in ("back", "state", "count", "met_zh", "met_en", "direct")
+        )
+    )
+
+
+def _part(problem: Problem, plan: Plan, rows: npt.NDArray[np.intp]) -> tuple[Problem, Plan]:
+    """Question and answer of some groups alone."""
+    if len(rows) == len(problem.group_band):
+        return problem, plan
+    daily = problem.daily_mode
+    own = problem.replace(
+        group_village=problem.group_village[rows],
+        group_band=problem.group_band[rows],
+        students=problem.students[rows],
+        minutes=problem.minutes[:, rows],
+        metres=problem.metres[:, rows],
+        mode=problem.mode[:, rows],
+        today=problem.today[rows],
+        fixed_site=problem.fixed_site[rows],
+        daily_mode=None if daily is None else daily[:, rows],
+    )
+    return own, plan.replace(site_of=plan.site_of[rows], mode_of=plan.mode_of[rows])
 
 
 def _goals(problem: Problem, plan: Plan, y: int) -> dict[str, list[str]]:

@@ -212,9 +212,11 @@ def _pieces(problem: Problem, plan: Plan, t: int, *, strict: bool) -> Iterator[F
     bands = len(problem.bands)
     touching = _touching(problem)
     for b, band in enumerate(problem.bands):
-        # Groups are ordered by village, then band, and hold every pair.
+        # Groups are ordered by village, then band, and hold every pair; behind them stand parts of
+        # groups whose students keep another school, which belong to no catchment.
         known = range(len(problem.site_ids))
-        site_of = [int(j) if j in known else -1 for j in plan.site_of[b::bands, t].tolist()]
+        own = plan.site_of[b : len(problem.village_ids) * bands : bands, t]
+        site_of = [int(j) if j in known else -1 for j in own.tolist()]
         main, rest = _split(problem, site_of, touching)
         kept: set[int] = set()
         for j, part in rest:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from catchment.indicators import registry
 from catchment.indicators.measure import classes_listed
-from catchment.plan import Plan
+from catchment.plan import Plan, students_at
 from catchment.problem import Problem
 from catchment.run import Run
 from catchment.views.plain import plain
@@ -404,13 +404,7 @@ def students_by_site(problem: Problem, plan: Plan) -> np.ndarray[Any, np.dtype[n
     (m, g, t) int64
         Unserved students are in none.
     """
-    total = np.zeros(
-        (len(problem.site_ids), len(problem.grades), len(problem.years)), dtype=np.int64
-    )
-    for t in range(len(problem.years)):
-        served = np.flatnonzero(plan.site_of[:, t] >= 0)
-        np.add.at(total[:, :, t], plan.site_of[served, t], problem.students[served, :, t])
-    return total
+    return students_at(problem, plan).astype(np.int64)
 
 
 def _changes(run: Run, sites: pd.DataFrame, trips: pd.DataFrame) -> pd.DataFrame:

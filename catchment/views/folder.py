@@ -72,6 +72,8 @@ def write_run(
         write_geopackage(run, folder / "plan.gpkg", lang=lang),
         *write_tables(run, folder),
         write_text(folder / "explanations.csv", frame_csv(run.explanations)),
+        write_text(folder / "why.csv", frame_csv(run.why)),
+        write_text(folder / "prices.csv", frame_csv(run.prices)),
         write_ledger(run, folder / "ledger.xlsx", lang=lang),
         write_map(run, folder / "map.html", lang=lang, tiles=tiles, tianditu_key=tianditu_key),
         write_parents(run, folder / "parents.html", lang=lang),
@@ -252,7 +254,31 @@ def record(run: Run) -> dict[str, Any]:
             }
             for i in range(len(problem.group_band))
         ],
+        **_elsewhere(problem, plan),
         "provenance": run.provenance,
+    }
+
+
+def _elsewhere(problem: Problem, plan: Plan) -> dict[str, Any]:
+    """Students who do not go to the school of their village; nothing where all do."""
+    parts = plan.elsewhere
+    if parts is None:
+        return {}
+    columns = (parts.group, parts.grade, parts.year, parts.site, parts.students, parts.shared)
+    rows = zip(*columns, strict=True)
+    return {
+        "elsewhere": [
+            {
+                "village": problem.village_ids[problem.group_village[i]],
+                "band": problem.bands[problem.group_band[i]],
+                "grade": int(problem.grades[g]),
+                "year": int(problem.years[t]),
+                "site": problem.site_ids[j],
+                "students": int(k),
+                "shared": bool(s),
+            }
+            for i, g, t, j, k, s in rows
+        ]
     }
 
 
