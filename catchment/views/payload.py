@@ -19,7 +19,7 @@ from catchment.indicators.measure import classes_listed
 from catchment.indicators.registry import registry
 from catchment.network.cells import neighbours, village_cells
 from catchment.places import seats
-from catchment.plan import Plan
+from catchment.plan import Plan, students_at
 from catchment.problem import Problem
 from catchment.region.model import Region
 from catchment.views.ground import (
@@ -384,12 +384,7 @@ def site_loads(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
     (m, g, t) int64
         Unserved groups are in no site.
     """
-    m, (_, g, t) = len(problem.site_ids), problem.students.shape
-    load = np.zeros((m, g, t), np.int64)
-    for i in range(t):
-        ok = plan.site_of[:, i] >= 0
-        np.add.at(load[:, :, i], plan.site_of[ok, i], problem.students[ok, :, i])
-    return load
+    return students_at(problem, plan).astype(np.int64)
 
 
 def site_roles(run: Run, plan: Plan) -> npt.NDArray[np.int8]:
@@ -624,8 +619,20 @@ def _areas(run: Run) -> dict[str, Any]:
 
 
 def _reasons(run: Run) -> dict[str, Any]:
-    """Why a village-band changes school: village, band, year and the text by position."""
-    table = run.explanations
+    """Why a village-band goes where it goes: village, band, year and the text by position.
+
+    Who changes school is told why; who stays and does not go to the nearest, which limit it is.
+    """
+    keys = ["village_id", "band", "year", "reason_zh", "reason_en"]
+    table = run.explanations.reindex(columns=keys)
+    if len(run.why):
+        more = run.why.loc[run.why["limit"] != "", keys]
+        told = set(zip(table["village_id"], table["band"], table["year"], strict=True))
+        new = [
+            key not in told
+            for key in zip(more["village_id"], more["band"], more["year"], strict=True)
+        ]
+        table = pd.concat([table, more[new]], ignore_index=True)
     if not len(table):
         return {"texts": [], "rows": []}
     village = {s: k for k, s in enumerate(run.problem.village_ids)}
