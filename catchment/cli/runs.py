@@ -25,6 +25,14 @@ from catchment.cli.doors import (
 )
 from catchment.errors import CatchmentError
 
+BaseMapFile = Annotated[
+    Path | None,
+    typer.Option(help="自备底图：带坐标的 GeoTIFF、PNG 或 JPEG / your own base map, georeferenced"),
+]
+BaseNumber = Annotated[
+    str, typer.Option(help="自备底图的审图号 / review number of your own base map")
+]
+
 
 @app.command()
 def run(
@@ -161,8 +169,11 @@ def map_(
     run: Path,
     lang: Lang = "zh",
     tiles: Annotated[str | None, typer.Option(help="osm 或 / or tianditu")] = None,
+    base_map: BaseMapFile = None,
+    base_number: BaseNumber = "",
 ) -> None:
     """重画一次运行的地图 / draw the maps of a run again."""
+    from catchment.views.base_map import overlay_of
     from catchment.views.folder import reload_run
     from catchment.views.maps import write_map
     from catchment.views.parents import write_parents
@@ -172,8 +183,11 @@ def map_(
     with progress() as tell:
         result = reload_run(run, progress=tell)
         tell("地图 / map")
+        base = None if base_map is None else overlay_of(base_map, number=base_number)
         written = [
-            write_map(result, run / "map.html", lang=lang, tiles=tiles, tianditu_key=key),
+            write_map(
+                result, run / "map.html", lang=lang, tiles=tiles, tianditu_key=key, base=base
+            ),
             write_parents(result, run / "parents.html", lang=lang),
         ]
     say(
@@ -193,13 +207,22 @@ def report(
     pdf: Annotated[
         bool, typer.Option("--pdf", help="另出 PDF（需安装 [pdf]）/ PDF as well (extra [pdf])")
     ] = False,
+    base_map: BaseMapFile = None,
+    base_number: BaseNumber = "",
 ) -> None:
     """写出一次运行的报告、审议册和听证幻灯片 / report, review book and slides of a run."""
+    from catchment.views.base_map import read_base_map
+    from catchment.views.deck import write_deck
     from catchment.views.folder import reload_run, write_documents
 
     check_lang(lang)
     with progress() as tell:
         result = reload_run(run, progress=tell)
+        base = None
+        if base_map is not None:
+            base = read_base_map(base_map, result.region.crs, number=base_number)
         tell("报告 / report")
         written = write_documents(result, run, lang=lang, township=township, pdf=pdf)
+        if base is not None:
+            write_deck(result, run / "deck.pptx", lang=lang, base=base)
     wrote(written, lang)

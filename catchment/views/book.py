@@ -102,7 +102,7 @@ def book_document(
         band = story.band(run.problem.bands[0]) if run.problem.bands else ""
         text = story.say("overview.map", year=story.facts.focus, band=band)
         picture = charts.county_map(run, story.facts, lang=lang)
-        blocks.append(Picture(picture, story.say("overview.map_alt"), text, 118.0))
+        blocks.append(Picture(picture, story.say("overview.map_alt"), text, 100.0))
     blocks.append(figures.figures_table(story, figures.SUMMARY_FIGURES))
     blocks += _longer(story, township)
     sites = _sites(story, township)

@@ -27,8 +27,10 @@ from PIL import Image
 
 from catchment.network.graph import RoadNetwork
 from catchment.run import Run
+from catchment.views.base_map import BaseMap
 from catchment.views.facts import Facts, figure, indicator_name
 from catchment.views.plain import plain
+from catchment.views.story import mark_of
 from catchment.views.words import name_of, word
 
 FONTS = ("Microsoft YaHei", "SimHei", "Noto Sans CJK SC", "WenQuanYi Micro Hei", "DejaVu Sans")
@@ -67,14 +69,19 @@ class Window:
         Township whose villages are labelled; empty for the whole county.
     plan : {"plan", "today"}
         The plan in its focus year, or today in the first year.
+    base : BaseMap, optional
+        Picture below everything.
     """
 
     box: _Box
     township: str = ""
     plan: str = "plan"
+    base: BaseMap | None = None
 
 
-def county_map(run: Run, facts: Facts, *, lang: str, plan: str = "plan") -> bytes:
+def county_map(
+    run: Run, facts: Facts, *, lang: str, plan: str = "plan", base: BaseMap | None = None
+) -> bytes:
     """Draw the county: roads, catchments of the lowest band, schools.
 
     Parameters
@@ -87,13 +94,16 @@ def county_map(run: Run, facts: Facts, *, lang: str, plan: str = "plan") -> byte
         Language of the words.
     plan : {"plan", "today"}
         The plan in its focus year, or today in the first year.
+    base : BaseMap, optional
+        A picture in the county's metric system, drawn below everything, instead of the roads.
 
     Returns
     -------
     bytes
         PNG, 156 mm wide at 200 dots per inch.
     """
-    return _map(run, facts, Window(_extent(run, facts), plan=plan), lang, (6.14, 5.1), DPI)
+    window = Window(_extent(run, facts), plan=plan, base=base)
+    return _map(run, facts, window, lang, (6.14, 5.1), DPI)
 
 
 def township_map(run: Run, facts: Facts, township: str, *, lang: str) -> bytes:
@@ -232,6 +242,7 @@ def minutes_chart(run: Run, facts: Facts, *, lang: str) -> bytes:
     canvas.figure.legend(
         handles=handles, loc="lower center", ncols=2, frameon=False, prop=typeface(8)
     )
+    sign(canvas.figure, mark_of((run.provenance,), lang))
     return png_bytes(canvas, DPI)
 
 
@@ -254,7 +265,7 @@ def years_chart(run: Run, facts: Facts, *, lang: str, plan: str = "plan") -> byt
     bytes
         PNG with two panels.
     """
-    canvas, panels = _panels(2, 2.1, 0.2)
+    canvas, panels = _panels(2, 2.2, 0.25)
     years = list(run.problem.years)
     spots = np.arange(len(years))
     for name, colour, style in (("students", LADDER[0], "o-"), ("places", LADDER[1], "s--")):
@@ -270,10 +281,13 @@ def years_chart(run: Run, facts: Facts, *, lang: str, plan: str = "plan") -> byt
         heights = [figure(facts, name, year, plan) or 0.0 for year in years]
         panels[1].bar(spots + (k - 0.5) * 0.4, heights, 0.4, color=colour, edgecolor="#333333",
                       linewidth=0.4, label=drawable(indicator_name(name, lang)))  # fmt: skip
-    panels[1].legend(frameon=False, prop=typeface(7), loc="best")
+    # Room above the bars for the legend.
+    panels[1].set_ylim(bottom=0, top=max(panels[1].get_ylim()[1] * 1.35, 1.0))
+    panels[1].legend(frameon=False, prop=typeface(7), loc="upper right", ncols=2, columnspacing=1.0)
     labels = [str(year) for year in years]
     for axes, title in zip(panels, ("chart.places", "chart.classes"), strict=True):
         _label_axes(axes, word(title, lang), word("year", lang), "", labels)
+    sign(canvas.figure, mark_of((run.provenance,), lang))
     return png_bytes(canvas, DPI)
 
 
@@ -293,7 +307,10 @@ def _map(
     axes.set_autoscale_on(False)
     hatched = _draw_catchments(axes, run, facts, window.plan)
     taken = _draw_boundaries(axes, run, window, box)
-    _draw_roads(axes, run, box)
+    if window.base is None:
+        _draw_roads(axes, run, box)
+    else:
+        _draw_base(axes, window.base, lang)
     states = _draw_places(axes, run, facts, window, box, taken)
     _furniture(axes, box, lang, run)
     handles = _legend(states, lang, villages=True, hatched=hatched)
@@ -386,6 +403,18 @@ def _draw_boundaries(axes: Axes, run: Run, window: Window, box: _Box) -> list[_B
             step = (box[3] - box[1]) / 45
             _place_label(axes, (spot.x, spot.y), row.get("name"), 7.0, box, step, taken, bold=True)
     return taken
+
+
+def _draw_base(axes: Axes, base: BaseMap, lang: str) -> None:
+    """Lay the user's picture below everything, with the number it was reviewed under."""
+    west, south, east, north = base.box
+    axes.imshow(base.picture, extent=(west, east, south, north), aspect="equal", zorder=0)
+    if base.number:
+        axes.text(
+            0.99, 0.075, drawable(word("map.base", lang, number=base.number)), ha="right",
+            va="bottom", transform=axes.transAxes, fontproperties=typeface(5.5), color="#444444",
+            zorder=9, parse_math=False,
+        )  # fmt: skip
 
 
 def _draw_roads(axes: Axes, run: Run, box: _Box) -> None:
@@ -544,9 +573,24 @@ def _label(
         label.set_bbox({"facecolor": "white", "alpha": 0.65, "pad": 0.6, "linewidth": 0})
 
 
+def sign(paper: Figure, text: str) -> None:
+    """Write the review number, or the note that it is internal, in the corner of a picture.
+
+    Parameters
+    ----------
+    paper : Figure
+        The picture.
+    text : str
+        What :func:`catchment.views.story.mark_of` says.
+    """
+    paper.text(
+        0.995, 0.008, drawable(text), ha="right", va="bottom", fontproperties=typeface(6),
+        color="#9C1C10", parse_math=False,
+    )  # fmt: skip
+
+
 def _furniture(axes: Axes, box: _Box, lang: str, run: Run) -> None:
     """Scale bar, north arrow and the review number, or the note that the picture is internal."""
-    review = plain(run.provenance.get("review_number"), longest=60)
     width, height = box[2] - box[0], box[3] - box[1]
     step = next(
         s for s in (100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100, 1)
@@ -572,7 +616,7 @@ def _furniture(axes: Axes, box: _Box, lang: str, run: Run) -> None:
         axes,
         box[0] + width * 0.72,
         y,
-        word("standing.review", lang, number=review) if review else word("internal", lang),
+        mark_of((run.provenance,), lang),
         6.5,
         "#9C1C10",
         bold=True,

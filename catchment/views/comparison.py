@@ -29,7 +29,7 @@ from catchment.views.files import write_bytes, write_text
 from catchment.views.folder import read_record
 from catchment.views.html_writer import html_bytes
 from catchment.views.plain import decimal, plain, whole
-from catchment.views.story import standing_of
+from catchment.views.story import mark_of, standing_of
 from catchment.views.tables import frame_csv
 from catchment.views.words import name_of, word
 
@@ -520,16 +520,17 @@ def comparison_document(
     ]
     if pictures:
         panels = _panels(compared)
+        mark = mark_of([r["provenance"] for r in compared.records], compared.lang)
         blocks += [
             Picture(
-                frontier(_points(compared), compared.lang), say("cmp.frontier_alt"),
+                frontier(_points(compared), compared.lang, mark), say("cmp.frontier_alt"),
                 say("cmp.frontier", year=compared.year),
             ),
             Heading(say("cmp.maps"), 1, new_page=True),
         ]  # fmt: skip
         if panels:
             blocks.append(
-                Picture(side_by_side(panels, compared.lang), say("cmp.maps_alt"),
+                Picture(side_by_side(panels, compared.lang, mark), say("cmp.maps_alt"),
                         say("cmp.maps_caption", year=compared.year))
             )  # fmt: skip
         else:

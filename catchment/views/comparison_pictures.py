@@ -17,7 +17,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from catchment.views.charts import DPI, LADDER, drawable, png_bytes, typeface
+from catchment.views.charts import DPI, LADDER, drawable, png_bytes, sign, typeface
 from catchment.views.plain import plain
 from catchment.views.words import word
 
@@ -133,7 +133,7 @@ def _state(site: dict[str, Any], year: int, *, today: bool) -> str:
     return "kept" if now else ""
 
 
-def side_by_side(panels: Sequence[Panel], lang: str) -> bytes:
+def side_by_side(panels: Sequence[Panel], lang: str, mark: str) -> bytes:
     """Draw maps side by side, with one window and one legend.
 
     Parameters
@@ -142,6 +142,8 @@ def side_by_side(panels: Sequence[Panel], lang: str) -> bytes:
         One or more maps.
     lang : {"zh", "en"}
         Language of the words.
+    mark : str
+        Review numbers, or the note that the picture is internal.
 
     Returns
     -------
@@ -164,7 +166,7 @@ def side_by_side(panels: Sequence[Panel], lang: str) -> bytes:
         axes = paper.add_axes(
             (column / across + 0.006, bottom, 1 / across - 0.012, wide * ratio / total)
         )
-        _draw(axes, each, box, lang)
+        _draw(axes, each, box, mark)
     paper.legend(
         handles=_legend(lang), loc="lower center", ncols=5, frameon=False, prop=typeface(7),
         handletextpad=0.4, columnspacing=1.2, borderaxespad=0.2,
@@ -184,7 +186,7 @@ def _window(panels: Sequence[Panel]) -> tuple[float, float, float, float]:
     return (low[0] - edge, low[1] - edge, high[0] + edge, high[1] + edge)
 
 
-def _draw(axes: Axes, each: Panel, box: tuple[float, float, float, float], lang: str) -> None:
+def _draw(axes: Axes, each: Panel, box: tuple[float, float, float, float], mark: str) -> None:
     axes.set_xlim(box[0], box[2])
     axes.set_ylim(box[1], box[3])
     axes.set_aspect("equal", adjustable="box")
@@ -209,7 +211,7 @@ def _draw(axes: Axes, each: Panel, box: tuple[float, float, float, float], lang:
         axes.scatter(spots[:, 0], spots[:, 1], s=size, c=fill, marker=marker,
                      edgecolors="#111111", linewidths=0.45, zorder=5)  # fmt: skip
     axes.text(
-        0.99, 0.01, drawable(word("internal", lang)), transform=axes.transAxes, ha="right",
+        0.99, 0.01, drawable(mark), transform=axes.transAxes, ha="right",
         va="bottom", fontproperties=typeface(4.2), color="#9C1C10", parse_math=False,
     )  # fmt: skip
 
@@ -233,7 +235,7 @@ def _legend(lang: str) -> list[Line2D]:
     return handles
 
 
-def frontier(points: Sequence[tuple[str, dict[str, float | None]]], lang: str) -> bytes:
+def frontier(points: Sequence[tuple[str, dict[str, float | None]]], lang: str, mark: str) -> bytes:
     """Draw travel burden against schools kept, and against cost where the runs have it.
 
     Parameters
@@ -242,6 +244,8 @@ def frontier(points: Sequence[tuple[str, dict[str, float | None]]], lang: str) -
         ``minutes``, ``schools`` and ``cost`` of today and every run.
     lang : {"zh", "en"}
         Language of the words.
+    mark : str
+        Review numbers, or the note that the picture is internal.
 
     Returns
     -------
@@ -261,6 +265,7 @@ def frontier(points: Sequence[tuple[str, dict[str, float | None]]], lang: str) -
             if v[kind] is not None and v["minutes"] is not None
         ]
         _frontier_panel(axes, known, kind, lang)
+    sign(paper, mark)
     return png_bytes(canvas, DPI)
 
 

@@ -19,6 +19,7 @@ from pptx.util import Inches, Pt
 from catchment.errors import InputError
 from catchment.run import Run
 from catchment.views import charts
+from catchment.views.base_map import BaseMap
 from catchment.views.chapters import actions, findings, gate
 from catchment.views.chapters.figures import shown
 from catchment.views.facts import (
@@ -31,7 +32,7 @@ from catchment.views.facts import (
 )
 from catchment.views.files import steady_zip, write_bytes
 from catchment.views.plain import decimal, plain, whole
-from catchment.views.public import PRIVACY_LIMIT, admit
+from catchment.views.public import FEWER, PRIVACY_LIMIT, admit, rounded_sum
 from catchment.views.story import RESULTS, Story, digest_of, standing, tell
 
 FONT = "微软雅黑"
@@ -39,7 +40,7 @@ LATIN_FONT = "Microsoft YaHei"
 SIZE = (13.333, 7.5)
 """Width and height of a slide in inches."""
 NOTICE = ("place", "contact", "phone", "until")
-FEWEST = PRIVACY_LIMIT
+FEWEST = 2 * PRIVACY_LIMIT
 """Counts of students below this are not shown: the slides are seen by the public."""
 
 _WHY = ("students", "small_schools", "large_classes", "place_shortfall", "over_limit_students")
@@ -70,7 +71,12 @@ class _Grid:
 
 
 def write_deck(
-    run: Run, path: Path, *, lang: str = "zh", notice: Mapping[str, str] | None = None
+    run: Run,
+    path: Path,
+    *,
+    lang: str = "zh",
+    notice: Mapping[str, str] | None = None,
+    base: BaseMap | None = None,
 ) -> Path:
     """Write the slides of the hearing.
 
@@ -85,16 +91,24 @@ def write_deck(
     notice : mapping, optional
         How to respond: ``place``, ``contact``, ``phone``, ``until``; a line to fill in where left
         out.
+    base : BaseMap, optional
+        The user's own base map, in the county's metric system, under both maps.
 
     Returns
     -------
     Path
         ``path``; written whole or not at all, the same bytes for the same run.
     """
-    return write_bytes(path, deck_bytes(run, lang=lang, notice=notice))
+    return write_bytes(path, deck_bytes(run, lang=lang, notice=notice, base=base))
 
 
-def deck_bytes(run: Run, *, lang: str = "zh", notice: Mapping[str, str] | None = None) -> bytes:
+def deck_bytes(
+    run: Run,
+    *,
+    lang: str = "zh",
+    notice: Mapping[str, str] | None = None,
+    base: BaseMap | None = None,
+) -> bytes:
     """Make the slides of the hearing.
 
     Parameters
@@ -105,6 +119,8 @@ def deck_bytes(run: Run, *, lang: str = "zh", notice: Mapping[str, str] | None =
         Language.
     notice : mapping, optional
         How to respond.
+    base : BaseMap, optional
+        The user's own base map under both maps.
 
     Returns
     -------
@@ -127,16 +143,16 @@ def deck_bytes(run: Run, *, lang: str = "zh", notice: Mapping[str, str] | None =
     deck.slide_width, deck.slide_height = Inches(SIZE[0]), Inches(SIZE[1])
     _front(deck, story)
     _why(deck, story)
-    _today(deck, story)
+    _today(deck, story, base)
     _proposal(deck, story)
-    _map(deck, story)
+    _map(deck, story, base)
     _first(deck, story)
     _longer(deck, story)
     _open(deck, story)
     _timetable(deck, story)
     _respond(deck, story, given)
     _properties(deck, story)
-    admit(_text(deck), "deck.pptx", run.region, counts=_told(deck, story), limit=FEWEST)
+    admit(_text(deck), "deck.pptx", run.region, counts=_told(deck, story), limit=PRIVACY_LIMIT)
     out = io.BytesIO()
     deck.save(out)
     return steady_zip(out.getvalue())
@@ -174,7 +190,7 @@ def _front(deck: Any, story: Story) -> None:
     ]
     if story.run.region.note:
         lines.append(story.half(plain(story.run.region.note, longest=300)))
-    lines.append(story.say("deck.draft"))
+    lines += [story.say("deck.draft"), story.say("deck.rounded", limit=FEWEST)]
     _bullets(slide, story, lines, top=3.9, mark="", size=22)
 
 
@@ -192,10 +208,10 @@ def _why(deck: Any, story: Story) -> None:
     _picture(slide, story, picture, 2.3, 3.8, 8.2, story.say("overview.years"), note)
 
 
-def _today(deck: Any, story: Story) -> None:
+def _today(deck: Any, story: Story, base: BaseMap | None) -> None:
     first = story.facts.first
     slide = _slide(deck, story, story.say("deck.today", year=first))
-    picture = charts.county_map(story.run, story.facts, lang=story.lang, plan="today")
+    picture = charts.county_map(story.run, story.facts, lang=story.lang, plan="today", base=base)
     _picture(
         slide, story, picture, _LEFT, _TOP, 6.4, story.say("overview.map_alt"),
         story.say("deck.map_today", year=first),
@@ -229,10 +245,10 @@ def _proposal(deck: Any, story: Story) -> None:
     _table(slide, story, grid, left=6.45, size=12)
 
 
-def _map(deck: Any, story: Story) -> None:
+def _map(deck: Any, story: Story, base: BaseMap | None) -> None:
     focus = story.facts.focus
     slide = _slide(deck, story, story.say("deck.map", year=focus))
-    picture = charts.county_map(story.run, story.facts, lang=story.lang)
+    picture = charts.county_map(story.run, story.facts, lang=story.lang, base=base)
     _picture(slide, story, picture, _LEFT, _TOP, 6.4, story.say("overview.map_alt"), "")
     states = charts.site_states(story.run, story.facts)
     count: dict[str, int] = {}
@@ -356,10 +372,11 @@ def _respond(deck: Any, story: Story, given: Mapping[str, str]) -> None:
 
 
 def _public(story: Story, code: str, value: float | None) -> str:
-    """Show a figure as the public may see it: small numbers of students are not told."""
+    """Show a figure as the public may see it: students in tens, small numbers not at all."""
+    if value is not None and (indicator_unit(code) == "students" or code == "place_shortfall"):
+        told = rounded_sum(value)
+        return story.say("deck.fewer", limit=FEWEST) if told == FEWER else whole(told)
     text, unit = shown(code, value, story.lang)
-    if indicator_unit(code) == "students" and value is not None and 0 < value < FEWEST:
-        return story.say("deck.fewer", limit=FEWEST)
     return text + ("%" if unit == "%" and not text.endswith("%") else "")
 
 

@@ -7,7 +7,7 @@ block, and a strict policy allows exactly the scripts in the page.
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +117,7 @@ def write_map(
     lang: str = "zh",
     tiles: str | None = None,
     tianditu_key: str | None = None,
+    base: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the planner's map of a run as one file that needs nothing else.
 
@@ -132,6 +133,9 @@ def write_map(
         Base map from the web. Left out, the page never uses the network.
     tianditu_key : str, optional
         The user's own key, needed for ``tiles="tianditu"``. It is readable in the file.
+    base : mapping, optional
+        The user's own base map, as of :func:`catchment.views.base_map.overlay_of`; it is kept in
+        the page, which stays offline.
 
     Returns
     -------
@@ -147,10 +151,12 @@ def write_map(
     """
     if lang not in LANGS:
         raise InputError(f"语言 {lang!r} 不支持；请用 zh 或 en / language must be zh or en")
-    base, hosts = _base_map(tiles, tianditu_key)
+    online, hosts = _base_map(tiles, tianditu_key)
     payload = map_payload(run, lang=lang)
+    if online:
+        payload["tiles"] = online
     if base:
-        payload["tiles"] = base
+        payload["picture"] = dict(base)
     title = f"{text(run.region.name)} · {text(run.name)}"
     return write_drawn(
         "Catchment.start",

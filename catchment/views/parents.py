@@ -41,6 +41,7 @@ from catchment.views.public import (
     DISTANCE_BANDS_KM,
     NONE,
     PRIVACY_LIMIT,
+    ROUND_TO,
     distance_band,
     public_counts,
     publish,
@@ -159,7 +160,9 @@ def parents_payload(
     v = len(problem.village_ids)
     today = problem.students[:, :, 0].sum(axis=1)
     cells, totals = public_counts(
-        np.bincount(problem.group_village, weights=today, minlength=v).astype(np.int64), towns
+        np.bincount(problem.group_village, weights=today, minlength=v).astype(np.int64),
+        towns,
+        floors=known_floors(run, largest),
     )
     return {
         "format": 1,
@@ -187,6 +190,41 @@ def parents_payload(
         "open": _open_points(run),
         "notice": {key: text(given.get(key, "")) for key in NOTICE},
     }
+
+
+def known_floors(run: Run, largest: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    """Students of the first year whom each village must have, going by the classes that are told.
+
+    A class told as "at most 15" has 11 or more; what the other villages of that school and band
+    cannot account for is this village's.
+
+    Parameters
+    ----------
+    run : Run
+        A whole run.
+    largest : list of (m, b, t) int64
+        Largest classes of today and of the proposal.
+
+    Returns
+    -------
+    (v,) int64
+        Students by village, over all bands; 0 where nothing is known.
+    """
+    problem = run.problem
+    count = problem.students[:, :, 0].sum(axis=1)
+    floors = np.zeros(len(count), np.int64)
+    for plan, sizes in zip((run.today, run.plan), largest, strict=True):
+        site = plan.site_of[:, 0]
+        there = np.flatnonzero(site >= 0)
+        key = site[there] * len(problem.bands) + problem.group_band[there]
+        together = np.bincount(key, weights=count[there] + ROUND_TO // 2)
+        told = rounded_up(sizes[site[there], problem.group_band[there], 0])
+        others = together[key] - count[there] - ROUND_TO // 2
+        least = told - ROUND_TO + 1 - others.astype(np.int64)
+        floors[there] = np.maximum(floors[there], np.where(told > 0, np.maximum(least, 0), 0))
+    return np.bincount(
+        problem.group_village, weights=floors, minlength=len(problem.village_ids)
+    ).astype(np.int64)
 
 
 def class_sizes(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
@@ -268,7 +306,7 @@ def _steps(
             number(cost, 1),
             distance_band(float(problem.metres[w, i, j])),
             mode,
-            int(rounded_up(largest[p][j, band, t])),
+            int(rounded_up(max(largest[p][j, band, t], 1))),  # no class would say: nobody there
             int(over) + 2 * int(largest[p][j, band, t] > standard[j, band]),
         ]
 

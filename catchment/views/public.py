@@ -27,6 +27,8 @@ PRIVACY_LIMIT = 10
 LEAST_LIMIT = 5
 """The limit may be lowered to this and no further."""
 ROUND_TO = 5
+SUM_ROUND_TO = 10
+"""Sums over villages that a reader can list are rounded to this."""
 FEWER, NONE = -10, -1
 """Stand for a count that is kept back, and for one that does not exist."""
 HOME_METRES = 50.0
@@ -63,8 +65,43 @@ def rounded_up(counts: npt.ArrayLike, *, limit: int = PRIVACY_LIMIT) -> Int64:
     return np.where(given <= 0, given, np.where(given < _checked(limit), FEWER, up))
 
 
+def rounded_sum(count: float, *, limit: int = PRIVACY_LIMIT) -> int:
+    """Tell a sum of students over villages that the reader can list.
+
+    The parents' page tells which villages are over the limit, ride or change school, in every year
+    and arrangement. Two sums whose villages differ by one would give that village away; rounded
+    to ten each, the difference of two still leaves ten numbers open.
+
+    Parameters
+    ----------
+    count : float
+        Students, 0 or more.
+    limit : int
+        Privacy limit.
+
+    Returns
+    -------
+    int
+        The nearest multiple of ten; 0 for nobody; :data:`FEWER` below twice the limit.
+
+    Examples
+    --------
+    >>> [rounded_sum(n) for n in (0, 1, 19, 24, 25, 15_570)]
+    [0, -10, -10, 20, 30, 15570]
+    """
+    if count <= 0:
+        return 0
+    if count < 2 * _checked(limit):
+        return FEWER
+    return int(count + SUM_ROUND_TO / 2) // SUM_ROUND_TO * SUM_ROUND_TO
+
+
 def public_counts(
-    counts: npt.ArrayLike, groups: Sequence[object], *, limit: int = PRIVACY_LIMIT
+    counts: npt.ArrayLike,
+    groups: Sequence[object],
+    *,
+    limit: int = PRIVACY_LIMIT,
+    floors: npt.ArrayLike | None = None,
 ) -> tuple[Int64, dict[object, int]]:
     """Count cells and groups so that none below the limit can be seen or worked out.
 
@@ -74,6 +111,9 @@ def public_counts(
     few, its total is kept back instead. Totals of groups that are kept back are treated likewise
     towards the sum of all. What is shown is rounded to the nearest five.
 
+    Where something else that is public says how many a cell has at least (the class of a school to
+    which this village alone goes), only what it has beyond that hides it and its neighbours.
+
     Parameters
     ----------
     counts : (k,) array_like of int
@@ -82,6 +122,8 @@ def public_counts(
         Group of each cell, for example its township.
     limit : int
         Privacy limit, 5 or more.
+    floors : (k,) array_like of int, optional
+        Students whom the public knows each cell to have at least; 0 where left out.
 
     Returns
     -------
@@ -103,15 +145,19 @@ def public_counts(
     """
     given = np.asarray(counts, dtype=np.int64)
     least = _checked(limit)
+    known = np.zeros_like(given) if floors is None else np.asarray(floors, dtype=np.int64)
+    beyond = given - np.clip(known, 0, given)
     names = sorted(set(groups), key=str)
-    shown = given >= least
+    shown = beyond >= least
     totals: dict[object, int] = {}
     whole: dict[object, int] = {}
+    spare: list[int] = []
     for name in names:
         mine = np.array([g == name for g in groups], dtype=bool)
-        shown = _complemented(given, shown, mine, least)
+        shown = _complemented(beyond, shown, mine, least)
         whole[name] = int(given[mine].sum())
-    sums = np.array([whole[n] for n in names], dtype=np.int64)
+        spare.append(int(beyond[mine].sum()))
+    sums = np.array(spare, dtype=np.int64)
     open_sums = _complemented(sums, sums >= least, np.ones(len(sums), dtype=bool), least)
     for k, name in enumerate(names):
         totals[name] = _nearest(whole[name]) if open_sums[k] else FEWER

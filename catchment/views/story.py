@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -309,6 +309,27 @@ def standing_of(given: Mapping[str, Any], lang: str) -> str:
         author=plain(given.get("author"), longest=120) or missing,
         dates=plain(given.get("data_dates"), longest=200) or missing,
     )
+
+
+def mark_of(given: Sequence[Mapping[str, Any]], lang: str) -> str:
+    """Say in the corner of a picture that it is reviewed, or that it is internal.
+
+    Parameters
+    ----------
+    given : sequence of mapping
+        Provenance of every run that the picture shows.
+    lang : {"zh", "en"}
+        Language.
+
+    Returns
+    -------
+    str
+        The review numbers where every run has one, else the note that the picture is internal.
+    """
+    numbers = [plain(each.get("review_number"), longest=60) for each in given]
+    if not numbers or not all(numbers):
+        return word("internal", lang)
+    return word("standing.review", lang, number="; ".join(dict.fromkeys(numbers)))
 
 
 def rules_of(run: Run) -> str:

@@ -340,12 +340,12 @@ def worse_of(story: Story, township: str) -> Table:
     town = text_column(table, "township").map(lambda name: plain(name, longest=LONGEST_NAME))
     table = table[town == township]
     columns = (
-        Column(story.say("village"), 1.4),
-        Column(story.say("col.bands"), 1.2),
-        Column(story.say("year"), 0.7, "center"),
-        Column(story.say("col.students"), 0.7, "right"),
-        Column(story.say("col.from"), 1.7),
-        Column(story.say("col.to"), 1.7),
+        Column(story.say("village"), 1.2),
+        Column(story.say("col.bands"), 1.5),
+        Column(story.say("year"), 0.65, "center"),
+        Column(story.say("col.students"), 0.65, "right"),
+        Column(story.say("col.from"), 2.4),
+        Column(story.say("col.to"), 2.4),
         Column(story.say("col.before"), 0.8, "right"),
         Column(story.say("col.after"), 0.8, "right"),
         Column(story.say("col.growth"), 0.8, "right"),

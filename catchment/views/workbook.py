@@ -125,11 +125,12 @@ def _looks(book: Any) -> dict[str, Any]:
         "head": {**cell, "bold": True, "align": "center", "bg_color": "#D9E2EC"},
         "head_edit": {**cell, "bold": True, "align": "center", "bg_color": "#FFF2CC"},
         "text": {**cell, "num_format": "@"},
-        "int": {**cell, "num_format": "#,##0"},
+        # Room at the right, so that a number does not run into the text beside it.
+        "int": {**cell, "num_format": "#,##0", "align": "right", "indent": 1},
         "year": {**cell, "num_format": "0", "align": "center"},
-        "decimal": {**cell, "num_format": "#,##0.0"},
-        "ratio": {**cell, "num_format": "0.000"},
-        "date": {**cell, "num_format": "yyyy-mm-dd"},
+        "decimal": {**cell, "num_format": "#,##0.0", "align": "right", "indent": 1},
+        "ratio": {**cell, "num_format": "0.000", "align": "right", "indent": 1},
+        "date": {**cell, "num_format": "yyyy-mm-dd", "align": "center"},
     }  # fmt: skip
     shades = {"bad": "#F6DAD3", "warn": "#FBF1D0"}
     made = {name: book.add_format(look) for name, look in looks.items()}

@@ -97,7 +97,9 @@ def test_figures_are_those_of_the_run(run: Run, deck: bytes) -> None:
             county[code, focus, "plan"],
         ]
         shown = [float(cell.replace(",", "")) for cell in rows[name]]
-        assert shown == pytest.approx(expected, abs=0.051)
+        if code == "students":
+            assert all(n % 10 == 0 for n in shown)
+        assert shown == pytest.approx(expected, abs=5 if code == "students" else 0.051)
     table = worse(run)
     assert f"{table['village_id'].nunique()} 个村" in texts(deck)[6]
     first = tables(deck, 6)[1]

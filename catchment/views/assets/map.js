@@ -11,6 +11,7 @@ Catchment.start = function (mainMap, dataId) {
   var TILES = ["minutes_mean", "over_limit_students", "schools_open", "large_classes"];
   var SAYS = ["today", "plan"];
   var RINGS = [15, 30, 40];
+  var backed = Boolean(data.tiles || data.picture);
   var state = {
     view: "plan", year: startYear(), band: 0, fill: "catchments", lang: Catchment.lang(), tab: "figures", scope: "county",
     open: null, rows: 60, only: "fail", when: "year", what: [], minded: true,
@@ -129,7 +130,7 @@ Catchment.start = function (mainMap, dataId) {
       if (will >= 0 && (plan === "plan" || was === will)) { threads.push([open[1], will, true, D.ink]); }
     }
     return {
-      layers: state.layers, tiles: Boolean(data.tiles), fade: data.tiles ? 0.42 : state.fill === "catchments" || state.fill === "areas" ? 0.5 : 0.82,
+      layers: state.layers, tiles: backed, fade: backed ? 0.42 : state.fill === "catchments" || state.fill === "areas" ? 0.5 : 0.82,
       mark: open, threads: threads, village: village, school: school,
       /* Around a chosen school the lines are those of the rings, not of the catchments. */
       siteOf: function (c) {
@@ -158,7 +159,7 @@ Catchment.start = function (mainMap, dataId) {
   var boards = [D.board(mainMap, land, function () { return views[0] || (views[0] = look(shownPlan[0])); })];
   var box = county();
   mainMap.fitBounds(box, { padding: [12, 12], animate: false });
-  if (data.tiles) { addTiles(mainMap); }
+  addTiles(mainMap);
 
   /* The whole county, beside the legend where the legend is open. */
   function fit() {
@@ -176,6 +177,8 @@ Catchment.start = function (mainMap, dataId) {
   }
 
   function addTiles(map) {
+    if (data.picture) { L.imageOverlay(data.picture.src, data.picture.bounds, { pane: "tilePane" }).addTo(map); }
+    if (!data.tiles) { return; }
     data.tiles.layers.forEach(function (layer) {
       L.tileLayer(layer.url, { minZoom: data.tiles.min, maxZoom: data.tiles.max, attribution: data.tiles.attribution }).addTo(map);
     });
@@ -185,7 +188,7 @@ Catchment.start = function (mainMap, dataId) {
     if (boards[1]) { return; }
     var map = L.map("map_b", Object.assign({}, mainMap.options, { zoomControl: false, center: mainMap.getCenter(), zoom: mainMap.getZoom() }));
     boards.push(D.board(map, land, function () { return views[1] || (views[1] = look(shownPlan[1])); }));
-    if (data.tiles) { addTiles(map); }
+    addTiles(map);
     var busy = false;
     function follow(a, b) {
       a.on("move zoomend", function () {
@@ -271,6 +274,7 @@ Catchment.start = function (mainMap, dataId) {
     byId("stamp").textContent = [
       t("map.author", { n: data.author || t("map.not_given") }), t("map.data_dates", { n: data.dates || t("map.not_given") }),
       Catchment.half(data.note), t("map.stamp_method", { m: t("map.method_" + data.method), s: t("map.status_" + data.status) }),
+      data.picture && data.picture.number ? t("map.base", { n: data.picture.number }) : "",
       data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed }), data.crs
     ].filter(Boolean).join(" · ");
     empty(byId("band"));
@@ -760,7 +764,7 @@ Catchment.start = function (mainMap, dataId) {
       at(data.estimated, y)[i] ? el("p", { class: "callout", text: t("map.estimated") }) : null,
       data.bands.map(function (band, b) {
         var g = group(i, b), ways = SAYS.map(function (p) { return trip(p, y, g); }), moves = ways[0].site !== ways[1].site;
-        var why = data.reasons.rows.filter(function (r) { return r[0] === i && r[1] === b && r[2] <= year; }).sort(function (m, n) { return n[2] - m[2]; })[0];
+        var why = data.reasons.rows.filter(function (r) { return r[0] === i && r[1] === b && (moves ? r[2] <= year : r[2] === year); }).sort(function (m, n) { return n[2] - m[2]; })[0];
         function pair(title, f) { return [title, f(ways[0]), f(ways[1])]; }
         return el("section", { class: "band" + (b === state.band ? " now" : "") },
           el("h3", {}, bandName(b), el("small", { text: " " + t("map.n_students", { n: count(demand[g]) }) }), moves ? el("span", { class: "badge move", text: t("map.moves") }) : null),
@@ -771,7 +775,7 @@ Catchment.start = function (mainMap, dataId) {
             pair(t("map.km"), function (x) { return x.metres === null ? "—" : decimal(x.metres / 1000, 1); })
           ]),
           alternatives(g, b, ways[1].site),
-          moves && why ? el("p", { class: "why" }, el("b", { text: t("map.why") }), name(data.reasons.texts[why[3]][state.lang === "zh" ? 0 : 1])) : null);
+          why ? el("p", { class: "why" }, el("b", { text: t("map.why") }), name(data.reasons.texts[why[3]][state.lang === "zh" ? 0 : 1])) : null);
       }),
       el("p", { class: "quiet", text: t("map.minutes_note") }),
       data.findings.rows.filter(function (r) { return r[3] === i && r[2] < 0 && (r[5] === null || r[5] === year); }).slice(0, 30).map(findingCard)
