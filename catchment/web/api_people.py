@@ -124,7 +124,7 @@ def log_out(bench: Bench, call: Call) -> Reply:
 
 OPERATIONS = (
     Operation("GET", "/api/session", "session", "当前会话 / this session", session, "open",
-              answers={200: s.SESSION}, refusals=(401,)),
+              answers={200: s.SESSION}, refusals=(401,), swift=True),
     Operation("POST", "/api/session", "open_link", "一次性链接换取会话 / one-time link", open_link,
               "open", Link, answers={200: s.SESSION}, refusals=(401, 429)),
     Operation("POST", "/api/login", "log_in", "登录 / log in", log_in, "open", Login,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +24,8 @@ from catchment.web.workers import BusyError
 
 Plain = dict[str, Any]
 _MOST_ID = 10**12
+_MOST_KEPT = 400
+"""Answers kept written out."""
 
 
 class Strict(BaseModel):
@@ -110,6 +114,11 @@ class Operation:
         Further statuses.
     heavy : bool
         Whether it reckons; few of those go at a time.
+    swift : bool
+        Whether it needs neither disk nor reckoning, and is answered without a thread.
+    kept : bool
+        Whether its answer follows from address and state file alone: it is kept, written out,
+        until something is written to the file.
     media : str
         Media type of the answer.
     """
@@ -125,6 +134,8 @@ class Operation:
     answers: Mapping[int, Plain] = field(default_factory=lambda: {200: {"type": "object"}})
     refusals: Sequence[int] = ()
     heavy: bool = False
+    swift: bool = False
+    kept: bool = False
     media: str = "application/json"
 
 
@@ -141,6 +152,7 @@ class Dispatcher:
         self.bench = bench
         self._heavy: anyio.CapacityLimiter | None = None
         self._light: anyio.CapacityLimiter | None = None
+        self._kept: OrderedDict[str, tuple[int, bytes, str]] = OrderedDict()
 
     async def __call__(self, operation: Operation, request: Request) -> Response:
         """Carry out an operation.
@@ -165,11 +177,35 @@ class Dispatcher:
         if operation.need != "open" and operation.need not in can(role):
             zh, en = "您的角色不能进行此操作", "your role does not allow this"
             return said(403, "role", zh, en)
+        address = f"{request.url.path}?{request.url.query}"
+        if operation.kept:
+            found = self._kept.get(address)
+            if found is not None and found[0] == self.bench.store.stamp:
+                return _unchanged(request, *found[1:])
         call = await _read(operation, request, user, role, held["token"])
         if isinstance(call, Response):
             return call
+        if operation.swift:
+            return self._run(operation, call)
+        if operation.kept:
+            return await anyio.to_thread.run_sync(
+                self._keep, operation, call, address, limiter=self._light
+            )
         limiter = self._heavy if operation.heavy else self._light
         return await anyio.to_thread.run_sync(self._run, operation, call, limiter=limiter)
+
+    def _keep(self, operation: Operation, call: Call, address: str) -> Response:
+        # Taken before reading: a write in between makes what is kept out of date, never too new.
+        stamp = self.bench.store.stamp
+        found = self._run(operation, call)
+        if found.status_code != 200:
+            return found
+        body = bytes(found.body)
+        tag = hashlib.sha256(body).hexdigest()[:24]
+        self._kept[address] = (stamp, body, tag)
+        while len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+        return _unchanged(call.request, body, tag)
 
     def _run(self, operation: Operation, call: Call) -> Response:
         try:
@@ -185,6 +221,14 @@ class Dispatcher:
         if isinstance(reply.data, bytes):
             return Response(reply.data, reply.status, dict(reply.headers), reply.media)
         return Response(packed(reply.data), reply.status, dict(reply.headers), reply.media)
+
+
+def _unchanged(request: Request, body: bytes, tag: str) -> Response:
+    """Answer with what is kept, or say that the asker has it already."""
+    headers = {"etag": f'"{tag}"', "cache-control": "no-cache, private"}
+    if request.headers.get("if-none-match") == f'"{tag}"':
+        return Response(status_code=304, headers=headers)
+    return Response(body, 200, headers, "application/json")
 
 
 def packed(data: Any) -> bytes:

@@ -20,7 +20,7 @@ from typing import Any
 
 from catchment.errors import InputError, NotFoundError
 
-_IDLE = 8
+_IDLE = 18
 """Connections kept for the requests to come."""
 _LINE = 500
 """Steps that can be undone."""
@@ -117,6 +117,11 @@ class Store:
     path : Path
         SQLite file, made if need be.
 
+    Attributes
+    ----------
+    stamp : int
+        Goes up with every write by this process, after it is on disk.
+
     Raises
     ------
     InputError
@@ -126,6 +131,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._idle: list[sqlite3.Connection] = []
+        self.stamp = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self._open() as db:
@@ -189,6 +195,8 @@ class Store:
                 db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
+        # Whoever read before this keeps an older stamp: what was read is then read again.
+        self.stamp += 1
 
     # ------------------------------------------------------------------ variants
 

@@ -254,6 +254,59 @@ def test_a_school_is_placed_a_road_closed_and_one_built(sit: Sit, server: Server
     seat.quiet()
 
 
+def test_a_school_is_placed_and_a_road_cut_by_keyboard(sit: Sit, server: Server) -> None:
+    seat = sit(server)
+    page = seat.page
+    seat.fresh("键盘")
+    count = page.evaluate("Catchment.workbench.model.nSites")
+    page.focus("#map_a")
+    page.keyboard.press("n")
+    page.focus("#map_a")
+    where = "(() => { const c = Catchment.workbench.scene.boards[0].map.getCenter(); return [c.lng, c.lat]; })()"
+    first = page.evaluate(where)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("f => f[0] < " + where + "[0]", arg=first)
+    page.wait_for_timeout(400)
+    page.keyboard.press("Enter")
+    page.fill("#dialog input[name=name]", "新校")
+    page.keyboard.press("Enter")
+    seat.saved()
+    assert page.evaluate("Catchment.workbench.model.nSites") == count + 1
+    at = seat.document()["actions"][0]["at"]
+    assert at == pytest.approx(page.evaluate(where), abs=0.01)
+    assert page.evaluate("Catchment.workbench.state.tool") == "look"
+    page.focus("#map_a")
+    page.keyboard.press("Enter")
+    assert page.locator("#dialog[open]").count() == 0
+    seat.quiet()
+
+
+def test_the_year_is_turned_before_and_after_the_rest_has_come(sit: Sit, server: Server) -> None:
+    """A click is answered with one year; turning the year never shows another year's plan."""
+    seat = sit(server)
+    page = seat.page
+    seat.fresh("年份")
+    seat.find(SCHOOL)
+    page.click("[data-state=closed]")
+    seat.saved()
+    first = page.evaluate("Catchment.workbench.state.year")
+    for key in ("]", "]", "["):
+        page.keyboard.press(key)
+    page.wait_for_function(
+        "() => Catchment.workbench.turning === null && Catchment.workbench.model.fresh()"
+    )
+    state = page.evaluate(
+        """async () => { const a = Catchment.workbench, m = a.model, v = m.variant, y = a.state.year;
+          const full = await (await fetch(`/api/variants/${v.id}/answer?year=${m.years[y]}`)).json();
+          const list = full.plan.site, mine = typeof list[y] === 'number' ? list[list[y]] : list[y];
+          return [m.years[y], document.getElementById('year-out').textContent, JSON.stringify(m.now().site) === JSON.stringify(mine)]; }"""
+    )
+    assert state[1] == str(state[0])
+    assert state[2]
+    assert page.evaluate("Catchment.workbench.state.year") == first + 1
+    seat.quiet()
+
+
 def test_sliders_show_what_they_would_do_before_they_are_kept(sit: Sit, server: Server) -> None:
     seat = sit(server)
     page = seat.page

@@ -215,3 +215,22 @@ def test_document_of_the_api_names_every_operation(client: Client) -> None:
     found = json.loads(client.get("/api/openapi.json").content)
     assert found["openapi"].startswith("3.1")
     assert {"/api/variants/{id}", "/api/import", "/api/events", "/api/jobs"} <= set(found["paths"])
+
+
+def test_what_is_kept_written_out_is_never_old(client: Client) -> None:
+    """Lists and variants are answered from memory until something is written."""
+    entry = client.add("一")
+    path = f"/api/variants/{entry['id']}"
+    first = client.get(path)
+    tag = first.headers["etag"]
+    assert client.get(path, headers={"if-none-match": tag}).status_code == 304
+    assert client.get(f"{path}?version=1").json() == first.json()
+    names = [v["name"] for v in client.get("/api/variants").json()["variants"]]
+    body = {"expected": 1, "document": {"name": "二", "actions": [MERGE]}}
+    assert client.send_json("PUT", path, body).status_code == 200
+    again = client.get(path, headers={"if-none-match": tag})
+    assert (again.status_code, again.json()["version"]) == (200, 2)
+    now = [v["name"] for v in client.get("/api/variants").json()["variants"]]
+    assert now == [*names[:-1], "二"]
+    assert len(client.get(f"{path}/history").json()["history"]) == 2
+    assert client.get(f"{path}?version=1&version=2").status_code == 400

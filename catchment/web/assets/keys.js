@@ -5,7 +5,7 @@ export function createKeys(app) {
   const typing = (node) => node && (["TEXTAREA", "SELECT"].includes(node.tagName) || (node.tagName === "INPUT" && !["checkbox", "radio", "range"].includes(node.type)) || node.isContentEditable);
 
   function year(step) {
-    const next = app.state.year + step;
+    const next = (app.turning === null ? app.state.year : app.turning) + step;
     if (next >= 0 && next < app.model.years.length) { app.change({ year: next }); }
   }
 
@@ -38,6 +38,7 @@ export function createKeys(app) {
     if (event.key === "/" || event.key === "f") { document.getElementById("find").focus(); event.preventDefault(); return; }
     const onMap = event.target.classList && event.target.classList.contains("leaflet-container"), slides = event.target.type === "range" || event.target.getAttribute("role") === "tab";
     if (app.state.meeting && !slides && meeting(event)) { event.preventDefault(); return; }
+    if (event.key === "Enter" && onMap && !app.state.meeting && app.tools.here()) { event.preventDefault(); return; }
     if (event.key === "Escape") {
       if (app.state.tool !== "look") { app.tools.take("look"); } else if (app.state.open) { app.open(null); }
       return;

@@ -26,7 +26,9 @@ const app = {
     why: "", allBands: false, meeting: false,
     layers: { catchments: true, townships: true, roads: true, villages: true, over: true, schools: true, names: true, rooms: true, allSchools: false }
   },
-  session: null, connected: true, boot: null
+  session: null, connected: true, boot: null,
+  /* Year that is on its way, null where none is. */
+  turning: null
 };
 
 /* For checks from outside. */
@@ -60,8 +62,10 @@ app.paint = (all) => {
   }, 0));
 };
 
+let asked = 0, later = 0;
 app.change = (part) => {
-  if ("year" in part && !app.model.has(part.year)) { wholeAnswer(part.year, part); return; }
+  if ("year" in part && !app.model.has(part.year)) { app.turning = part.year; wholeAnswer(part.year, part); return; }
+  if ("year" in part) { app.turning = null; asked += 1; }
   const frames = "view" in part && part.view !== app.state.view, year = "year" in part && part.year !== app.state.year;
   Object.assign(app.state, part);
   if (frames) { app.scene.frames(); }
@@ -94,7 +98,7 @@ function controls() {
   press(byId("view"), s.view);
   press(byId("band"), s.band);
   byId("year").max = years.length - 1;
-  byId("year").value = s.year;
+  byId("year").value = app.turning === null ? s.year : app.turning;
   byId("year").setAttribute("aria-valuetext", String(years[s.year]));
   byId("year-out").textContent = String(years[s.year]);
   byId("fill").value = s.fill;
@@ -167,7 +171,6 @@ function after(what) { window.requestAnimationFrame(() => window.setTimeout(what
 
 /* The answer with the plan of all years: figures belong to a year, and a click is answered with the
    year shown alone. `part` is the change that waits for it. */
-let asked = 0, later = 0;
 async function wholeAnswer(y, part) {
   const v = app.model.variant;
   window.clearTimeout(later);
@@ -176,11 +179,16 @@ async function wholeAnswer(y, part) {
   const mine = asked, year = app.model.years[y];
   try {
     const answer = await get(`/api/variants/${v.id}/answer?year=${year}`);
-    if (mine !== asked || !app.model.variant || app.model.variant.id !== v.id || answer.version !== app.model.variant.version) { return; }
+    if (mine !== asked) { return; }
+    app.turning = null;
+    if (!app.model.variant || app.model.variant.id !== v.id || answer.version !== app.model.variant.version) { controls(); return; }
     app.model.set({ answer });
     if (part) { Object.assign(app.state, part); remember(); }
     app.paint();
-  } catch (fault) { app.failed(fault); }
+  } catch (fault) {
+    if (mine === asked) { app.turning = null; controls(); }
+    app.failed(fault);
+  }
 }
 
 const yearFigures = () => wholeAnswer(app.state.year);

@@ -41,6 +41,7 @@ export function createTools(app) {
       frame.classList.toggle("points", name !== "look" && name !== "move");
     });
     say();
+    if (!["look", "move"].includes(name) && document.activeElement === document.body) { app.scene.boards[0].map.getContainer().focus({ preventScroll: true }); }
   }
 
   /* What the tool in hand waits for, with its own choices. */
@@ -75,6 +76,15 @@ export function createTools(app) {
       say();
       app.edit.askRoad(start, lonLat(event.latlng));
     }
+  }
+
+  /* By keyboard: the tool is used at the cross in the middle of the map, which the arrows move. */
+  function here() {
+    const board = app.scene.boards[0], name = app.state.tool;
+    if (!app.canEdit() || !["place", "road", "cut", "toggle"].includes(name)) { return false; }
+    const size = board.map.getSize(), point = window.L.point(size.x / 2, size.y / 2);
+    click(board, { containerPoint: point, latlng: board.map.containerPointToLatLng(point) });
+    return true;
   }
 
   /* ---------------------------------------------------------------- drag and lasso */
@@ -197,5 +207,5 @@ export function createTools(app) {
     map.on("mouseout movestart", () => { tip.hidden = true; });
   }
 
-  return { buildRail, take, listen, say, held: () => held };
+  return { buildRail, take, listen, say, here, held: () => held };
 }
