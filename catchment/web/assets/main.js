@@ -382,6 +382,8 @@ app.step = (move) => {
 /* Meeting: large type, today beside the variant, nothing can be changed. */
 app.meet = (on) => {
   app.tools.take("look");
+  /* What was said of the other way of working no longer holds. */
+  byId("callouts").querySelectorAll(".good").forEach((line) => line.remove());
   Object.assign(app.state, { meeting: on, view: on ? "both" : "plan", tab: "figures", open: null });
   app.paint();
   app.scene.frames();

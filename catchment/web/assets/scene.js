@@ -225,8 +225,8 @@ export function createScene(app) {
   }
 
   function fit() {
-    const wide = byId("legend").open && app.state.view !== "both" && byId("stage").clientWidth > 700;
-    boards[0].map.fitBounds(box, { paddingTopLeft: [wide ? 252 : 60, 14], paddingBottomRight: [30, 14], animate: false });
+    const both = app.state.view === "both", wide = byId("legend").open && !both && byId("stage").clientWidth > 700, rail = !app.state.meeting;
+    boards[0].map.fitBounds(box, { paddingTopLeft: [wide ? 252 : rail ? 60 : 8, 14], paddingBottomRight: [rail ? 30 : 8, 14], animate: false });
   }
 
   function fly(at) {
