@@ -153,7 +153,7 @@ def ask_once(task: Plain, seconds: float) -> Plain:
     InputError
         When it fails, dies or takes too long.
     """
-    helper = Helper({"folder": None, "nice": 5})
+    helper = Helper({"folder": None, "nice": 10})
     try:
         helper.send({"id": 1, **task})
         until = time.monotonic() + seconds
@@ -188,7 +188,7 @@ class Checker:
     """
 
     def __init__(self, setup: Plain, tell: Tell) -> None:
-        self._helper = Helper({**setup, "nice": 5})
+        self._helper = Helper({**setup, "nice": 10})
         self._tell = tell
         self._wanted: OrderedDict[str, tuple[Plain, list[Plain]]] = OrderedDict()
         self._found: OrderedDict[str, Plain] = OrderedDict()
@@ -278,7 +278,7 @@ class Checker:
         with self._ready:
             self._wanted.clear()
             self._found.clear()
-            self._helper.setup = {**setup, "nice": 5}
+            self._helper.setup = {**setup, "nice": 10}
         self._helper.kill()
 
     def close(self) -> None:
