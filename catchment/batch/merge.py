@@ -18,6 +18,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 from shapely import MultiPoint
 
+from catchment.batch.across import ADDED, after_border, border_indicators, links_of, with_guests
+from catchment.batch.guests import Guests, settle_guests
 from catchment.files import write_atomically, write_bytes, write_text
 from catchment.rules.clause import SEVERITIES
 from catchment.views.province import write_province_map
@@ -76,22 +78,40 @@ def write_province(table: pd.DataFrame, out: Path, *, lang: str = "zh") -> list[
     -------
     list of Path
         ``province/`` ``counties.csv`` (every task, its state, figures and rank),
-        ``indicators.csv``, ``border.csv``, ``villages.parquet``, ``province.html``, ``batch.json`` (digests).
+        ``indicators.csv``, ``villages.parquet``, ``province.html``, ``batch.json`` (digests); where
+        borders were looked across also ``border.csv`` and ``guests.csv``, ``hosts.csv``,
+        ``border_counties.csv``, ``border_proof.csv`` (:class:`catchment.batch.guests.Guests`).
+
+    Raises
+    ------
+    CatchmentError
+        When a file cannot be written, or those taken in across a border fail their check.
     """
     target = out / "province"
     target.mkdir(parents=True, exist_ok=True)
     done = [str(name) for name in table.loc[table["state"] == "done", "name"]]
     folders = [(name, out / "counties" / name) for name in done]
-    ranked = ranking(table, folders)
+    across = settle_guests(folders)
+    ranked, measures = ranking(table, folders), merged_indicators(folders)
+    if across is not None:
+        ranked = with_guests(ranked, across)
+        measures = pd.concat([measures, border_indicators(measures, across)], ignore_index=True)
     written = [write_text(target / "counties.csv", frame_csv(ranked))]
-    written.append(write_text(target / "indicators.csv", frame_csv(merged_indicators(folders))))
+    written.append(write_text(target / "indicators.csv", frame_csv(measures)))
+    if across is not None:
+        tables = {"guests": across.guests, "hosts": across.hosts}
+        tables |= {"border_counties": across.counties, "border_proof": across.proofs}
+        for stem, each in tables.items():
+            written.append(write_text(target / f"{stem}.csv", frame_csv(each)))
     borders = [_read(f / "border.csv") for _, f in folders if (f / "border.csv").is_file()]
     if borders:
         written.append(write_text(target / "border.csv", frame_csv(pd.concat(borders))))
     if folders:
-        written.append(_villages(folders, target / "villages.parquet"))
+        written.append(_villages(folders, target / "villages.parquet", across))
     hulls = {name: outline_of(folder) for name, folder in folders}
-    written.append(write_province_map(ranked, hulls, target / "province.html", lang=lang))
+    links = [] if across is None else links_of(across, hulls, folders)
+    page = target / "province.html"
+    written.append(write_province_map(ranked, hulls, page, links=links, lang=lang))
     facts = {
         "counties": {
             str(row["name"]): {"state": str(row["state"]), "output": str(row["output"])}
@@ -269,7 +289,7 @@ def _trips(folder: Path, recipe: str) -> Iterator[tuple[Key, float, int]]:
             yield (recipe, "band", str(band), int(year), plan), value, number
 
 
-def _villages(folders: list[tuple[str, Path]], path: Path) -> Path:
+def _villages(folders: list[tuple[str, Path]], path: Path, across: Guests | None) -> Path:
     """All villages in one GeoParquet, a row group a county, so that memory stays flat."""
 
     def fill(beside: Path) -> None:
@@ -278,10 +298,15 @@ def _villages(folders: list[tuple[str, Path]], path: Path) -> Path:
         for column in facts["columns"].values():
             column.pop("bbox", None)
         schema = first.remove_metadata().with_metadata({b"geo": json.dumps(facts).encode()})
-        with pq.ParquetWriter(beside, schema) as writer:
+        whole = schema
+        for field in ADDED if across is not None else ():
+            whole = whole.append(field)
+        with pq.ParquetWriter(beside, whole) as writer:
             for _, folder in folders:
-                table = pq.read_table(folder / "villages.parquet")
-                writer.write_table(table.cast(schema))
+                table = pq.read_table(folder / "villages.parquet").cast(schema)
+                if across is not None:
+                    table = after_border(table, across.guests)
+                writer.write_table(table.cast(whole))
 
     return write_atomically(path, fill)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from catchment import __version__
+from catchment.batch.joint import recipe_beside
 from catchment.errors import CatchmentError, InputError, NotFoundError
 from catchment.region.read import read_region
 from catchment.scenario import read_scenario
@@ -39,8 +40,8 @@ class Task:
         Whether rows in error are set aside and counted.
     lang : str
         ``zh`` or ``en``.
-    neighbours : tuple of str
-        Folders of counties within reach across the border.
+    neighbours : tuple of (str, str)
+        Names and folders of counties within reach across the border.
     reach_km : float
         How far across a border schools are looked for; 0 = not at all.
     """
@@ -52,7 +53,7 @@ class Task:
     full: bool = False
     set_aside: bool = False
     lang: str = "zh"
-    neighbours: tuple[str, ...] = ()
+    neighbours: tuple[tuple[str, str], ...] = ()
     reach_km: float = 0.0
 
     def plain(self) -> dict[str, Any]:
@@ -109,8 +110,7 @@ def find_tasks(
         if recipe and path.stem != recipe:
             continue
         county = _county_of(path)
-        place = county.resolve().relative_to(folder.resolve()).as_posix()
-        name = "/".join(_PLAIN.sub("_", part) for part in (place.replace("/", "."), path.stem))
+        name = f"{_name_of(county, folder)}/{_PLAIN.sub('_', path.stem)}"
         if name in tasks:
             raise InputError(
                 f"{path}: 与 {tasks[name].recipe} 的结果位置相同（{name}）；请改名 / "
@@ -123,7 +123,7 @@ def find_tasks(
             recipe=str(path),
             region=str(county),
             digest=_digest(county, path, options, near),
-            neighbours=tuple(str(each) for each in near),
+            neighbours=tuple((_name_of(each, folder), str(each)) for each in near),
             reach_km=reach_km,
             full=full,
             set_aside=set_aside,
@@ -151,6 +151,11 @@ def _county_of(recipe: Path) -> Path:
     except (InputError, OSError):
         # The task itself will say what is wrong with its recipe.
         return fallback.resolve()
+
+
+def _name_of(county: Path, folder: Path) -> str:
+    place = county.resolve().relative_to(folder.resolve()).as_posix()
+    return _PLAIN.sub("_", place.replace("/", "."))
 
 
 def _boxes(folder: Path) -> dict[Path, tuple[float, float, float, float]]:
@@ -189,9 +194,11 @@ def _near(
 def _digest(county: Path, recipe: Path, options: str, near: tuple[Path, ...]) -> str:
     found = hashlib.sha256(f"{__version__} {options}".encode())
     for folder in (county, *near):
+        # The neighbour's recipe of the same name says which roads there are and which schools.
+        own = recipe.resolve() if folder == county else recipe_beside(recipe, folder)
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             inside = path.relative_to(folder).as_posix()
-            if path.suffix == ".toml" and path.name != "region.toml" and path != recipe.resolve():
+            if path.suffix == ".toml" and path.name != "region.toml" and path != own:
                 continue  # another recipe does not change this task
             found.update(f"\n{inside} ".encode("utf-8", "surrogateescape"))
             found.update(hashlib.sha256(path.read_bytes()).digest())

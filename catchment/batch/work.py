@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 
 from catchment.batch.border import border_table
+from catchment.batch.joint import Joint, joint_question, recipe_beside
+from catchment.batch.offers import seats_table, ways_table
 from catchment.batch.tasks import Task
 from catchment.errors import CatchmentError
 from catchment.files import folder_beside, put_folder, write_bytes, write_text
@@ -169,11 +171,30 @@ def write_results(run: Run, task: Task, folder: Path) -> None:
         write_tables(run, folder)
         write_record(run, folder)
     if task.reach_km:
-        near = [Path(each) for each in task.neighbours]
-        county = task.name.split("/")[0]
-        table = border_table(run, county, near, task.reach_km, set_aside=task.set_aside)
-        write_text(folder / "border.csv", frame_csv(table))
+        _write_border(run, task, folder)
     villages_of(run, task).to_parquet(folder / "villages.parquet", index=False)
+
+
+def _write_border(run: Run, task: Task, folder: Path) -> None:
+    """Write what concerns the neighbours: nearer schools there, ways for who is in need, seats."""
+    county = task.name.split("/")[0]
+    joints: dict[str, Joint] = {}
+    refused: list[tuple[str, str]] = []
+    for name, place in task.neighbours:
+        beside = recipe_beside(Path(task.recipe), Path(place))
+        try:
+            joint = joint_question(
+                run, Path(place), task.reach_km, recipe=beside, set_aside=task.set_aside
+            )
+        except CatchmentError as fault:
+            refused.append((name, str(fault).splitlines()[0]))
+            continue
+        if joint is not None:
+            joints[name] = joint
+    border = border_table(run, county, joints.values(), refused)
+    write_text(folder / "border.csv", frame_csv(border))
+    write_text(folder / "ways.csv", frame_csv(ways_table(run, county, joints)))
+    write_text(folder / "seats.csv", frame_csv(seats_table(run, county)))
 
 
 def villages_of(run: Run, task: Task) -> gpd.GeoDataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -38,7 +39,11 @@ def batch(
     ] = 120.0,
     border: Annotated[
         float,
-        typer.Option(help="县界两侧多少公里内比较邻县学校 / km across borders to look for schools"),
+        typer.Option(
+            min=0.0,
+            help="县界两侧多少公里内互看：无校可上或超时的村由邻县空余教室接收 / km across borders: villages "
+            "without a school or over the limit go where a neighbour has room",
+        ),
     ] = 0.0,
     set_aside: SetAside = False,
     lang: Lang = "zh",
@@ -85,5 +90,17 @@ def batch(
         f"完成 {done} 项，未完成 {bad} 项。已写入 {target / 'province'}；先打开 {page}",
         f"{done} done, {bad} not done. Written to {target / 'province'}; open {page} first",
     )
+    guests = target / "province" / "guests.csv"
+    if border and guests in outcome.written:
+        table = pd.read_csv(guests, encoding="utf-8-sig", keep_default_na=False)
+        seated = table[table["school_id"] != ""]
+        year = int(table["year"].max()) if len(table) else 0
+        now, all_ = (int(t.loc[t["year"] == year, "students"].sum()) for t in (seated, table))
+        say(
+            lang,
+            f"跨县就读：{year} 年 {all_} 名有路可达的学生中，邻县接收 {now} 名；见 {guests}",
+            f"across borders: of {all_} students with a way there, neighbours take in {now} in {year}; "
+            f"see {guests}",
+        )
     if bad:
         raise typer.Exit(1)

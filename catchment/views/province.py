@@ -16,7 +16,7 @@ from catchment.views.payload import text
 _STEP = 1e5
 _FIGURES = (
     "findings_hard", "findings_fail", "findings_unknown", "students", "over_limit_students",
-    "large_classes", "place_shortfall", "minutes_mean", "year",
+    "large_classes", "place_shortfall", "minutes_mean", "year", "served_abroad", "guests",
 )  # fmt: skip
 
 
@@ -25,6 +25,7 @@ def write_province_map(
     outlines: Mapping[str, Sequence[Sequence[tuple[float, float]]]],
     path: Path,
     *,
+    links: Sequence[Mapping[str, Any]] = (),
     lang: str = "zh",
 ) -> Path:
     """Write the map and ranking of the counties of a batch.
@@ -37,6 +38,9 @@ def write_province_map(
         Degrees of longitude and latitude by task name.
     path : Path
         The ``.html`` file wanted.
+    links : sequence of mapping
+        Villages whose children a neighbouring county takes in: ``from`` and ``to`` (degrees),
+        ``village``, ``school``, ``county``, ``host``, ``students``.
     lang : {"zh", "en"}
         Language the page opens in.
 
@@ -64,15 +68,27 @@ def write_province_map(
                 "county": text(row.get("county_name"), longest=200),
                 "state": str(row["state"]),
                 "said": text(row["said"], longest=400),
-                "figures": [None if pd.isna(row[f]) else float(row[f]) for f in _FIGURES],
+                "figures": [None if pd.isna(row.get(f)) else float(row[f]) for f in _FIGURES],
                 "outline": _steps(outline),
                 "points": [round(c * _STEP) for point in points for c in point],
             }
         )
-    payload = {"format": 1, "lang": lang, "words": pick_words("map", "prov"), "rows": rows}
+    payload = {
+        "format": 1,
+        "lang": lang,
+        "words": pick_words("map", "prov"),
+        "rows": rows,
+        "links": [_link(link) for link in links],
+    }
     title = "各县结果 / Results by county"
     page = asset("province.html")
     return write_drawn("Catchment.province", page, ["province.js"], payload, title, path)
+
+
+def _link(link: Mapping[str, Any]) -> dict[str, Any]:
+    said = {key: text(link[key], longest=120) for key in ("village", "school", "county", "host")}
+    ends = [round(c * _STEP) for end in ("from", "to") for c in link[end]]
+    return said | {"students": int(link["students"]), "line": ends}
 
 
 def _steps(outline: Sequence[tuple[float, float]]) -> list[int]:

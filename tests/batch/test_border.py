@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,9 @@ import pandas as pd
 import pytest
 
 from catchment.batch import find_tasks, run_batch
-from catchment.batch.border import _spare, border_table, join
+from catchment.batch.border import _spare, border_table
+from catchment.batch.joint import join, joint_question
+from catchment.batch.work import carry_out
 from catchment.network.load import load_network
 from catchment.network.travel import travel_times
 from catchment.region.read import read_region
@@ -27,9 +31,8 @@ def pair(tmp_path_factory) -> Path:
 
 def test_villages_at_the_border_see_the_school_beyond_it(pair) -> None:
     run = execute(pair / "county-000" / "scenario.toml")
-    table = border_table(run, "county-000", [pair / "county-001"], 20.0).set_index(
-        ["village_id", "band"]
-    )
+    both = joint_question(run, pair / "county-001", 20.0, recipe=None)
+    table = border_table(run, "county-000", [both]).set_index(["village_id", "band"])
     # V5 is at 4,000 m; its upper grades go to S2 at 2,050 m; the neighbour's S1 stands at 4,050 m.
     row = table.loc[("V5", "upper")]
     assert (row["neighbour"], row["school_id"], row["school"]) == ("第1县", "S1", "东乡中心校")
@@ -55,11 +58,14 @@ def test_villages_at_the_border_see_the_school_beyond_it(pair) -> None:
 
 def test_out_of_reach_is_not_looked_at_and_bad_neighbours_are_named(pair, tmp_path) -> None:
     run = execute(pair / "county-000" / "scenario.toml")
-    assert border_table(run, "a", [pair / "county-001"], 0.01).empty
-    bad = write_counties(tmp_path, 1) / "county-000"
-    spoil_rows(bad)
-    table = border_table(run, "a", [bad], 20.0)
-    assert len(table) == 1
+    assert joint_question(run, pair / "county-001", 0.01, recipe=None) is None
+    shutil.copytree(pair, tmp_path / "in")
+    spoil_rows(tmp_path / "in" / "county-001")
+    task = find_tasks(tmp_path / "in", reach_km=20)[0]
+    task = dataclasses.replace(task, neighbours=(("county-001", str(tmp_path / "in/county-001")),))
+    assert carry_out(task.plain(), str(tmp_path), "s", 0, 3, alone=False)["state"] == "done"
+    table = pd.read_csv(tmp_path / "counties" / task.name / "border.csv", encoding="utf-8-sig")
+    assert table["neighbour"].tolist() == ["county-001"]
     assert table["note"].str.contains("schools|layers").all()
 
 

@@ -5,7 +5,7 @@ Catchment.province = function (map, dataId) {
   var data = Catchment.read(dataId), byId = function (id) { return document.getElementById(id); }, chosen = -1;
   Catchment.speak(data.words, data.lang);
   var SHADES = ["#DCEEF4", "#92C7DC", "#4A98BD", "#CC5A1B", "#6E1C00"];
-  var FIGURES = ["hard", "fail", "unknown", "students", "over", "large", "short", "mean", "year"];
+  var FIGURES = ["hard", "fail", "unknown", "students", "over", "large", "short", "mean", "year", "abroad", "guests"];
   var done = data.rows.filter(function (r) { return r.state === "done"; });
   var shapes = data.rows.map(function (r) { return r.outline.length ? D.decode(r.outline, false) : null; });
   var west = 180, east = -180, south = 90, north = -90;
@@ -34,6 +34,14 @@ Catchment.province = function (map, dataId) {
         ctx.fillRect(D.worldX(r.points[k]) * v.k - v.x - 1, D.worldY(r.points[k + 1]) * v.k - v.y - 1, 2, 2);
       }
     });
+    /* Children whom a neighbouring county takes in: from the village to the school. */
+    ctx.strokeStyle = "#6B1FA8"; ctx.lineWidth = 2; ctx.setLineDash([6, 4]);
+    data.links.forEach(function (link) {
+      var l = link.line, x = D.worldX(l[2]) * v.k - v.x, y = D.worldY(l[3]) * v.k - v.y;
+      ctx.beginPath(); ctx.moveTo(D.worldX(l[0]) * v.k - v.x, D.worldY(l[1]) * v.k - v.y); ctx.lineTo(x, y); ctx.stroke();
+      ctx.fillStyle = "#6B1FA8"; ctx.fillRect(x - 4, y - 4, 8, 8);
+    });
+    ctx.setLineDash([]);
     data.rows.forEach(function (r, n) {
       if (!shapes[n]) { return; }
       var b = shapes[n].box, x = (b[0] + b[2]) / 2 * v.k - v.x, y = (b[1] + b[3]) / 2 * v.k - v.y;
@@ -73,6 +81,9 @@ Catchment.province = function (map, dataId) {
     empty(byId("page")).appendChild(el("div", { class: "sheet" },
       el("h2", { text: t("prov.count", { n: done.length, m: data.rows.length }) }),
       el("p", { class: "quiet", text: t("prov.legend") }),
+      data.links.length ? [el("p", { class: "quiet", text: t("prov.links") }), el("ul", {}, data.links.map(function (l) {
+        return el("li", {}, name(l.county + " " + l.village + " → " + l.host + " " + l.school + " "), t("prov.linked", { n: Catchment.count(l.students) }));
+      }))] : null,
       data.rows.map(function (r, n) {
         var bad = r.state !== "done";
         return el("article", { class: "finding " + (bad ? "fail" : "unknown") + (n === chosen ? " moved" : "") },
