@@ -34,6 +34,7 @@ from catchment.views.tables import frame_csv
 from catchment.views.words import name_of, word
 
 MOST_RUNS = 6
+SHORT_NAME = 16
 MOST_VILLAGES = 200
 """Most village rows in the page and the document; all are in the workbook and ``villages.csv``."""
 
@@ -160,7 +161,11 @@ def read_runs(runs: Sequence[Path], lang: str = "zh") -> Compared:
         records=records,
         figures=tuple(_county(folder) for folder in runs),
         year=max(common),
-        labels=tuple(f"{k} {plain(r['name'], longest=60)}" for k, r in enumerate(records, start=1)),
+        # Beside many columns a name is cut; the table of the runs has the whole of it.
+        labels=tuple(
+            f"{k} {plain(r['name'], longest=60 if len(records) < 3 else SHORT_NAME)}"
+            for k, r in enumerate(records, start=1)
+        ),
         lang=lang,
     )
 
@@ -463,7 +468,8 @@ def _named(compared: Compared, figures: pd.DataFrame) -> pd.DataFrame:
 
 def _runs(compared: Compared) -> pd.DataFrame:
     rows = []
-    for label, record in zip(compared.labels, compared.records, strict=True):
+    for k, record in enumerate(compared.records, start=1):
+        label = f"{k} {plain(record['name'], longest=60)}"
         plan, facts, years = record["plan"], record["provenance"], record["years"]
         rows.append(
             {

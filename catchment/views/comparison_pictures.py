@@ -166,7 +166,8 @@ def side_by_side(panels: Sequence[Panel], lang: str, mark: str) -> bytes:
         axes = paper.add_axes(
             (column / across + 0.006, bottom, 1 / across - 0.012, wide * ratio / total)
         )
-        _draw(axes, each, box, mark)
+        # What a third of the width has room for, wide characters counted twice.
+        _draw(axes, each, box, mark, 44 if across == 2 else 26)
     paper.legend(
         handles=_legend(lang), loc="lower center", ncols=5, frameon=False, prop=typeface(7),
         handletextpad=0.4, columnspacing=1.2, borderaxespad=0.2,
@@ -186,14 +187,16 @@ def _window(panels: Sequence[Panel]) -> tuple[float, float, float, float]:
     return (low[0] - edge, low[1] - edge, high[0] + edge, high[1] + edge)
 
 
-def _draw(axes: Axes, each: Panel, box: tuple[float, float, float, float], mark: str) -> None:
+def _draw(
+    axes: Axes, each: Panel, box: tuple[float, float, float, float], mark: str, room: int
+) -> None:
     axes.set_xlim(box[0], box[2])
     axes.set_ylim(box[1], box[3])
     axes.set_aspect("equal", adjustable="box")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_title(
-        drawable(plain(each.title, longest=26)), fontproperties=typeface(7.5), pad=3,
+        drawable(_cut(plain(each.title, longest=60), room)), fontproperties=typeface(7.5), pad=3,
         parse_math=False,
     )  # fmt: skip
     if each.edges:
@@ -214,6 +217,16 @@ def _draw(axes: Axes, each: Panel, box: tuple[float, float, float, float], mark:
         0.99, 0.01, drawable(mark), transform=axes.transAxes, ha="right",
         va="bottom", fontproperties=typeface(4.2), color="#9C1C10", parse_math=False,
     )  # fmt: skip
+
+
+def _cut(text: str, room: int) -> str:
+    """Cut a title to so many columns; a Chinese character takes two."""
+    width = 0
+    for k, character in enumerate(text):
+        width += 2 if ord(character) > 0x2E7F else 1
+        if width > room:
+            return text[:k] + "…"
+    return text
 
 
 def _legend(lang: str) -> list[Line2D]:
