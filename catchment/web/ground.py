@@ -359,11 +359,13 @@ def county_figures(table: pd.DataFrame) -> dict[int, Figures]:
     dict of int to Figures
         By year; rounded to four decimals.
     """
-    rows = table[table["scope"].isin(["county", "band"])]
-    columns = (rows[c].astype(object) for c in ("indicator", "scope", "id", "year", "value"))
+    columns = (table[c].tolist() for c in ("indicator", "scope", "id", "year", "value"))
     out: dict[int, Figures] = {}
     for name, scope, ident, year, value in zip(*columns, strict=True):
-        out.setdefault(int(year), {})[(str(name), str(scope), str(ident))] = round(float(value), 4)
+        if scope in ("county", "band"):
+            out.setdefault(int(year), {})[(str(name), str(scope), str(ident))] = round(
+                float(value), 4
+            )
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from pyproj import Transformer
 
 from catchment.errors import InputError
+from catchment.web.app import OPERATIONS
 from catchment.web.bench import Bench
 from catchment.web.guard import Rate
 from catchment.web.uploads import safe_name, take
@@ -37,6 +39,24 @@ def test_no_session_no_answer(bench: Bench) -> None:
     assert nobody.get("/").status_code in (200, 404)
     assert nobody.get("/api/openapi.json").status_code == 200
     assert nobody.get("/api/words").status_code == 200  # the form of an office needs them
+
+
+def test_no_operation_is_forgotten(bench: Bench) -> None:
+    """Every operation of the table but the entrances, asked for without and with a wrong token."""
+    nobody = client_of(bench)
+    asked = 0
+    for operation in OPERATIONS:
+        if operation.need == "open":
+            continue
+        path = re.sub(r"\{[a-z]+\}", "1", operation.path)
+        for cookie in (None, "y" * 43):
+            nobody.cookies.clear()
+            if cookie:
+                nobody.cookies.set("catchment_8765", cookie)
+            found = nobody.send_json(operation.method, path, {})
+            assert (found.status_code, found.json()["error"]) == (401, "session"), path
+            asked += 1
+    assert asked > 40
 
 
 def test_the_link_works_once(bench: Bench) -> None:
@@ -135,6 +155,16 @@ def test_large_bodies(client: Client) -> None:
         "POST", "/api/evaluate", content=drip(), headers={"content-type": "application/json"}
     )
     assert found.status_code == 413
+
+
+@pytest.mark.parametrize("length", ["200000001", "99999999999999999", "-1", "1e9"])
+def test_uploads_that_say_they_are_too_large(client: Client, length: str) -> None:
+    """Refused by what they declare, before a byte of them is read."""
+    found = client.request(
+        "POST", "/api/import", content=b"x", headers={"content-length": length, "content-type": "multipart/form-data; boundary=x"}
+    )  # fmt: skip
+    assert found.status_code == 413
+    assert found.headers["connection"] == "close"
 
 
 def test_too_many_requests(bench: Bench) -> None:
