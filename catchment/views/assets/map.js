@@ -661,7 +661,7 @@ Catchment.start = function (mainMap, dataId) {
         var students = part(p, "load", y)[j * n + k], own = classesOf(p, y, j).filter(function (c) { return c.from <= g && c.to >= g; });
         if (!students && !own.length) { return el("td", {}, "—"); }
         any = true;
-        return el("td", {}, el("b", { text: count(students) }), own.length ? el("small", { text: t("map.in_classes", { n: own.length, s: own.map(function (c) { return c.size; }).join("、") }) + (own[0].to > own[0].from ? t("map.combined", { a: own[0].from, b: own[0].to }) : "") }) : null);
+        return el("td", {}, el("b", { text: count(students) }), own.length ? el("small", { text: t("map.in_classes", { n: own.length, s: own.map(function (c) { return c.size; }).join(t("map.comma")) }) + (own[0].to > own[0].from ? t("map.combined", { a: own[0].from, b: own[0].to }) : "") }) : null);
       });
       return el("tr", {}, el("th", { scope: "row", text: t("map.grade", { g: g }) }), cells);
     });
