@@ -109,7 +109,7 @@ def fault_table(faults: Iterable[Fault]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype({"year": "Int64"})
 
 
-def demand_sound(faults: Iterable[Fault], most: int = 5) -> None:
+def demand_sound(faults: Iterable[Fault], most: int = 5, *, limits: bool = False) -> None:
     """Refuse a plan that contradicts itself or its question.
 
     Parameters
@@ -118,13 +118,16 @@ def demand_sound(faults: Iterable[Fault], most: int = 5) -> None:
         What was found.
     most : int
         How many to name.
+    limits : bool
+        Whether limits bind too: the plan was chosen to keep them.
 
     Raises
     ------
     CatchmentError
         Where one is ``broken``: it would be a fault of the program, so the plan is not shown.
     """
-    broken = [fault for fault in faults if fault.severity() == "broken"]
+    binding = ("broken", "limit") if limits else ("broken",)
+    broken = [fault for fault in faults if fault.severity() in binding]
     if not broken:
         return
     zh = "；".join(fault.said()[0] for fault in broken[:most])
