@@ -20,6 +20,7 @@ from catchment.run.offer import Offer, broken_today, judge
 from catchment.run.order import Posed, pose
 from catchment.run.relax import relaxations
 from catchment.scenario import Scenario
+from catchment.verify import check_proposal, demand_sound
 
 Progress = Callable[[str], None]
 
@@ -176,6 +177,7 @@ def propose(
         _tell(progress, f"{choice.name}：核查 / checks")
         name = f"{scenario.name}（优化建议：{choice.name.split(' / ')[0]}）"
         offers.append(judge(posed, region, choice, name, already=already))
+    _check_again(offers, progress)
     offer = offers[proposed]
     futures = prospects_of(posed, region, offers, question, wish, seed)
     wrong = [str(v) for o in offers for v in model.check(o.question, o.answer)]
@@ -207,6 +209,18 @@ def propose(
         areas=pd.DataFrame() if areas is None else areas_table(areas, posed.problem, region),
         memory=best.memory,
     )
+
+
+def _check_again(offers: list[Offer], progress: Progress | None) -> None:
+    """Refuse plans that code sharing nothing with the search finds wrong.
+
+    A plan that keeps all schools is today's arrangement: nobody chose it, so it may be over limits.
+    """
+    _tell(progress, "独立复核 / independent check")
+    for offer in offers:
+        opened = offer.answer.plan.open
+        changes = bool((opened[:, :, :1] != opened).any())
+        demand_sound(check_proposal(offer.question, offer.answer), limits=changes)
 
 
 def _tell(progress: Progress | None, text: str) -> None:
