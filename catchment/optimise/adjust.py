@@ -18,8 +18,36 @@ from catchment.errors import InputError, NotFoundError
 from catchment.optimise import flow
 from catchment.optimise.flow import Flow
 
+Bool = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Which sites' places bind an optimal assignment, and what one place is worth.
+
+    Attributes
+    ----------
+    full : (m,) bool
+        All places are taken.
+    saves : (m,) float64
+        What the cost of all that is served falls by with one more place there; zero where
+        another place changes nothing, below zero only where it gives a place to one refused.
+    serves : (m,) bool
+        One more place there would give a place to one who is refused now.
+    costs : (m,) float64
+        What the cost rises by with one place fewer there; nan for sites without places. Below
+        zero only where somebody would be refused.
+    refuses : (m,) bool
+        With one place fewer there somebody would be refused.
+    """
+
+    full: Bool
+    saves: Float64
+    serves: Bool
+    costs: Float64
+    refuses: Bool
 
 
 @dataclass(frozen=True)
@@ -51,12 +79,39 @@ class Transport:
     @cached_property
     def share(self) -> csr_matrix:
         """(n, m) demand sent from unit to site."""
-        return flow.shares(self._flow)[:, : self.capacity.size]
+        return flow.shares(self._flow, self.capacity.size)
 
-    @property
+    @cached_property
     def price(self) -> Float64:
-        """(m,) what one more place at each site would save; the proof of optimality."""
-        return self._flow.price[: self.capacity.size].copy()
+        """(m,) what one more place at each site would save; the proof of optimality.
+
+        The same for every optimal plan, whatever it was made from. Where demand is refused the
+        price of refusal is in it; :attr:`limits` tells the two apart.
+        """
+        saved: Float64 = -flow.worth(self._flow, False, self._tolerance)[0]
+        return saved[: self.capacity.size] + 0.0
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Which sites are full and what one place more or less there changes, exactly.
+
+        Students count one by one: with whole numbers of students and places the changes are
+        those of :meth:`resize` by one, else they hold for small parts of a place.
+        """
+        m = self.capacity.size
+        refusal = float(self._flow.cost[0, m]) if self.demand.size else 0.0
+        saved, gives = flow.worth(self._flow, False, self._tolerance)
+        lost, takes = flow.worth(self._flow, True, self._tolerance)
+        serves, refuses = gives[:m] == m, takes[:m] == m
+        full = self.capacity - self.load <= self._tolerance
+        costs = np.where(refuses, lost[:m] - refusal, lost[:m])
+        return Limits(
+            full=full,
+            saves=np.where(serves, -saved[:m] - refusal, -saved[:m]) + 0.0,
+            serves=serves,
+            costs=np.where(self.capacity > 0, costs, np.nan),
+            refuses=refuses & (self.capacity > 0),
+        )
 
     @property
     def load(self) -> Float64:
@@ -71,9 +126,7 @@ class Transport:
     @cached_property
     def objective(self) -> float:
         """Sum of demand x cost of all that is served."""
-        used = (self._flow.unit >= 0) & (self._flow.site < self.capacity.size)
-        unit, site = self._flow.unit[used], self._flow.site[used]
-        return float((self._flow.amount[used] * self.cost[unit, site]).sum())
+        return float(flow.spent(self._flow, self.capacity.size))
 
     @cached_property
     def bound(self) -> float:
@@ -145,7 +198,8 @@ class Transport:
             )
         state = _copied(self._flow)
         state.capacity[site] = capacity
-        state = self._mended(state, [site])
+        who, amount = flow.emptied(state, site, capacity, self._tolerance)
+        state = self._mended(state, [] if who.size else [site], who, amount)
         places = self.capacity.copy()
         places[site] = capacity
         return self._with(state, capacity=places)
@@ -172,19 +226,14 @@ class Transport:
         InputError
             Where the demand is below zero or not finite.
         """
-        if not 0 <= unit < self.demand.size:
-            raise NotFoundError(f"没有第 {unit} 个单元 / there is no unit at position {unit}")
+        self._check_unit(unit)
         if not (np.isfinite(demand) and demand >= 0):
             raise InputError(
                 f"人数应不小于 0，实为 {demand} / demand must be zero or more, not {demand}"
             )
         state = _copied(self._flow)
-        touched = []
         more = demand - float(self.demand[unit])
-        if more > 0:
-            total = state.cost[unit] + state.price
-            touched.append(int(total.argmin()))
-            flow.add(state, unit, touched[0], more)
+        touched = []
         row = flow.shares(state)[unit]
         for site, amount in zip(row.indices, row.data, strict=True):
             if more >= 0:
@@ -193,7 +242,8 @@ class Transport:
             flow.take(state, unit, int(site), part)
             touched.append(int(site))
             more += part
-        state = self._mended(state, touched)
+        extra = np.array([more] if more > 0 else [])
+        state = self._mended(state, touched, np.full(extra.size, unit, dtype=np.int32), extra)
         changed = self.demand.copy()
         changed[unit] = demand
         return self._with(state, demand=changed)
@@ -245,29 +295,86 @@ class Transport:
         # prices of refusal follow: nobody is refused where they rise
         state.shift[:, m + 1] += wide[:1, m + 1].sum() - refusal
         state.back[m + 1] = state.shift[:, m + 1]
-        state = self._mended(state, [m])
+        state = self._mended(state, [m], np.empty(0, dtype=np.int32), np.empty(0))
         return Transport(wide[:, : m + 1], self.demand, places, built, state, self._tolerance)
+
+    def send(self, unit: int, site: int) -> Transport:
+        """Send a unit to one site and to no other, all others where it is best for them.
+
+        Parameters
+        ----------
+        unit : int
+            Position of the unit.
+        site : int
+            Position of the site.
+
+        Returns
+        -------
+        Transport
+            The optimum in which the unit may go nowhere else; where the site has not places
+            enough others leave it, and if that does not suffice demand is refused.
+
+        Raises
+        ------
+        NotFoundError
+            Where there is no such unit or site.
+        InputError
+            Where the unit cannot go to that site.
+        """
+        self._check_unit(unit)
+        self._check_site(site)
+        if not np.isfinite(self.cost[unit, site]):
+            raise InputError(
+                f"第 {unit} 个单元不能去第 {site} 个校点 / "
+                f"the unit at position {unit} cannot go to the site at position {site}"
+            )
+        m = self.capacity.size
+        cost = self._flow.cost.copy()
+        cost[unit, :m] = np.inf
+        cost[unit, site] = self.cost[unit, site]
+        state = _copied(self._flow)
+        left = []
+        row = flow.shares(state)[unit]
+        for at, amount in zip(row.indices, row.data, strict=True):
+            flow.take(state, unit, int(at), float(amount))
+            left.append(int(at))
+        demand = self.demand[[unit]]
+        state = self._mended(
+            state._replace(cost=cost),
+            left,
+            np.full(int(demand[0] > 0), unit, dtype=np.int32),
+            demand[demand > 0],
+        )
+        return self._with(state, cost=cost[:, :m])
+
+    def _check_unit(self, unit: int) -> None:
+        if not 0 <= unit < self.demand.size:
+            raise NotFoundError(f"没有第 {unit} 个单元 / there is no unit at position {unit}")
 
     def _check_site(self, site: int) -> None:
         if not 0 <= site < self.capacity.size:
             raise NotFoundError(f"没有第 {site} 个校点 / there is no site at position {site}")
 
-    def _mended(self, state: Flow, sites: list[int]) -> Flow:
-        """Relieve and fill sites until the plan is optimal again."""
-        seen = np.empty(state.load.size)
+    def _mended(self, state: Flow, sites: list[int], who: Int32, amount: Float64) -> Flow:
+        """Fill sites that have places to spare, then put units in: optimal again."""
         cheap = self._tolerance and 1e-12 * float(np.abs(state.price).max(initial=1.0))
         for site in sites:
-            while flow.relieve(state, site, self._tolerance, seen) == flow.FULL:
+            while flow.draw(state, site, self._tolerance, cheap) == flow.FULL:
                 state = flow.grown(state)
-            while flow.fill(state, site, self._tolerance, cheap) == flow.FULL:
-                state = flow.grown(state)
+        while who.size and flow.place(state, who, amount, self._tolerance) == flow.FULL:
+            state = flow.grown(state)
         return state
 
     def _with(
-        self, state: Flow, *, demand: Float64 | None = None, capacity: Float64 | None = None
+        self,
+        state: Flow,
+        *,
+        cost: Float64 | None = None,
+        demand: Float64 | None = None,
+        capacity: Float64 | None = None,
     ) -> Transport:
         return Transport(
-            self.cost,
+            self.cost if cost is None else cost,
             self.demand if demand is None else demand,
             self.capacity if capacity is None else capacity,
             self.built,

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from catchment.errors import InputError
 from catchment.optimise import adjust, districting, flow, witness
-from catchment.optimise.adjust import Transport
+from catchment.optimise.adjust import Limits, Transport
 from catchment.optimise.solution import Solution
 
 Bool = npt.NDArray[np.bool_]
@@ -18,7 +18,7 @@ Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
 
 
-__all__ = ["Transport", "checked", "districts", "nearest", "prepare", "transport"]
+__all__ = ["Limits", "Transport", "checked", "districts", "nearest", "prepare", "transport"]
 
 
 def nearest(cost: Float64, usable: Bool | None = None) -> Int32:
@@ -102,14 +102,14 @@ def transport(
         wide = np.column_stack([cost, np.full(n, price_out)])
         state = flow.new_flow(wide, np.append(capacity, np.inf))
         state, _ = flow.solve(state, demand, tolerance)
-    share = flow.shares(state)[:, :m]
-    served = np.asarray(share.sum(axis=1)).ravel()
+    share = flow.shares(state, m)
+    rows = np.repeat(np.arange(n), np.diff(share.indptr))
+    served: Float64 = np.bincount(rows, weights=share.data, minlength=n).astype(np.float64)
     site_of = _largest_share(share, served, cost, demand, state.price[:m])
     used = np.zeros(m, dtype=bool)
     used[site_of[site_of >= 0]] = True
-    used[np.unique(share.indices)] = True
-    pairs = share.tocoo()
-    objective = float((pairs.data * cost[pairs.row, pairs.col]).sum())
+    used[share.indices] = True
+    objective = float((share.data * cost[rows, share.indices]).sum())
     bound = np.nan if outcome else flow.dual_value(cost, demand, capacity, state.price)
     return Solution(
         open=used,

@@ -13,8 +13,8 @@ from numba import njit
 from scipy.sparse import csr_matrix
 
 from catchment.optimise.auction import VISITS, assign_nearest, balance
-from catchment.optimise.holdings import Flow, add, grown, held, new_flow, take, with_site
-from catchment.optimise.paths import FULL, STUCK, fill, relieve
+from catchment.optimise.holdings import Flow, grown, new_flow, put, take, with_site
+from catchment.optimise.paths import FULL, draw, place, worth
 
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
@@ -22,27 +22,120 @@ Float64 = npt.NDArray[np.float64]
 __all__ = [
     "FULL",
     "Flow",
-    "add",
+    "draw",
     "dual_value",
-    "fill",
+    "emptied",
     "grown",
-    "held",
     "new_flow",
+    "place",
     "price_of_refusal",
-    "relieve",
     "shares",
     "solve",
+    "spent",
     "take",
     "with_site",
+    "worth",
 ]
 
 
 @njit(cache=True)
 def _assign(flow: Flow, demand: Float64, site: Int32) -> None:
     """Write whole units into an empty assignment."""
+    cost, load, shift, back, mover = flow.cost, flow.load, flow.shift, flow.back, flow.mover
+    unit, holder, amount, after = flow.unit, flow.site, flow.amount, flow.after
+    before, peer, first, own, free = flow.before, flow.peer, flow.first, flow.own, flow.free
     for i in range(site.size):
         if site[i] >= 0:
-            add(flow, i, site[i], demand[i])
+            put(
+                cost, load, shift, back, mover, unit, holder, amount, after, before, peer,
+                first, own, free, i, site[i], demand[i],
+            )  # fmt: skip
+
+
+@njit(cache=True)
+def emptied(flow: Flow, j: int, most: float, tolerance: float) -> tuple[Int32, Float64]:
+    """Take demand away from a site until it holds no more than so much.
+
+    Parameters
+    ----------
+    flow : Flow
+        Changed in place; with its prices, what leaves first is what has the best other site.
+    j : int
+        The site.
+    most : float
+        What may stay, zero or more.
+    tolerance : float
+        Amounts up to this count as none (zero for whole numbers).
+
+    Returns
+    -------
+    who : (k,) int32
+        Units that leave.
+    amount : (k,) float64
+        How much of each.
+    """
+    count = 0
+    e = flow.first[j]
+    while e >= 0:
+        count += 1
+        e = flow.after[e]
+    who = np.empty(count, dtype=np.int32)
+    amount = np.empty(count)
+    margin = np.empty(count)
+    count = 0
+    e = flow.first[j]
+    while e >= 0:
+        i = flow.unit[e]
+        who[count] = i
+        amount[count] = flow.amount[e]
+        best = np.inf
+        for k in range(flow.load.size):
+            here = flow.cost[i, k] + flow.price[k]
+            if here < best and k != j:
+                best = here
+        margin[count] = best - flow.cost[i, j]
+        count += 1
+        e = flow.after[e]
+    order = np.argsort(margin, kind="mergesort")
+    count = 0
+    for at in order:
+        part = flow.load[j] - most if most > 0.0 else amount[at]
+        if not part > tolerance and most > 0.0:
+            break
+        if part > amount[at] - tolerance:
+            part = amount[at]
+        amount[at] = part
+        take(flow, who[at], j, part)
+        count += 1
+    return who[order[:count]], amount[order[:count]]
+
+
+@njit(cache=True)
+def _overflow(flow: Flow, tolerance: float) -> tuple[Int32, Float64]:
+    """Take away what is too much anywhere."""
+    size = flow.unit.size - flow.free[1]
+    who = np.empty(size, dtype=np.int32)
+    amount = np.empty(size)
+    count = 0
+    for j in range(flow.load.size):
+        if flow.load[j] - flow.capacity[j] > tolerance:
+            leaving, much = emptied(flow, j, flow.capacity[j], tolerance)
+            who[count : count + leaving.size] = leaving
+            amount[count : count + leaving.size] = much
+            count += leaving.size
+    return who[:count], amount[:count]
+
+
+def _reached(flow: Flow, i: int) -> Float64:
+    """Zero for the sites that demand of a unit could be shifted to in any number of steps."""
+    seen = np.where(np.isfinite(flow.cost[i]), 0.0, np.inf)
+    ready = np.flatnonzero(np.isfinite(seen)).tolist()
+    while ready:
+        members = np.unique(flow.unit[flow.site == ready.pop()])
+        new = np.isfinite(flow.cost[members]).any(axis=0) & ~np.isfinite(seen)
+        seen[new] = 0.0
+        ready += np.flatnonzero(new).tolist()
+    return seen
 
 
 def solve(flow: Flow, demand: Float64, tolerance: float) -> tuple[Flow, list[Float64]]:
@@ -62,21 +155,19 @@ def solve(flow: Flow, demand: Float64, tolerance: float) -> tuple[Flow, list[Flo
     flow : Flow
         The plan; optimal where nothing is stuck.
     stuck : list of (m,) float64
-        For each site that stays overloaded, finite exactly where its demand could be shifted.
+        For each unit that keeps demand without a place, although there are sites it may go to:
+        finite exactly where its demand could be shifted.
     """
     site = assign_nearest(flow.cost, demand, flow.price)
     balance(flow.cost, demand, flow.capacity, flow.price, site, VISITS)
     _assign(flow, demand, site)
-    stuck = []
-    seen = np.empty(flow.load.size)
-    for source in np.flatnonzero(flow.load > flow.capacity):
-        while True:
-            code = relieve(flow, int(source), tolerance, seen)
-            if code != FULL:
-                break
-            flow = grown(flow)
-        if code == STUCK:
-            stuck.append(seen.copy())
+    who, left = _overflow(flow, tolerance)
+    if not who.size:
+        return flow, []
+    while place(flow, who, left, tolerance) == FULL:
+        flow = grown(flow)
+    stays = who[left > tolerance]
+    stuck = [_reached(flow, int(i)) for i in dict.fromkeys(stays.tolist())]
     return flow, stuck
 
 
@@ -100,24 +191,75 @@ def price_of_refusal(cost: Float64) -> float:
     return float(np.ceil(abs(finite.max()) + (spread + 1.0) * (cost.shape[1] + 1)))
 
 
-def shares(flow: Flow) -> csr_matrix:
+@njit(cache=True)
+def spent(flow: Flow, sites: int) -> float:
+    """Return the cost of all that is assigned to the first so many sites.
+
+    Parameters
+    ----------
+    flow : Flow
+        The assignment.
+    sites : int
+        How many sites count.
+
+    Returns
+    -------
+    float
+        Sum of amount x cost.
+    """
+    total = 0.0
+    for e in range(flow.unit.size):
+        if flow.unit[e] >= 0 and flow.site[e] < sites:
+            total += flow.amount[e] * flow.cost[flow.unit[e], flow.site[e]]
+    return total
+
+
+@njit(cache=True)
+def _rows(flow: Flow, sites: int) -> tuple[Int32, Int32, Float64]:
+    """Entries by unit and site, in compressed rows."""
+    n = flow.own.size
+    start = np.zeros(n + 1, dtype=np.int32)
+    indices = np.empty(flow.unit.size - flow.free[1], dtype=np.int32)
+    data = np.empty(indices.size)
+    at = 0
+    for i in range(n):
+        e = flow.own[i]
+        while e >= 0:
+            if flow.site[e] < sites:
+                to = at
+                while to > start[i] and indices[to - 1] > flow.site[e]:
+                    indices[to] = indices[to - 1]
+                    data[to] = data[to - 1]
+                    to -= 1
+                indices[to] = flow.site[e]
+                data[to] = flow.amount[e]
+                at += 1
+            e = flow.peer[e]
+        start[i + 1] = at
+    return start, indices[:at], data[:at]
+
+
+def shares(flow: Flow, sites: int | None = None) -> csr_matrix:
     """Return the assignment as a sparse matrix.
 
     Parameters
     ----------
     flow : Flow
         The assignment.
+    sites : int, optional
+        How many of the sites, from the first; all by default.
 
     Returns
     -------
     csr_matrix
-        (n, m) amounts, sorted, without zeros.
+        (n, sites) amounts, sorted, without zeros.
     """
-    used = flow.unit >= 0
-    table = csr_matrix(
-        (flow.amount[used], (flow.unit[used], flow.site[used])), shape=flow.cost.shape
-    )
-    table.sort_indices()
+    n, m = flow.cost.shape
+    many = m if sites is None else sites
+    start, indices, data = _rows(flow, many)
+    table = csr_matrix((data, indices, start), shape=(n, many))
+    table.has_sorted_indices = True
+    table.has_canonical_format = True
     return table
 
 

@@ -186,7 +186,7 @@ def put(
     j: int,
     more: float,
 ) -> None:
-    """Assign an amount of unit i to site j: :func:`add` for loops, the arrays one by one.
+    """Assign an amount of unit i to site j; the arrays are given one by one.
 
     Each array taken out of a tuple counts a reference, which would cost more than the work.
 
@@ -292,40 +292,6 @@ def pull(
 
 
 @njit(cache=True)
-def add(flow: Flow, i: int, j: int, amount: float) -> None:
-    """Assign an amount of unit i to site j.
-
-    Parameters
-    ----------
-    flow : Flow
-        Changed in place.
-    i, j : int
-        Unit and site.
-    amount : float
-        Above zero.
-    """
-    put(
-        flow.cost,
-        flow.load,
-        flow.shift,
-        flow.back,
-        flow.mover,
-        flow.unit,
-        flow.site,
-        flow.amount,
-        flow.after,
-        flow.before,
-        flow.peer,
-        flow.first,
-        flow.own,
-        flow.free,
-        i,
-        j,
-        amount,
-    )
-
-
-@njit(cache=True)
 def take(flow: Flow, i: int, j: int, amount: float) -> None:
     """Take an amount of unit i away from site j, where at least that much is assigned.
 
@@ -354,30 +320,6 @@ def take(flow: Flow, i: int, j: int, amount: float) -> None:
         j,
         amount,
     )
-
-
-@njit(cache=True)
-def held(flow: Flow, i: int, j: int) -> float:
-    """Return the amount of unit i at site j.
-
-    Parameters
-    ----------
-    flow : Flow
-        The assignment.
-    i, j : int
-        Unit and site.
-
-    Returns
-    -------
-    float
-        Zero where nothing is assigned.
-    """
-    e = flow.own[i]
-    while e >= 0:
-        if flow.site[e] == j:
-            return float(flow.amount[e])
-        e = flow.peer[e]
-    return 0.0
 
 
 @njit(cache=True)

@@ -1,4 +1,4 @@
-"""Cheapest paths of shifts: for what a site has too much, and for what a new place draws."""
+"""Students put in, and places filled, along cheapest paths of shifts; the plan stays optimal."""
 
 from __future__ import annotations
 
@@ -6,112 +6,98 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from catchment.optimise.holdings import STALE, Flow, held, look_up, pull, put
+from catchment.optimise.holdings import STALE, Flow, pull, put
+from catchment.optimise.ways import least, mend, new_space, prove, reckon, where
 
-Bool = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
 
-DONE, STUCK, FULL = 0, 1, 2
+DONE, FULL = 0, 1
 
 
 @njit(cache=True)
-def _closer(
-    arcs: Float64, price: Float64, nearest: float, lift: float, seen: Float64, way: Float64
-) -> int:
-    """Reckon the ways over one site; return how many of them are shorter than those known.
-
-    Kept free of branches, so that it is done for several sites at a time.
-    """
-    shorter = 0
-    for k in range(arcs.size):
-        value = arcs[k] + price[k] + lift
-        value = nearest if value < nearest else value
-        way[k] = value
-        shorter += value < seen[k]
-    return shorter
-
-
-@njit(cache=True)
-def _first(open_: Float64) -> int:
-    """Position of the least value; -1 where all are inf."""
-    lowest = np.inf
-    who = -1
-    for k in range(open_.size):
-        if open_[k] < lowest:
-            lowest = open_[k]
-            who = k
-    return who
-
-
-@njit(cache=True)
-def relieve(flow: Flow, source: int, tolerance: float, seen: Float64) -> int:
-    """Shift what a site has beyond its capacity along cheapest paths to sites with places.
+def place(flow: Flow, who: Int32, left: Float64, tolerance: float) -> int:
+    """Put amounts of units in, one after the other, each along the cheapest path.
 
     Parameters
     ----------
     flow : Flow
-        Prices prove it optimal but for the overload; changed in place.
-    source : int
-        The overloaded site.
+        Prices prove it optimal for what is in it, nothing overloaded; changed in place.
+    who : (k,) int32
+        Units.
+    left : (k,) float64
+        Their amounts; what is put in is taken off in place, what stays finds no place at all.
     tolerance : float
-        Overloads up to this count as none (zero for whole numbers).
-    seen : (m,) float64
-        Work space; when stuck, finite exactly for the sites that can be reached.
+        Free places up to this count as none (zero for whole numbers).
 
     Returns
     -------
     int
-        ``DONE``; ``STUCK`` (no path to a free place); ``FULL`` (make room for entries, call again).
+        ``DONE``; ``FULL`` (make room for entries, call again).
     """
     m = flow.load.size
-    cost, load, capacity, price = flow.cost, flow.load, flow.capacity, flow.price
-    shift, back, mover = flow.shift, flow.back, flow.mover
-    unit, after, first = flow.unit, flow.after, flow.first
     dust = 0.1 * tolerance
+    value = np.empty(m)
     link = np.empty(m, dtype=np.int32)
-    open_ = np.empty(m)  # distances of the sites that are not settled
-    way = np.empty(m)
-    order = np.empty(m, dtype=np.int32)
-    while load[source] - capacity[source] > tolerance:
-        if flow.free[1] < m + 1:
-            return FULL
-        seen[:] = np.inf
-        open_[:] = np.inf
-        seen[source] = 0.0
-        link[source] = -1
-        settled = 0
-        j = source
-        while j >= 0 and not capacity[j] - load[j] > tolerance:
-            open_[j] = np.inf
-            order[settled] = j
-            settled += 1
-            nearest = seen[j]
-            if _closer(shift[j], price, nearest, nearest - price[j], seen, way):
-                for k in range(m):
-                    if way[k] < seen[k]:
-                        value = way[k]
-                        if mover[j, k] == STALE:
-                            look_up(cost, shift, back, mover, unit, after, first, j, k)
-                            value = max(shift[j, k] + price[k] + (nearest - price[j]), nearest)
-                        if value < seen[k]:
-                            seen[k] = value
-                            open_[k] = value
-                            link[k] = j
-            j = _first(open_)
-        if j < 0:
-            return STUCK
-        reach = seen[j]
-        for at in range(settled):
-            k = order[at]
-            price[k] += reach - seen[k]
-        _pass_on(flow, source, j, link, True, dust)
-    return DONE
+    reckon(flow, True, tolerance, value, link)
+    space = new_space(m)
+    space.gone[value == np.inf] = 0
+    seeds = np.empty(m, dtype=np.int32)
+    chain = np.empty(m, dtype=np.int32)
+    cost, load, capacity, shift = flow.cost, flow.load, flow.capacity, flow.shift
+    back, mover, unit, site = flow.back, flow.mover, flow.unit, flow.site
+    holding, after, before, peer = flow.amount, flow.after, flow.before, flow.peer
+    first, own, free = flow.first, flow.own, flow.free
+    code = DONE
+    for at in range(who.size):
+        i = who[at]
+        while left[at] > 0.0:
+            if free[1] < m + 2:
+                code = FULL
+                break
+            best = least(cost, i, value)
+            if best == np.inf:
+                break
+            k = where(cost, i, value, best)
+            amount, size = _room(mover, holding, own, site, peer, link, i, k, left[at], chain)
+            end = link[chain[size - 1]] if size else k
+            amount = min(amount, capacity[end] - load[end])
+            if left[at] - amount <= dust:  # no crumbs of rounding stay behind
+                amount = left[at]
+            count = 0
+            to = end
+            for a in range(size - 1, -1, -1):
+                j = chain[a]
+                goes = mover[j, link[j]]
+                if goes == (mover[chain[a - 1], j] if a > 0 else i):
+                    continue  # it comes here and goes on: one shift
+                _shift(
+                    cost, load, shift, back, mover, unit, site, holding, after, before, peer,
+                    first, own, free, goes, j, to, amount, dust,
+                )  # fmt: skip
+                if mover[j, link[j]] == STALE:
+                    seeds[count] = j
+                    count += 1
+                to = j
+            put(
+                cost, load, shift, back, mover, unit, site, holding, after, before, peer,
+                first, own, free, i, to, amount,
+            )  # fmt: skip
+            if not capacity[end] - load[end] > tolerance:
+                seeds[count] = end
+                count += 1
+            left[at] -= amount
+            if count:
+                mend(flow, True, seeds, count, value, link, space)
+        if code == FULL:
+            break
+    prove(flow, value, space)
+    return code
 
 
 @njit(cache=True)
-def fill(flow: Flow, target: int, tolerance: float, cheap: float) -> int:
-    """Use free places of a site that has a price: shift demand there while that saves cost.
+def draw(flow: Flow, target: int, tolerance: float, cheap: float) -> int:
+    """Fill free places of a site that has a price, as far as that saves cost.
 
     Parameters
     ----------
@@ -122,7 +108,7 @@ def fill(flow: Flow, target: int, tolerance: float, cheap: float) -> int:
     tolerance : float
         Free places up to this count as none.
     cheap : float
-        Prices up to this count as none (zero for whole numbers).
+        Savings up to this count as none (zero for whole numbers).
 
     Returns
     -------
@@ -130,122 +116,153 @@ def fill(flow: Flow, target: int, tolerance: float, cheap: float) -> int:
         ``DONE``; ``FULL`` (make room for entries, call again).
     """
     m = flow.load.size
-    cost, price, shift, back, mover = flow.cost, flow.price, flow.shift, flow.back, flow.mover
-    unit, after, first = flow.unit, flow.after, flow.first
     dust = 0.1 * tolerance
-    seen = np.empty(m)
-    open_ = np.empty(m)
-    way = np.empty(m)
-    less = np.empty(m)
+    value = np.empty(m)
     link = np.empty(m, dtype=np.int32)
-    order = np.empty(m, dtype=np.int32)
-    while flow.capacity[target] - flow.load[target] > tolerance and price[target] > cheap:
-        if flow.free[1] < m + 1:
-            return FULL
-        seen[:] = np.inf
-        open_[:] = np.inf
-        for k in range(m):
-            less[k] = -price[k]
-        seen[target] = 0.0
-        link[target] = -1
-        settled = 0
-        source = target  # nobody comes, the price falls to nothing
-        reach = price[target]
-        k = target
-        while k >= 0 and seen[k] < reach:
-            open_[k] = np.inf
-            order[settled] = k
-            settled += 1
-            nearest = seen[k]
-            if nearest + price[k] < reach:
-                reach = nearest + price[k]
-                source = k
-            if _closer(back[k], less, nearest, nearest + price[k], seen, way):
-                for j in range(m):
-                    if way[j] < seen[j] and way[j] < reach:
-                        value = way[j]
-                        if mover[j, k] == STALE:
-                            look_up(cost, shift, back, mover, unit, after, first, j, k)
-                            value = max(shift[j, k] - price[j] + (nearest + price[k]), nearest)
-                        if value < seen[j]:
-                            seen[j] = value
-                            open_[j] = value
-                            link[j] = k
-            k = _first(open_)
-        for at in range(settled):
-            k = order[at]
-            price[k] = max(0.0, price[k] - max(0.0, reach - seen[k]))
-        if source == target:
-            price[target] = 0.0
+    reckon(flow, False, tolerance, value, link)
+    space = new_space(m)
+    seeds = np.empty(m, dtype=np.int32)
+    cost, load, capacity, shift = flow.cost, flow.load, flow.capacity, flow.shift
+    back, mover, unit, site = flow.back, flow.mover, flow.unit, flow.site
+    holding, after, before, peer = flow.amount, flow.after, flow.before, flow.peer
+    first, own, free = flow.first, flow.own, flow.free
+    code = DONE
+    while capacity[target] - load[target] > tolerance and -value[target] > cheap:
+        if free[1] < m + 2:
+            code = FULL
             break
-        _pass_on(flow, source, target, link, False, dust)
-        price[source] = 0.0
-    return DONE
+        amount = capacity[target] - load[target]
+        j = target
+        while link[j] >= 0:
+            k = link[j]
+            if link[k] < 0 or mover[link[k], k] != mover[k, j]:
+                amount = min(amount, holding[_entry(own, site, peer, mover[k, j], k)])
+            j = k
+        count = 0
+        j = target
+        to = target
+        while link[j] >= 0:
+            k = link[j]
+            if link[k] >= 0 and mover[link[k], k] == mover[k, j]:
+                j = k  # it comes here and goes on: one shift
+                continue
+            _shift(
+                cost, load, shift, back, mover, unit, site, holding, after, before, peer,
+                first, own, free, mover[k, j], k, to, amount, dust,
+            )  # fmt: skip
+            if mover[k, j] == STALE:
+                for other in range(m):  # the same unit may have been the way of several sites
+                    if link[other] == k and mover[k, other] == STALE:
+                        seeds[count] = other
+                        count += 1
+            j = k
+            to = k
+        if count:
+            mend(flow, False, seeds, count, value, link, space)
+    for j in range(m):
+        flow.price[j] = -value[j]
+    if flow.capacity[target] - flow.load[target] > tolerance:
+        flow.price[target] = 0.0
+    return code
 
 
 @njit(cache=True)
-def _pass_on(
-    flow: Flow,
-    source: int,
-    target: int,
+def worth(flow: Flow, away: bool, tolerance: float) -> tuple[Float64, Int32]:
+    """Say what one more student, or one more place, changes at every site of an optimal plan.
+
+    Parameters
+    ----------
+    flow : Flow
+        Optimal; stale steps are looked up in place.
+    away : bool
+        One more student; else one more place.
+    tolerance : float
+        Free places up to this count as none.
+
+    Returns
+    -------
+    change : (m,) float64
+        Change of the total cost; inf where nobody can go away.
+    end : (m,) int32
+        Site that gets the student on, or from which one leaves, at the end of the way.
+    """
+    m = flow.load.size
+    value = np.empty(m)
+    link = np.empty(m, dtype=np.int32)
+    reckon(flow, away, tolerance, value, link)
+    end = np.empty(m, dtype=np.int32)
+    for j in range(m):
+        k = j
+        while link[k] >= 0:
+            k = link[k]
+        end[j] = k
+    return value, end
+
+
+@njit(cache=True)
+def _room(
+    mover: Int32,
+    holding: Float64,
+    own: Int32,
+    site: Int32,
+    peer: Int32,
     link: Int32,
-    forward: bool,
+    coming: int,
+    start: int,
+    most: float,
+    chain: Int32,
+) -> tuple[float, int]:
+    """List the sites on the way from a start, but the last; say how much can go along it."""
+    amount = most
+    size = 0
+    j = start
+    while link[j] >= 0:
+        chain[size] = j
+        size += 1
+        goes = mover[j, link[j]]
+        if goes != coming:  # who only passes through need not be there yet
+            amount = min(amount, holding[_entry(own, site, peer, goes, j)])
+        coming = goes
+        j = link[j]
+    return amount, size
+
+
+@njit(cache=True)
+def _entry(own: Int32, site: Int32, peer: Int32, i: int, j: int) -> int:
+    """Where unit i at site j stands among the entries."""
+    e = own[i]
+    while site[e] != j:
+        e = peer[e]
+    return int(e)
+
+
+@njit(cache=True)
+def _shift(
+    cost: Float64,
+    load: Float64,
+    shift: Float64,
+    back: Float64,
+    mover: Int32,
+    unit: Int32,
+    site: Int32,
+    holding: Float64,
+    after: Int32,
+    before: Int32,
+    peer: Int32,
+    first: Int32,
+    own: Int32,
+    free: Int32,
+    i: int,
+    j: int,
+    k: int,
+    amount: float,
     dust: float,
 ) -> None:
-    """Shift as much as goes along the way from source to target, the last step first.
-
-    ``link`` holds the site before each one (``forward``) or the one after it.
-    """
-    way = np.empty(link.size + 1, dtype=np.int32)
-    count = 0
-    if forward:
-        amount = min(
-            flow.load[source] - flow.capacity[source], flow.capacity[target] - flow.load[target]
-        )
-        j = target
-        while j >= 0:
-            way[count] = j
-            count += 1
-            j = link[j]
-    else:
-        amount = flow.capacity[target] - flow.load[target]
-        j = source
-        while j >= 0:
-            way[count] = j
-            count += 1
-            j = link[j]
-        way[:count] = way[:count][::-1].copy()
-    for at in range(1, count):
-        amount = min(amount, held(flow, flow.mover[way[at], way[at - 1]], way[at]))
-    cost, load, shift, back, mover = flow.cost, flow.load, flow.shift, flow.back, flow.mover
-    unit, site, holding, peer, own = flow.unit, flow.site, flow.amount, flow.peer, flow.own
-    after, before, first, free = flow.after, flow.before, flow.first, flow.free
-    for at in range(1, count):
-        j = way[at]
-        k = way[at - 1]
-        i = mover[j, k]
-        e = own[i]
-        while site[e] != j:
-            e = peer[e]
-        # no crumbs of rounding stay behind
-        part = holding[e] if holding[e] - amount <= dust else amount
-        pull(load, mover, unit, site, holding, after, before, peer, first, own, free, i, j, part)
-        put(
-            cost,
-            load,
-            shift,
-            back,
-            mover,
-            unit,
-            site,
-            holding,
-            after,
-            before,
-            peer,
-            first,
-            own,
-            free,
-            i,
-            k,
-            part,
-        )
+    """Shift an amount of unit i from site j to site k, all where only dust would stay."""
+    here = holding[_entry(own, site, peer, i, j)]
+    part = here if here - amount <= dust else amount
+    pull(load, mover, unit, site, holding, after, before, peer, first, own, free, i, j, part)
+    put(
+        cost, load, shift, back, mover, unit, site, holding, after, before, peer, first, own, free,
+        i, k, part,
+    )  # fmt: skip

@@ -6,6 +6,9 @@ import argparse
 import csv
 import importlib
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ import numpy.typing as npt
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from benchmarks.racing import Contender, race, table
+from benchmarks.racing import Contender, Times, race, table
 from catchment.optimise import assignment
 
 MEASURED = tuple(
@@ -28,6 +31,7 @@ MEASURED = tuple(
         "holdings",
         "auction",
         "paths",
+        "ways",
         "districting",
         "regions",
         "annealing",
@@ -44,7 +48,11 @@ and the bound is computed from the sites' prices and the input alone. Demand is 
 turns in one process and have to give the same optimum; what compares is the ratio of their
 processor times. Building the peer's graph from the matrix is not counted.
 
-What-ifs close and reopen a random school; each answer equals solving again from the start.
+OR-tools (its solver of flows of least cost) is asked in a process of its own, by the interpreter
+that `CATCHMENT_ORTOOLS_PYTHON` names.
+
+What-ifs close and reopen a random school; each answer, its total cost included, equals solving
+again from the start. Loads and layouts other than the first are there to see where it is slow.
 
 `districts` is searched; plans are recounted with networkx. The gap is to the best known value.
 The search uses two threads: the processor seconds tell how much of them it got.
@@ -63,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(_PARTS)}")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--changes", type=int, default=1000, help="closings in the what-ifs")
+    parser.add_argument("--others", type=int, default=60, help="closings in each other layout")
     parser.add_argument("--seconds", type=float, default=60.0, help="limit of each district search")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--instances", nargs="*", default=[], help="all published ones by default")
@@ -75,7 +84,7 @@ def run(options: argparse.Namespace) -> str:
     if "transport" in wanted:
         texts.append(_transport(options.rounds))
     if "whatif" in wanted:
-        texts.append(_what_if(options.changes))
+        texts.append(_what_if(options.changes, options.others))
     if "districts" in wanted:
         texts.append(_districts(options.seconds, options.seeds, options.instances))
     return "\n\n".join(texts)
@@ -117,6 +126,48 @@ def _lemon(cost: Float64, demand: Float64, capacity: Float64) -> Any:
     return ask
 
 
+_ORTOOLS = """
+import sys, time
+import numpy as np
+from ortools.graph.python import min_cost_flow
+data = np.load(sys.argv[1])
+times = []
+for number in range(int(sys.argv[2]) + 1):
+    solver = min_cost_flow.SimpleMinCostFlow()
+    began = time.process_time()
+    solver.add_arcs_with_capacity_and_unit_cost(*(data[name] for name in ("a", "b", "c", "d")))
+    solver.set_nodes_supplies(np.arange(data["e"].size), data["e"])
+    assert solver.solve() == solver.OPTIMAL
+    times += [time.process_time() - began] * (number > 0)
+print(solver.optimal_cost(), *times)
+"""
+
+
+def _ortools(
+    cost: Float64, demand: Float64, capacity: Float64, rounds: int
+) -> tuple[int, Times] | None:
+    """Ask OR-tools in a process of its own; None where it is not installed."""
+    n, m = cost.shape
+    unit, site = np.nonzero(np.isfinite(cost))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.npz"
+        np.savez(
+            path,
+            a=np.concatenate([unit, np.arange(n, n + m)]),
+            b=np.concatenate([site + n, np.full(m, n + m)]),
+            c=np.concatenate([demand[unit], capacity]).astype(np.int64),
+            d=np.concatenate([cost[unit, site], np.zeros(m)]).astype(np.int64),
+            e=np.concatenate([demand, np.zeros(m), [-demand.sum()]]).astype(np.int64),
+        )
+        python = os.environ.get("CATCHMENT_ORTOOLS_PYTHON", sys.executable)
+        command = [python, "-c", _ORTOOLS, str(path), str(rounds)]
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    if asked.returncode:
+        return None
+    value, *spent = asked.stdout.split()
+    return int(value), Times([float(s) for s in spent], [float(s) for s in spent])
+
+
 def _linear(cost: Float64, demand: Float64, capacity: Float64) -> Any:
     unit, site = np.nonzero(np.isfinite(cost))
     ones, pair = np.ones(unit.size), np.arange(unit.size)
@@ -143,10 +194,15 @@ def _transport(rounds: int) -> str:
         if size[0] <= 2000:
             asked["HiGHS (scipy)"] = _linear(cost, demand, capacity)
         values = {peer: round(ask()) for peer, ask in asked.items()}
+        other = _ortools(cost, demand, capacity, rounds)
+        if other:
+            values["OR-tools"] = other[0]
         if len(set(values.values())) > 1:
             message = f"optima differ: {values}"
             raise AssertionError(message)
         times = race([Contender(peer, ask) for peer, ask in asked.items()], rounds)
+        if other:
+            times["OR-tools"] = other[1]
         title = f"{name} (villages x schools), {np.isfinite(cost).sum():,} pairs"
         texts.append(table(title, times, "catchment", {}))
     return "\n\n".join(texts)
@@ -158,28 +214,71 @@ def _grid(heads: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _what_if(changes: int) -> str:
+def _layout(sites: int, load: float, clustered: bool) -> tuple[Float64, Float64, Float64]:
+    """Make another county of 20,000 villages, all its sites allowed to all."""
+    rng = np.random.default_rng([sites, round(100 * load), clustered])
+    where = rng.random((20_000, 2))
+    if clustered:
+        where = where[rng.integers(sites // 5, size=20_000)] + 0.08 * rng.normal(size=where.shape)
+    stand = where[rng.choice(20_000, sites, replace=False)]
+    cost = np.rint(6000 * np.hypot(*(where[:, None] - stand[None]).transpose(2, 0, 1)))
+    demand = rng.integers(1, 31, 20_000).astype(float)
+    weight = rng.uniform(0.5, 1.5, sites)
+    return cost, demand, np.ceil(demand.sum() / load * weight / weight.sum())
+
+
+def _what_if(changes: int, others: int) -> str:
     cost, demand, capacity = _case(*_SIZES["20,000 x 300"])
+    taken = _changed(cost, demand, capacity, changes)
+    both = 1000 * np.quantile(taken["close"] + taken["reopen"], 0.95)
+    peers = {"pylmcf": race([Contender("", _lemon(cost, demand, capacity))], 3)[""].median}
+    other = _ortools(cost, demand, capacity, 3)
+    if other:
+        peers["OR-tools"] = other[1].median
+    fastest = min(peers, key=lambda peer: peers[peer])
+    rows = [["20,000 x 300, as above", name, *_quantiles(times)] for name, times in taken.items()]
+    for sites, load, clustered in (
+        (300, 0.6, True), (300, 0.6, False), (300, 0.87, False), (300, 0.95, True),
+        (300, 0.95, False), (30, 0.87, True), (1000, 0.87, True),
+    ):  # fmt: skip
+        taken = _changed(*_layout(sites, load, clustered), others)
+        name = f"20,000 x {sites}, {'clustered' if clustered else 'even'}, {load:.0%} full"
+        rows += [[name, kind, *_quantiles(times)] for kind, times in taken.items()]
+    said = (
+        f"{changes:,} closings and as many reopenings, each compared; 95 % of all within "
+        f"{both:.1f} ms. The fastest peer in the same run ({fastest}) solves again in "
+        f"{1000 * peers[fastest]:.0f} ms, {1000 * peers[fastest] / both:.0f} times that."
+    )
+    heads = ["villages x schools", "change", "median ms", "95 % ms", "longest ms"]
+    return f"{said}\n\n{_grid(heads, rows)}"
+
+
+def _quantiles(times: list[float]) -> list[str]:
+    return [f"{1000 * np.quantile(times, share):.1f}" for share in (0.5, 0.95, 1.0)]
+
+
+def _changed(
+    cost: Float64, demand: Float64, capacity: Float64, changes: int
+) -> dict[str, list[float]]:
+    """Time closings and reopenings; stop where one differs from solving again."""
     today = assignment.prepare(cost, demand, capacity)
     rng = np.random.default_rng(0)
     taken: dict[str, list[float]] = {"close": [], "reopen": []}
-    for number in range(changes):
+    today.close(0).reopen(0)
+    for _ in range(changes):
         site = int(rng.integers(capacity.size))
         began = time.process_time()
         closed = today.close(site)
+        value = closed.objective
         between = time.process_time()
-        again = closed.reopen(site)
-        taken["close"].append(between - began)
+        again = closed.reopen(site).objective
         taken["reopen"].append(time.process_time() - between)
-        assert again.objective == today.objective
-        if number % 10 == 0:
-            cold = assignment.transport(cost, demand, closed.capacity)
-            assert closed.objective == cold.objective
-    rows = [
-        [name, *(f"{1000 * np.quantile(times, share):.1f}" for share in (0.5, 0.95, 1.0))]
-        for name, times in taken.items()
-    ]
-    return _grid(["20,000 x 300", "median ms", "95 % ms", "longest ms"], rows)
+        taken["close"].append(between - began)
+        cold = assignment.transport(cost, demand, closed.capacity)
+        if value != cold.objective or again != today.objective:
+            message = f"closing {site}: {value} not {cold.objective}, or not back: {again}"
+            raise AssertionError(message)
+    return taken
 
 
 def _districts(limit: float, seeds: int, names: list[str]) -> str:
@@ -227,7 +326,7 @@ def _published(folder: Path, name: str) -> tuple[Any, ...]:
 
 def _recounted(problem: tuple[Any, ...], site_of: npt.NDArray[np.int32]) -> float:
     cost, demand, capacity, touch, home = problem
-    graph = nx.Graph(list(zip(*touch.nonzero(), strict=True)))
+    graph: Any = nx.Graph(list(zip(*touch.nonzero(), strict=True)))
     for j in range(capacity.size):
         units = np.flatnonzero(site_of == j)
         assert demand[units].sum() <= capacity[j]

@@ -150,3 +150,85 @@ def test_new_sites_one_after_the_other_equal_solving_again(whole, monkeypatch):
             assert np.asarray(state.share.sum(axis=0)).ravel() == pytest.approx(state.load)
     assert changes > 40
     assert len(solved) <= 4 * 60 - changes  # only where somebody was refused
+
+
+def random_state(rng, tight=2.4):
+    n, m = int(rng.integers(2, 25)), int(rng.integers(2, 8))
+    cost = rng.integers(0, 50, (n, m)).astype(float)
+    cost[rng.random((n, m)) < 0.25] = np.inf
+    demand = rng.integers(0, 10, n).astype(float)
+    capacity = rng.integers(0, int(tight * demand.sum() / m) + 2, m).astype(float)
+    return assignment.prepare(cost, demand, capacity)
+
+
+def test_what_a_place_is_worth_is_what_changes_with_one_more_and_one_fewer():
+    rng = np.random.default_rng(31)
+    seen = {"saves": 0, "serves": 0, "costs": 0, "refuses": 0}
+    for _ in range(60):
+        state = random_state(rng)
+        if rng.random() < 0.5:
+            state = state.close(int(rng.integers(state.capacity.size)))
+        limits = state.limits
+        for j, places in enumerate(state.capacity):
+            assert limits.full[j] == (state.load[j] == places)
+            cold = assignment.transport(
+                state.cost,
+                state.demand,
+                np.where(np.arange(state.capacity.size) == j, places + 1, state.capacity),
+            )
+            served = float(cold.share.sum())
+            assert limits.serves[j] == (served > state.demand.sum() - state.refused)
+            assert limits.saves[j] == state.objective - cold.objective
+            seen["saves"] += limits.saves[j] > 0
+            seen["serves"] += limits.serves[j]
+            if places == 0:
+                assert np.isnan(limits.costs[j])
+                continue
+            less = state.resize(j, places - 1)
+            assert limits.refuses[j] == (less.refused > state.refused)
+            assert limits.costs[j] == less.objective - state.objective
+            seen["costs"] += limits.costs[j] > 0
+            seen["refuses"] += limits.refuses[j]
+    assert min(seen.values()) > 20, seen
+
+
+def test_prices_do_not_depend_on_how_the_plan_came_about():
+    rng = np.random.default_rng(32)
+    for _ in range(40):
+        state = random_state(rng, tight=3.0)
+        there_and_back = state
+        for site in rng.permutation(state.capacity.size).tolist():
+            there_and_back = there_and_back.close(site).reopen(site)
+        assert there_and_back.price.tolist() == state.price.tolist()
+        assert there_and_back.limits.costs.tobytes() == state.limits.costs.tobytes()
+
+
+def test_a_village_sent_by_hand_equals_solving_again_without_its_other_sites():
+    rng = np.random.default_rng(33)
+    moved = 0
+    for _ in range(80):
+        state = random_state(rng)
+        for _ in range(3):
+            unit = int(rng.integers(state.demand.size))
+            can = np.flatnonzero(np.isfinite(state.cost[unit]))
+            if not can.size:
+                with pytest.raises(InputError, match="cannot go"):
+                    state.send(unit, 0)
+                continue
+            site = int(rng.choice(can))
+            before = state.cost.copy(), state.objective
+            sent = state.send(unit, site)
+            assert (state.cost == before[0]).all()
+            assert state.objective == before[1]
+            moved += sent.objective != state.objective
+            state = sent.close(int(rng.integers(state.capacity.size)))
+            for made in (sent, state):
+                cold = assignment.transport(made.cost, made.demand, made.capacity)
+                assert made.refused == made.demand.sum() - cold.share.sum()
+                assert made.objective == cold.objective
+                if cold.status == "optimal":
+                    assert made.bound == made.objective
+            assert np.isfinite(sent.cost[unit]).sum() == 1
+    assert moved > 40
+    with pytest.raises(NotFoundError):
+        small().send(9, 0)
