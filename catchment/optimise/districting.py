@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -36,6 +37,8 @@ def solve(
     time_limit: float,
     seed: int,
     work: float = np.inf,
+    clock: Callable[[], float] = time.perf_counter,
+    enough: float = -np.inf,
 ) -> Solution:
     """Search for the cheapest plan of whole units and connected catchments.
 
@@ -44,13 +47,17 @@ def solve(
     cost, demand, capacity, neighbours, home
         As in :func:`catchment.optimise.assignment.districts`, checked.
     began : float
-        ``time.perf_counter()`` at the start.
+        ``clock()`` at the start.
     time_limit : float
-        Seconds of search.
+        Seconds of search, by the clock.
     seed : int
         Seed of the search.
     work : float
         Proposals of the search, inf = as many as the time allows.
+    clock : callable
+        Seconds since some moment; ``time.process_time`` counts what both workers used.
+    enough : float
+        Weight of a plan at which the search may end.
 
     Returns
     -------
@@ -58,9 +65,9 @@ def solve(
         The best plan met; ``timed_out`` where the clock ended the search and not the work.
     """
     n, m = cost.shape
-    until = time.perf_counter()
+    until = clock()
     warm_up()
-    until = began + time_limit + time.perf_counter() - until
+    until = began + time_limit + clock() - until
     indptr, indices = adjacency(neighbours, n)
     shut = (capacity <= 0) | ~np.isfinite(cost).any(axis=0)
     allowed = np.where(shut, np.inf, cost)
@@ -83,7 +90,9 @@ def solve(
             )
         )
     proved = bool(said)
-    best, over, late = _search(ground, start, price, bound, until, time_limit, seed, work)
+    best, over, late = _search(
+        ground, start, price, bound, until, time_limit, seed, work, clock, enough
+    )
     if over > 0:
         best = growth.peel(ground, best)
     out = np.flatnonzero(best < 0)
@@ -108,7 +117,7 @@ def solve(
         objective=objective,
         bound=bound if status in ("feasible", "optimal") else np.nan,
         status=status,
-        seconds=time.perf_counter() - began,
+        seconds=clock() - began,
         seed=seed,
         reason=witness.joined(said),
         timed_out=late,
@@ -196,6 +205,8 @@ def _search(
     time_limit: float,
     seed: int,
     work: float,
+    clock: Callable[[], float],
+    enough: float,
 ) -> tuple[Int32, float, bool]:
     """Search; the best plan with its overload, and whether the clock ended the search."""
     if not (start >= 0).any():
@@ -207,10 +218,12 @@ def _search(
         tariff=regions.TARIFF * scale.price,
         seed=seed,
         until=until,
+        clock=clock,
         start=start,
         budget=int(PACE * min(time_limit, 1e4) if np.isinf(work) else max(1.0, PART * work)),
         work=work,
         bound=bound if np.isfinite(bound) else -np.inf,
+        enough=enough,
         store=Store(_rates(ground, price), np.where(price > 0, price * ground.capacity, 0.0)),
     )
     regions.run(search)

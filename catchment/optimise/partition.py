@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -136,7 +136,7 @@ def best_partition(
     plan: Int32,
     value: float,
     *,
-    until: float,
+    left: Callable[[], float],
     seed: int,
 ) -> tuple[Int32 | None, float, float]:
     """Choose one catchment per site so that every unit is covered once, at least weight.
@@ -151,8 +151,8 @@ def best_partition(
         Best plan so far; its catchments should be among the columns.
     value : float
         Its weight.
-    until : float
-        ``time.perf_counter()`` at which to stop.
+    left : callable
+        Seconds left, asked whenever the solver is called.
     seed : int
         Seed of the solver.
 
@@ -185,9 +185,8 @@ def best_partition(
     slack = 1e-7 * (1.0 + abs(value) / m)
     while True:
         chosen = np.flatnonzero(inside)
-        left = until - time.perf_counter()
         answer = solve_milp(
-            columns.weight[chosen], table[chosen].T, lower, upper, time_limit=left, seed=seed
+            columns.weight[chosen], table[chosen].T, lower, upper, time_limit=left(), seed=seed
         )
         if answer.status != "optimal" or answer.row_dual is None:
             return None, np.inf, -np.inf
@@ -210,7 +209,7 @@ def best_partition(
         upper[rows],
         upper=1.0,
         integer=np.ones(chosen.size, dtype=bool),
-        time_limit=until - time.perf_counter(),
+        time_limit=left(),
         presolve=False,
         seed=seed,
         options={"objective_bound": value, "mip_max_nodes": NODES},

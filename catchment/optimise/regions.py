@@ -7,8 +7,8 @@ wherever and however often it runs; a time limit ends it where the machine has g
 
 from __future__ import annotations
 
-import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -87,10 +87,12 @@ class Search:
     store: Store
     seed: int
     until: float
+    clock: Callable[[], float]
     start: Int32
     budget: int
     work: float
     bound: float
+    enough: float
     tariff: float
     plans: list[Plan] = field(default_factory=list)
     made: int = 0
@@ -164,7 +166,8 @@ def run(search: Search) -> None:
             if search.taken % JOIN == 0 and kept is not None and kept.over == 0.0:
                 joint = _join(search, kept, workers)
             stalled = search.taken - search.last_gain > STALLED
-            done = kept is not None and kept.over == 0.0 and not _less(search.bound, kept.value)
+            least = max(search.bound, search.enough)
+            done = kept is not None and kept.over == 0.0 and not _less(least, kept.value)
             if stalled or done:
                 search.halt[0] = True
         if joint is not None:
@@ -173,12 +176,16 @@ def run(search: Search) -> None:
 
 def _await(search: Search, task: Task) -> Found | None:
     """Return the result of a task; when the time is over, tell all tasks to end."""
-    try:
-        return task.result.result(timeout=max(0.0, search.until - time.perf_counter()))
-    except TimeoutError:
+    while (left := search.until - search.clock()) > 0:
+        try:
+            # two workers: a clock of processor time may run twice as fast as the one on the wall
+            return task.result.result(timeout=left / 2 + 1e-3)
+        except TimeoutError:
+            continue
+    if not task.result.done():
         search.late = True
         search.halt[0] = True  # compiled loops end within microseconds
-        return task.result.result()
+    return task.result.result()
 
 
 def _launch(search: Search, workers: ThreadPoolExecutor) -> Task:
@@ -271,7 +278,7 @@ def _join(search: Search, kept: Plan, workers: ThreadPoolExecutor) -> Task:
 
     def work() -> Found | None:
         better, weight, _ = best_partition(
-            columns, must, site, value, until=search.until, seed=search.seed
+            columns, must, site, value, left=lambda: search.until - search.clock(), seed=search.seed
         )
         return None if better is None else Found(better, weight, 0.0, None)
 

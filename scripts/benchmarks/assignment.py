@@ -20,7 +20,8 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
 from benchmarks.racing import Contender, Times, race, table
-from catchment.optimise import assignment
+from catchment.optimise import assignment, districting
+from catchment.optimise.solution import Solution
 
 MEASURED = tuple(
     f"catchment/optimise/{name}.py"
@@ -55,7 +56,10 @@ What-ifs close and reopen a random school; each answer, its total cost included,
 again from the start. Loads and layouts other than the first are there to see where it is slow.
 
 `districts` is searched; plans are recounted with networkx. The gap is to the best known value.
-The search uses two threads: the processor seconds tell how much of them it got.
+The search uses two threads: the processor seconds tell how much of them it got. With
+`--processor` the limit itself is counted in processor seconds of both threads (60 s on two cores
+are 120), so that other work on the machine does not shorten the search, and a search that meets
+the best known value ends there.
 """
 _SIZES = {
     "500 x 30": (500, 30, 25),
@@ -74,6 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--others", type=int, default=60, help="closings in each other layout")
     parser.add_argument("--seconds", type=float, default=60.0, help="limit of each district search")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--processor",
+        action="store_true",
+        help="count the limit of district searches in processor seconds, two a second",
+    )
     parser.add_argument("--instances", nargs="*", default=[], help="all published ones by default")
 
 
@@ -86,7 +95,9 @@ def run(options: argparse.Namespace) -> str:
     if "whatif" in wanted:
         texts.append(_what_if(options.changes, options.others))
     if "districts" in wanted:
-        texts.append(_districts(options.seconds, options.seeds, options.instances))
+        texts.append(
+            _districts(options.seconds, options.seeds, options.instances, options.processor)
+        )
     return "\n\n".join(texts)
 
 
@@ -281,7 +292,7 @@ def _changed(
     return taken
 
 
-def _districts(limit: float, seeds: int, names: list[str]) -> str:
+def _districts(limit: float, seeds: int, names: list[str], processor: bool) -> str:
     root = Path(__file__).resolve().parents[2]
     folder = Path(os.environ.get("CATCHMENT_SHARED", root / ".." / "shared"))
     folder = folder / "benchmarks" / "districting"
@@ -294,7 +305,7 @@ def _districts(limit: float, seeds: int, names: list[str]) -> str:
         found, spent = [], []
         for seed in range(seeds):
             began = time.process_time()
-            answer = assignment.districts(*problem, time_limit=limit, seed=seed)
+            answer = _drawn(problem, limit, seed, processor, best[name])
             spent.append(time.process_time() - began)
             holds = answer.status in ("feasible", "optimal")
             total = _recounted(problem, answer.site_of) if holds else np.inf
@@ -304,7 +315,28 @@ def _districts(limit: float, seeds: int, names: list[str]) -> str:
     for family, values in gaps.items():
         rows.append([f"**{family}, mean**", f"**{np.mean(values):.3f}**", *[""] * seeds])
     heads = [f"gap %, seed {seed}" for seed in range(seeds)]
-    return _grid([f"instance, {limit:g} s", *heads, "processor s"], rows)
+    unit = f"{2 * limit:g} processor s" if processor else f"{limit:g} s"
+    return _grid([f"instance, {unit}", *heads, "processor s"], rows)
+
+
+def _drawn(
+    problem: tuple[Any, ...], limit: float, seed: int, processor: bool, enough: float
+) -> Solution:
+    """Search for a plan; by processor time, a search also ends where it meets the best known."""
+    if not processor:
+        return assignment.districts(*problem, time_limit=limit, seed=seed)
+    cost, demand, capacity = assignment.checked(*problem[:3])
+    return districting.solve(
+        cost,
+        demand,
+        capacity,
+        *problem[3:],
+        began=time.process_time(),
+        time_limit=2 * limit,
+        seed=seed,
+        clock=time.process_time,
+        enough=enough * (1 + 1e-6),
+    )
 
 
 def _published(folder: Path, name: str) -> tuple[Any, ...]:
