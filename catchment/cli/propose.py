@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -66,6 +71,22 @@ def propose(
             help="学生不出片区：0 用县里的片区，数目则由程序划分 / nobody leaves an area: 0 the county's own, else so many drawn"
         ),
     ] = None,
+    robust: Annotated[
+        int,
+        typer.Option(
+            help="为多少次抽样各自求解以寻找稳健方案（需要 --draws） / draws planned for in search of a robust plan"
+        ),
+    ] = 0,
+    build: Annotated[
+        bool,
+        typer.Option(
+            "--build", help="可在通过筛查的备选校址建校 / may build on candidate sites that pass"
+        ),
+    ] = False,
+    hand: Annotated[
+        list[Path] | None,
+        typer.Option(help="手工方案，与最优方案并排评判 / a recipe made by hand, judged beside"),
+    ] = None,
     least: Annotated[int, typer.Option(help="学校最少人数 / smallest school")] = 0,
     resume: Annotated[
         Path | None,
@@ -94,16 +115,50 @@ def propose(
         class_size=class_size,
         limits=Limits(min_size=least, closures_per_year=closures, moved_per_year=moved),
         areas=areas,
+        robust=robust,
+        build=build,
     )
+    if robust and not draws:
+        raise InputError("--robust 需要 --draws：稳健是对抽样而言 / --robust needs --draws")
+    hands = [read_scenario(path) for path in hand or []]
     memory = None if resume is None else read_memory(resume)
-    with progress() as tell:
+    with progress() as tell, ctrl_c() as stopped:
         tell("读取县域数据 / reading the county")
         region = read_region(folder)
-        result = make_proposal(recipe, region, wish=wish, memory=memory, progress=tell)
+        result = make_proposal(
+            recipe, region, wish=wish, memory=memory, hands=hands, stopped=stopped, progress=tell
+        )
     written = write_proposal(result, recipe, folder, target)
     for violation in result.violations:
         console(error=True).print(f"[bold red]{escape(violation)}[/]")
     _tell(result, written, lang)
+
+
+@contextmanager
+def ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Remember that Ctrl-C was pressed: the search ends, and what it has found is still written.
+
+    Yields
+    ------
+    callable
+        Whether it was pressed. The second press stops the command itself.
+    """
+    heard: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    if before == signal.default_int_handler:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(heard)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _tell(result: Proposal, written: list[Path], lang: str) -> None:
@@ -130,6 +185,28 @@ def _tell(result: Proposal, written: list[Path], lang: str) -> None:
         f"{villages} villages travel more than 10 minutes longer each day, {boarding} village-bands "
         "begin to board",
     )
+    if result.stopped:
+        say(
+            lang,
+            "已按 Ctrl-C 停止：以上是迄今最好的方案和下界；用 --resume 接着找",
+            "stopped by Ctrl-C: this is the best plan so far and its bound; go on with --resume",
+        )
+    mended = result.offers[result.proposed].answer.mended
+    if mended:
+        say(
+            lang,
+            f"学区连片使费用增加 {mended:,.0f} 元",
+            f"connecting the catchments costs {mended:,.0f} yuan",
+        )
+    for row in result.byhand.iloc[1:].to_dict("records"):
+        say(
+            lang,
+            f"{row['name']}：{row['yuan']:,.0f} 元，比推荐方案多 {row['more_yuan']:,.0f} 元，距下界 "
+            f"{row['gap']:.1%}；新违反强制规则 {row['hard_rules_broken']} 处，未守住要求 {row['demands_broken']} 处",
+            f"{row['name']}: {row['yuan']:,.0f} yuan, {row['more_yuan']:,.0f} more than the proposed "
+            f"plan, {row['gap']:.1%} from the bound; {row['hard_rules_broken']} hard rules and "
+            f"{row['demands_broken']} demands broken",
+        )
     wrote(written, lang)
     say(lang, f"查看：catchment run {written[0]}", f"look at it: catchment run {written[0]}")
 
@@ -179,6 +256,10 @@ def write_proposal(result: Proposal, scenario: Scenario, folder: Path, target: P
         "futures": result.futures,
         "certain": result.certain,
         "areas": result.areas,
+        "pieces": result.pieces,
+        "screening": result.screening,
+        "byhand": result.byhand,
+        "demands": result.demands,
     }
     for name, table in tables.items():
         if len(table):
@@ -207,9 +288,9 @@ def write_memory(memory: Memory, path: Path) -> Path:
 
     from catchment.views.files import steady_zip, write_bytes
 
-    unit, pace, link, shut = memory.prices
+    unit, pace, link = memory.prices
     content = io.BytesIO()
-    np.savez(content, site_of=memory.site_of, unit=unit, pace=pace, link=link, shut=shut)
+    np.savez(content, site_of=memory.site_of, unit=unit, pace=pace, link=link)
     return write_bytes(path, steady_zip(content.getvalue()))
 
 
@@ -242,7 +323,7 @@ def read_memory(path: Path) -> Memory:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             prices = tuple(
-                np.asarray(arrays[k], dtype=np.float64) for k in ("unit", "pace", "link", "shut")
+                np.asarray(arrays[k], dtype=np.float64) for k in ("unit", "pace", "link")
             )
             return Memory(np.asarray(arrays["site_of"], dtype=np.int32), prices)
     except (OSError, ValueError, KeyError) as fault:

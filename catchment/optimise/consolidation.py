@@ -20,6 +20,7 @@ from catchment.optimise.phases.choice import (
 )
 from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.compile import stranded
+from catchment.optimise.phases.connected import connect, cut_off, cut_off_today
 from catchment.optimise.phases.costs import CostRow, Costs, cost_table, read_costs
 from catchment.optimise.phases.question import (
     SMALL,
@@ -35,6 +36,7 @@ from catchment.optimise.phases.solve import consolidate
 from catchment.optimise.phases.uncertain import (
     Outlook,
     in_every_good_plan,
+    most_robust,
     outlook,
     sizes_if_kept,
 )
@@ -61,13 +63,17 @@ __all__ = [
     "actions",
     "check",
     "classes_counted",
+    "connect",
     "consolidate",
     "cost_of",
     "cost_table",
+    "cut_off",
+    "cut_off_today",
     "figures",
     "frontier",
     "in_every_good_plan",
     "keep_everything",
+    "most_robust",
     "movers",
     "outlook",
     "price_of_closing",

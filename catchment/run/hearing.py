@@ -58,6 +58,66 @@ def moves_table(offer: Offer) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
+def pieces_table(offer: Offer, region: Region) -> pd.DataFrame:
+    """Name village-bands that are cut off from their school by villages of another catchment.
+
+    Parameters
+    ----------
+    offer : Offer
+        A plan.
+    region : Region
+        The county.
+
+    Returns
+    -------
+    DataFrame
+        ``village_id, village, band, school, school_name, years, why_zh, why_en``: those that today's
+        catchments cut off and that stay where they are (geography), and those that the plan does.
+    """
+    question, plan = offer.question, offer.answer.plan
+    problem = question.problem
+    names = names_of_sites(region)
+    village = dict(
+        zip(
+            region.villages["village_id"].astype(str),
+            region.villages["name"].astype(str),
+            strict=True,
+        )
+    )
+    apart = model.cut_off_today(question)
+    cut = model.cut_off(question, plan.site_of)
+    with_children = problem.students.sum(axis=1) > 0
+    rows = []
+    for i in range(len(apart)):
+        stays = apart[i] & (plan.site_of[i] == plan.site_of[i, 0]) & with_children[i]
+        for mask, zh, en in (
+            (
+                stays,
+                "今日学区即如此（地形或村界），方案未改变",
+                "so today (terrain or borders), unchanged",
+            ),
+            (cut[i], "由方案造成，未能以连片方案代替", "by the plan; no connected plan was found"),
+        ):
+            if not mask.any():
+                continue
+            code = problem.village_ids[int(problem.group_village[i])]
+            t = int(np.flatnonzero(mask)[-1])
+            school = problem.site_ids[int(plan.site_of[i, t])]
+            rows.append(
+                {
+                    "village_id": code,
+                    "village": village.get(code, code),
+                    "band": problem.bands[int(problem.group_band[i])],
+                    "school": school,
+                    "school_name": names.get(school, school),
+                    "years": "、".join(str(problem.years[int(y)]) for y in np.flatnonzero(mask)),
+                    "why_zh": zh,
+                    "why_en": en,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
 def actions_table(offer: Offer, region: Region) -> pd.DataFrame:
     """Every action of a plan with its reason, who loses and gains, and what must come first.
 

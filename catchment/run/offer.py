@@ -108,7 +108,7 @@ def broken_today(posed: Posed, region: Region) -> set[tuple[str, ...]]:
         Code, kind of place, place and year.
     """
     still = [region] * len(posed.problem.years)
-    found = _hard(posed, region, posed.base, posed.today, still)
+    found = hard_findings(posed, region, posed.base, posed.today, still)
     return set(map(tuple, found[_KEY].astype(str).to_numpy().tolist()))
 
 
@@ -149,7 +149,7 @@ def judge(
     meant = choice.answer.plan.site_of
     students = problem.demand() > 0
     elsewhere = int(((plan.site_of != meant) & students)[:, 1:].sum())
-    found = _hard(posed, region, problem, plan, regions)
+    found = hard_findings(posed, region, problem, plan, regions)
     keys = map(tuple, found[_KEY].astype(str).to_numpy().tolist())
     new = np.array([key not in already for key in keys], dtype=bool)
     broken = found[new].reset_index(drop=True)
@@ -187,10 +187,29 @@ def _restated(posed: Posed, region: Region, asked: Scenario) -> tuple[Problem, S
     return problem.replace(class_size=posed.problem.class_size), regions
 
 
-def _hard(
+def hard_findings(
     posed: Posed, region: Region, problem: Problem, plan: Plan, regions: Sequence[Region]
 ) -> pd.DataFrame:
-    """Return the findings of hard rules that fail."""
+    """Return the findings of hard rules that fail.
+
+    Parameters
+    ----------
+    posed : Posed
+        The recipe on the county.
+    region : Region
+        The county.
+    problem : Problem
+        The question that the plan answers.
+    plan : Plan
+        The plan.
+    regions : sequence of Region
+        The county of each year.
+
+    Returns
+    -------
+    DataFrame
+        Rows of findings.
+    """
     book = books.read_books(posed.scenario.rules.books, county_folder=region.folder)
     folder = region.folder
     measures = indicators.compute(

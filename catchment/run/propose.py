@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from catchment.errors import InfeasibleError
@@ -14,11 +16,13 @@ from catchment.optimise import consolidation as model
 from catchment.region.model import Region
 from catchment.run import hearing, prospects
 from catchment.run.areas import Areas, areas_table, draw_areas, given_areas
+from catchment.run.byhand import beside_optimum
 from catchment.run.demands import costs_of, question_of_recipe
 from catchment.run.model import names_of_sites
 from catchment.run.offer import Offer, broken_today, judge
 from catchment.run.order import Posed, pose
 from catchment.run.relax import relaxations
+from catchment.run.screen import rooms_of_fit, screen_sites
 from catchment.scenario import Scenario
 from catchment.verify import check_proposal, demand_sound
 
@@ -49,6 +53,10 @@ class Wish:
     areas : int or None
         Areas (片区) that nobody leaves: 0 for the county's own, a number for as many that are drawn,
         None for none.
+    robust : int
+        Draws that are planned for by themselves in search of a robust plan, 0 for none.
+    build : bool
+        Whether schools may be built on candidate sites that pass the screening.
     """
 
     time_limit: float = 60.0
@@ -59,6 +67,8 @@ class Wish:
     class_size: int | None = None
     limits: model.Limits = field(default_factory=model.Limits)
     areas: int | None = None
+    robust: int = 0
+    build: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,14 @@ class Proposal:
         Plans and schools over the draws, and actions in every good plan; empty unless asked for.
     areas : DataFrame
         Villages with their areas; empty where none were asked for.
+    pieces : DataFrame
+        Village-bands of the proposed plan that are cut off from their school, and why.
+    screening : DataFrame
+        Candidate sites as screened; empty unless building was asked for.
+    byhand, demands : DataFrame
+        Plans made by hand beside the proposed one, and what they break of the question.
+    stopped : bool
+        Whether the search was stopped: what was asked beyond the best plan so far is left out.
     memory : Memory or None
         To go on searching from here.
     """
@@ -113,6 +131,11 @@ class Proposal:
     futures: pd.DataFrame
     certain: pd.DataFrame
     areas: pd.DataFrame
+    pieces: pd.DataFrame
+    screening: pd.DataFrame
+    byhand: pd.DataFrame
+    demands: pd.DataFrame
+    stopped: bool
     memory: model.Memory | None
 
 
@@ -122,12 +145,16 @@ def propose(
     *,
     wish: Wish | None = None,
     memory: model.Memory | None = None,
+    hands: Sequence[Scenario] = (),
+    stopped: Callable[[], bool] | None = None,
     progress: Progress | None = None,
 ) -> Proposal:
     """Let the optimiser plan the years of a recipe on a county as it is today.
 
     The recipe's own actions are carried out as they stand. Beyond them, schools with fewer than
-    100 students may close or become teaching points, larger ones may be expanded, nothing is built.
+    100 students may close or become teaching points, larger ones may be expanded, and schools may
+    be built on candidate sites that pass the screening where that is wished. Where the recipe's
+    method is ``connected``, plans cut no village off from its school that is not cut off today.
     Costs are those of ``costs.csv`` in the county's folder, else the shipped ones.
 
     Parameters
@@ -140,6 +167,11 @@ def propose(
         How much is asked.
     memory : Memory, optional
         Where an earlier search for the same recipe ended.
+    hands : sequence of Scenario
+        Recipes made by hand, to be judged beside the proposed plan.
+    stopped : callable, optional
+        Whether the user has stopped the search (Ctrl-C): the best plan so far is then judged and
+        returned, and nothing further is searched.
     progress : callable, optional
         Told a line of text before each step, and plan and bound as they improve.
 
@@ -154,9 +186,15 @@ def propose(
         When no plan can meet the limits, with the reason and what would have to give.
     """
     wish = Wish() if wish is None else wish
+    halted = stopped or (lambda: False)
     posed = pose(scenario, region, progress=progress)
     question = question_of_recipe(posed, costs=costs_of(region.folder), limits=wish.limits)
     seed = scenario.seed
+    screening = pd.DataFrame()
+    if wish.build:
+        _tell(progress, "备选校址筛查 / candidate sites screened")
+        screening = screen_sites(region, posed.network)
+        question = with_building(question, rooms_of_fit(region, screening))
     areas = _areas(posed, region, question, wish, seed)
     if areas is not None:
         question = question.replace(within=areas.allowed(posed.problem))
@@ -170,7 +208,13 @@ def propose(
             f"找不到可行方案：{best.reason} / no plan was found: {best.reason}\n"
             + "\n".join(yields)
         )
-    choices, proposed = _choices(question, best, wish, seed, progress)
+    mend = _mender(posed, seed, progress)
+    if halted():
+        wish = dataclasses.replace(wish, plans=0, prices=0, draws=0, robust=0, class_size=None)
+    choices, proposed = _choices(question, best, wish, seed, mend, halted, progress)
+    draws = _draws(posed, region, wish, seed)
+    if wish.robust and draws is not None:
+        choices.append(_robust(question, choices, draws, wish, seed, mend, halted, progress))
     already = broken_today(posed, region)
     offers = []
     for choice in choices:
@@ -179,13 +223,18 @@ def propose(
         offers.append(judge(posed, region, choice, name, already=already))
     _check_again(offers, progress)
     offer = offers[proposed]
-    futures = prospects_of(posed, region, offers, question, wish, seed)
+    futures = prospects_of(posed, region, offers, question, draws)
     wrong = [str(v) for o in offers for v in model.check(o.question, o.answer)]
     wrong += [
         f"{o.name}: 方案文件与计划有 {o.elsewhere} 处不同 / the recipe differs from the plan"
         for o in offers
         if o.elsewhere
     ]
+    byhand, demands = (
+        beside_optimum(hands, posed, region, question, offer, already=already)
+        if hands
+        else (pd.DataFrame(), pd.DataFrame())
+    )
     return Proposal(
         recipe=offer.recipe,
         status=offer.answer.plan.status,
@@ -201,14 +250,86 @@ def propose(
         actions=hearing.actions_table(offer, region),
         moves=hearing.moves_table(offer),
         schools=hearing.schools_table(
-            offer, region, most=wish.prices, seed=seed, progress=progress
+            offer, region, most=0 if halted() else wish.prices, seed=seed, progress=progress
         ),
         outlook=futures[0],
         futures=futures[1],
         certain=futures[2],
         areas=pd.DataFrame() if areas is None else areas_table(areas, posed.problem, region),
+        pieces=hearing.pieces_table(offer, region),
+        screening=screening,
+        byhand=byhand,
+        demands=demands,
+        stopped=halted(),
         memory=best.memory,
     )
+
+
+Mend = Callable[[model.Question, model.Answer], model.Answer]
+
+
+def _mender(posed: Posed, seed: int, progress: Progress | None) -> Mend | None:
+    """Return what connects catchments, None where the recipe does not ask for it."""
+    if not posed.scenario.method.connected:
+        return None
+
+    def mend(question: model.Question, answer: model.Answer) -> model.Answer:
+        _tell(progress, "学区连片 / catchments are connected")
+        return model.connect(question, answer, seed=seed)
+
+    return mend
+
+
+def with_building(question: model.Question, rooms: dict[str, int]) -> model.Question:
+    """Let schools be built on candidate sites.
+
+    Parameters
+    ----------
+    question : Question
+        A question.
+    rooms : dict of str to int
+        Most classrooms by code of site.
+
+    Returns
+    -------
+    Question
+        The question in which these sites, as far as they are closed today, may open.
+    """
+    problem = question.problem
+    opens, more = question.may_open.copy(), question.extra_rooms.copy()
+    seats = question.extra_seats.copy()
+    for j, code in enumerate(problem.site_ids):
+        if code in rooms and not problem.today_open[j].any():
+            opens[j], more[j], seats[j] = True, rooms[code], 60 * rooms[code]
+    return question.replace(may_open=opens, extra_rooms=more, extra_seats=seats)
+
+
+def _draws(posed: Posed, region: Region, wish: Wish, seed: int) -> npt.NDArray[np.int32] | None:
+    if not wish.draws:
+        return None
+    return prospects.draws_of(posed, region, draws=wish.draws, seed=seed)
+
+
+def _robust(
+    question: model.Question,
+    choices: list[model.Choice],
+    draws: npt.NDArray[np.int32],
+    wish: Wish,
+    seed: int,
+    mend: Mend | None,
+    halted: Callable[[], bool],
+    progress: Progress | None,
+) -> model.Choice:
+    """Search for a plan that is regretted little whatever children come."""
+    same = [c.answer for c in choices if c.question.problem is question.problem]
+    answer, _, planned = model.most_robust(
+        question, same, draws, rounds=wish.robust, seed=seed, steps=wish.steps,
+        time_limit=wish.time_limit / wish.robust, mend=mend, stopped=halted, progress=progress,
+    )  # fmt: skip
+    given = [c.name.split(" / ")[0] for c in choices if c.answer is answer]
+    name = f"稳健（同{given[0]}）" if given else "稳健"
+    name += f"，另比较 {planned} 个 / robust, {planned} more compared"
+    return model.Choice(name, question, answer, model.figures(question, answer))
 
 
 def _check_again(offers: list[Offer], progress: Progress | None) -> None:
@@ -245,6 +366,8 @@ def _choices(
     best: model.Answer,
     wish: Wish,
     seed: int,
+    mend: Mend | None,
+    halted: Callable[[], bool],
     progress: Progress | None,
 ) -> tuple[list[model.Choice], int]:
     """Plans to choose from, keeping everything first, and the position of the cheapest."""
@@ -252,11 +375,12 @@ def _choices(
         found = list(
             model.frontier(
                 question, wish.plans, time_limit=wish.time_limit, seed=seed, steps=wish.steps,
-                cheapest=best, progress=progress,
+                cheapest=best, mend=mend, stopped=halted, progress=progress,
             )
         )  # fmt: skip
     else:
         kept = model.keep_everything(question)
+        best = best if mend is None else mend(question, best)
         found = [
             model.Choice(model.KEPT, question, kept, model.figures(question, kept)),
             model.Choice(model.CHEAPEST, question, best, model.figures(question, best)),
@@ -273,8 +397,7 @@ def prospects_of(
     region: Region,
     offers: list[Offer],
     question: model.Question,
-    wish: Wish,
-    seed: int,
+    draws: npt.NDArray[np.int32] | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Judge plans over draws of the children.
 
@@ -288,23 +411,22 @@ def prospects_of(
         Plans; those of another class size are left out.
     question : Question
         The question.
-    wish : Wish
-        With the number of draws.
-    seed : int
-        Seed of the draws.
+    draws : (d, n, g, t) int32 or None
+        The draws.
 
     Returns
     -------
     tuple of DataFrame
         Plans, schools, certain actions; empty without draws.
     """
-    if not wish.draws:
+    if draws is None:
         return pd.DataFrame(), pd.DataFrame(), pd.DataFrame()
-    same = [o for o in offers if o.question.problem is question.problem]
-    draws = prospects.draws_of(posed, region, draws=wish.draws, seed=seed)
+    place = [k for k, o in enumerate(offers, 1) if o.question.problem is question.problem]
+    same = [offers[k - 1] for k in place]
     result = model.outlook(question, [o.answer for o in same], draws)
+    table = prospects.plans_table(same, result, draws)
     return (
-        prospects.plans_table(same, result, draws),
+        table.assign(plan=place),
         prospects.schools_table(posed, region, question, draws),
         prospects.certain_actions(same, result, names_of_sites(region)),
     )
@@ -338,6 +460,10 @@ def plans_table(offers: list[Offer]) -> pd.DataFrame:
                 "more_yuan": offer.figures.yuan - offers[0].figures.yuan,
                 **dataclasses.asdict(offer.figures),
                 "dominated": offer.dominated,
+                "pieces": int(
+                    model.cut_off(offer.question, offer.answer.plan.site_of).any(axis=1).sum()
+                ),
+                "connected_yuan": offer.answer.mended,
                 "hard_rules_broken": len(offer.broken),
             }
         )

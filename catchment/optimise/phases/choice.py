@@ -467,7 +467,7 @@ class Choice:
         Figures at the costs of the first question.
     dominated : bool
         Whether another plan of the list is at least as good in cost, minutes and small schools
-        kept, and better in one.
+        kept, and better in one, or an earlier one is as good in all.
     """
 
     name: str
@@ -482,6 +482,9 @@ CHEAPEST = "费用最低 / cheapest"
 FACTORS = (5, 20, 2, 3, 10, 50, 100, 200, 500, 1000)
 """How much more a student's minute weighs in the further plans, in order of interest."""
 
+SPARE = 4
+"""Plans more than asked for that are made, at most, in place of dominated ones."""
+
 
 def frontier(
     question: Question,
@@ -491,13 +494,16 @@ def frontier(
     seed: int = 0,
     steps: int | None = None,
     cheapest: Answer | None = None,
+    mend: Callable[[Question, Answer], Answer] | None = None,
+    stopped: Callable[[], bool] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Choice, ...]:
     """Plans between cost, travel burden and the number of small schools kept.
 
     The first keeps everything, the second is the cheapest; between them at most so many schools
     close; the last ones weigh a student's minute five and twenty times as much, and other factors
-    where fewer plans lie between. Every plan but the first has a bound of its own question.
+    where fewer plans lie between. Every plan but the first has a bound of its own question. Plans
+    that another one dominates give way to further factors, as far as these find any.
 
     Parameters
     ----------
@@ -513,6 +519,10 @@ def frontier(
         Rounds for each plan instead of seconds.
     cheapest : Answer, optional
         The question's own answer, where there is one already.
+    mend : callable, optional
+        Changes a plan before it is compared, so that its catchments are connected, say.
+    stopped : callable, optional
+        Asked before each plan; True ends the list early.
     progress : callable, optional
         Told the name of each plan before it is made.
 
@@ -530,47 +540,88 @@ def frontier(
         raise InputError(f"方案数 {n} 应至少为 5 / ask for 5 plans or more")
     share = time_limit / (n - 1)
 
-    def make(name: str, asked: Question, start: Plan | None) -> Choice:
+    def made(name: str, asked: Question, answer: Answer) -> Choice:
+        whole = answer if mend is None else mend(asked, answer)
+        return Choice(name, asked, whole, figures(question, whole))
+
+    def find(name: str, asked: Question, start: Plan | None) -> Answer:
         if progress is not None:
             progress(name)
-        answer = consolidate(asked, time_limit=share, seed=seed, start=start, steps=steps)
-        return Choice(name, asked, answer, figures(question, answer))
+        return consolidate(asked, time_limit=share, seed=seed, start=start, steps=steps)
 
     kept = keep_everything(question)
     out = [Choice(KEPT, question, kept, figures(question, kept))]
-    if cheapest is None:
-        out.append(make(CHEAPEST, question, None))
-    else:
-        out.append(Choice(CHEAPEST, question, cheapest, figures(question, cheapest)))
-    least = out[1].answer
+    least = find(CHEAPEST, question, None) if cheapest is None else cheapest
+    out.append(made(CHEAPEST, question, least))
+    for name, asked, answer in _capped(question, least, n, find, stopped):
+        out.append(made(name, asked, answer))
+    # Where few schools close there are few plans between; the journey is weighed more often then.
+    for factor in FACTORS:
+        good = sum(not c.dominated for c in _marked(out))
+        wanted = len(out) < n or (good < n and len(out) < n + SPARE)
+        if not wanted or (stopped is not None and stopped()):
+            break
+        costs = question.costs.replace(minute=question.costs.minute * factor)
+        name = f"路途时间权重 ×{factor} / minutes weigh {factor} times"
+        asked = question.replace(costs=costs)
+        out.append(made(name, asked, find(name, asked, least.plan)))
+    marked = _marked(out)
+    spare = [k for k in range(len(marked) - 1, 1, -1) if marked[k].dominated]
+    drop = set(spare[: max(len(marked) - n, 0)])
+    return tuple(c for k, c in enumerate(marked) if k not in drop)
+
+
+def _capped(
+    question: Question,
+    least: Answer,
+    n: int,
+    find: Callable[[str, Question, Plan | None], Answer],
+    stopped: Callable[[], bool] | None,
+) -> list[tuple[str, Question, Answer]]:
+    """Plans between the cheapest and today's in which at most so many schools close."""
     runs = np.asarray(least.plan.open.any(axis=1))
     gone = int((runs[:, 0] & ~runs[:, -1]).sum())
     wanted = {round(gone * k / (n - 3)) for k in range(1, n - 3)} - {0, gone}
+    found: list[tuple[str, Question, Answer]] = []
+    start = least
     for total in sorted(wanted, reverse=True):
+        if stopped is not None and stopped():
+            return found
         limits = dataclasses.replace(question.limits, closures_total=total)
         name = f"至多撤并 {total} 所 / at most {total} close"
         asked = question.replace(limits=limits)
-        start = _fewer_closures(asked, out[-1].answer, total)
-        out.append(make(name, asked, start))
-    # Where few schools close there are few plans between; the journey is weighed more often then.
-    for factor in FACTORS[: n - len(out)]:
-        costs = question.costs.replace(minute=question.costs.minute * factor)
-        name = f"路途时间权重 ×{factor} / minutes weigh {factor} times"
-        out.append(make(name, question.replace(costs=costs), least.plan))
-    return tuple(_marked(out))
+        start = find(name, asked, _fewer_closures(asked, start, total))
+        found.append((name, asked, start))
+    # Who may close more may also close fewer: no plan is dearer than one with a tighter limit.
+    for k in range(len(found) - 2, -1, -1):
+        name, asked, answer = found[k]
+        tighter = found[k + 1][2]
+        if tighter.plan.objective < answer.plan.objective:
+            again = find(name, asked, tighter.plan)
+            bound = max(again.plan.bound, answer.plan.bound)
+            again = dataclasses.replace(
+                again, plan=again.plan.replace(bound=min(bound, again.plan.objective))
+            )
+            found[k] = (name, asked, again)
+    return found
 
 
 def _fewer_closures(question: Question, answer: Answer, total: int) -> Plan:
-    """Start of a plan that may close fewer schools: the largest of those closed keep their villages."""
-    plan = answer.plan
+    """Start of a plan that may close fewer schools: the largest of those closed take back villages.
+
+    A school that may be a teaching point takes back its lowest band alone.
+    """
+    plan, problem = answer.plan, question.problem
     runs = np.asarray(plan.open.any(axis=1))
     gone = np.flatnonzero(runs[:, 0] & ~runs[:, -1])
-    demand = question.problem.demand()[:, 0]
+    demand = problem.demand()[:, 0]
     home = plan.site_of[:, 0]
     size = [int(demand[home == j].sum()) for j in gone]
     back = gone[np.argsort(size, kind="stable")][total:]
     site_of = plan.site_of.copy()
-    mine = np.isin(home, back)
+    lowest = problem.can_host.argmax(axis=1)
+    part = question.may_downgrade[home] & (problem.group_band != lowest[home])
+    mine = np.isin(home, back) & (home >= 0) & ~part
     site_of[mine] = home[mine, None]
     return plan.replace(site_of=site_of)
 
@@ -580,9 +631,10 @@ def _marked(choices: list[Choice]) -> list[Choice]:
         return (-c.figures.yuan, -c.figures.minutes, float(c.figures.small_kept))
 
     out = []
-    for c in choices:
+    for k, c in enumerate(choices):
         mine = merits(c)
-        worse = any(
+        # One plan found twice is one choice.
+        worse = any(merits(o) == mine for o in choices[:k]) or any(
             all(a >= b for a, b in zip(merits(o), mine, strict=True)) and merits(o) != mine
             for o in choices
             if o is not c

@@ -211,6 +211,8 @@ class Answer:
         For ``infeasible`` and ``unknown``: what stands against a plan.
     memory : Memory or None
         To go on from here; None where the question was solved without search.
+    mended : float
+        Yuan by which the plan became dearer when its catchments were connected.
     """
 
     plan: Plan
@@ -220,6 +222,7 @@ class Answer:
     pieces: int = 0
     reason: str = ""
     memory: Memory | None = None
+    mended: float = 0.0
 
     @property
     def gap(self) -> float:

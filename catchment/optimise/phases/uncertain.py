@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from catchment.errors import InputError
-from catchment.optimise.phases.account import grade_sites, movers, students_there
+from catchment.optimise.phases.account import cost_of, grade_sites, movers, students_there
 from catchment.optimise.phases.combined import classes_counted
-from catchment.optimise.phases.compile import settled_today, trips
-from catchment.optimise.phases.question import Answer, Question
+from catchment.optimise.phases.compile import compile_model, settled_today, trips
+from catchment.optimise.phases.decode import answer_of, decision_of
+from catchment.optimise.phases.question import Answer, Building, Question
+from catchment.optimise.phases.solve import consolidate
+from catchment.optimise.phases.verify import check
 from catchment.problem import Int32
 
 Float64 = npt.NDArray[np.float64]
@@ -25,8 +29,8 @@ class Outlook:
     Attributes
     ----------
     yuan : (p, d) float64
-        Cost over all years, what is built as planned; classes without a room are counted in
-        ``short`` and their teachers are paid.
+        Cost over all years, what is built as planned; for classes without a room (counted in
+        ``short``) teachers are paid and rooms are built late, at the price of a room.
     short : (p, d) int64
         Classes without a room in the worst year, all schools together, beyond those that the same
         schools would lack with today's catchments.
@@ -84,6 +88,114 @@ def outlook(question: Question, answers: Sequence[Answer], draws: npt.NDArray[np
     return Outlook(yuan, short, regret, int(regret.max(axis=1).argmin()))
 
 
+def most_robust(
+    question: Question,
+    answers: Sequence[Answer],
+    draws: npt.NDArray[np.int32],
+    *,
+    rounds: int = 4,
+    seed: int = 0,
+    steps: int | None = None,
+    time_limit: float = 30.0,
+    mend: Callable[[Question, Answer], Answer] | None = None,
+    stopped: Callable[[], bool] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[Answer, Outlook, int]:
+    """Search for a plan whose largest regret over the draws is small.
+
+    In each round the draw that the best plan so far regrets most is planned for by itself. That
+    plan, with what it builds, joins those compared, as a further choice and as a measure of what
+    that draw could have cost.
+
+    Parameters
+    ----------
+    question : Question
+        The question, with the children expected.
+    answers : sequence of Answer
+        Plans to begin with.
+    draws : (d, n, g, t) int32
+        Students of every draw.
+    rounds : int
+        Draws planned for.
+    seed, steps, time_limit : int, int, float
+        As in :func:`catchment.optimise.phases.solve.consolidate`, for each round.
+    mend : callable, optional
+        Changes a plan before it is compared.
+    stopped : callable, optional
+        Asked before each round; True ends the search.
+    progress : callable, optional
+        Told the least largest regret of each round.
+
+    Returns
+    -------
+    answer : Answer
+        The plan whose largest regret is least among all compared; of equal ones the first. It is a
+        valid plan of the question itself.
+    result : Outlook
+        All plans compared, the given ones first.
+    planned : int
+        Plans that the search has added.
+    """
+    pool, used = list(answers), set[int]()
+    result = outlook(question, pool, draws)
+    for _ in range(rounds):
+        if stopped is not None and stopped():
+            break
+        order = [int(d) for d in np.argsort(-result.regret[result.robust], kind="stable")]
+        left = [d for d in order if d not in used]
+        if not left:
+            break
+        used.add(left[0])
+        if progress is not None:
+            worst = float(result.regret[result.robust].max())
+            progress(f"稳健方案：最大遗憾 {worst:,.0f} 元 / robust plan: largest regret")
+        asked = question.replace(problem=question.problem.replace(students=draws[left[0]]))
+        start = pool[result.robust].plan
+        found = consolidate(asked, time_limit=time_limit, seed=seed, start=start, steps=steps)
+        made = _for_expected(question, found, answers[0].plan.bound)
+        if made is None:
+            continue
+        if mend is not None:
+            whole = mend(question, made)
+            made = _built_at_least(question, whole, made.built)
+        pool.append(made)
+        result = outlook(question, pool, draws)
+    return pool[result.robust], result, len(pool) - len(answers)
+
+
+def _for_expected(question: Question, found: Answer, bound: float) -> Answer | None:
+    """Take a plan made for other children as a plan for those expected, None where it is invalid."""
+    if found.plan.status not in ("optimal", "feasible"):
+        return None
+    model = compile_model(question)
+    made = answer_of(
+        question, model, decision_of(model, found.plan.site_of), status="feasible", bound=bound,
+        seconds=found.plan.seconds, seed=found.plan.seed,
+    )  # fmt: skip
+    made = _built_at_least(question, made, found.built)
+    return None if check(question, made) else made
+
+
+def _built_at_least(question: Question, answer: Answer, wanted: Building) -> Answer:
+    """Let a plan build what another one builds, too, where its school still runs."""
+    runs = (answer.plan.open.sum(axis=1) > 0).sum(axis=1) == answer.plan.open.shape[2]
+    built = Building(
+        *(
+            np.maximum(mine, np.where(runs[:, None], other, 0)).astype(np.int32)
+            for mine, other in (
+                (answer.built.rooms, wanted.rooms),
+                (answer.built.beds, wanted.beds),
+                (answer.built.seats, wanted.seats),
+            )
+        )
+    )
+    table = cost_of(
+        question.problem, answer.plan, question.costs, built=built, transition=question.transition
+    )
+    plan = answer.plan.replace(objective=table.total)
+    return dataclasses.replace(answer, plan=plan, built=built, breakdown=table)
+
+
 def _lacking_today(question: Question, draws: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     """Classes without a room if nobody moved, (d, m, t)."""
     problem = question.problem
@@ -114,6 +226,8 @@ def _judged(
     rooms = problem.rooms + answer.built.rooms
     short = np.maximum(np.maximum(classes.sum(axis=1) - rooms, 0) - lacking, 0)
     total = float((classes.sum(axis=(0, 1)) * costs.class_year) @ weight)
+    late = np.maximum.accumulate(np.where(np.arange(short.shape[1]) > 0, short, 0), axis=1)
+    total += costs.room_build / costs.building_life * float(late.sum(axis=0) @ weight)
     i, g, t = np.nonzero(students)
     j = where[i, g, t]
     each = np.where(j >= 0, cost[i, np.maximum(j, 0), t], np.inf)

@@ -1,0 +1,134 @@
+"""A plan made by hand beside the optimum: the same figures, its distance from the bound, its demands."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+
+from catchment.errors import InputError
+from catchment.optimise import consolidation as model
+from catchment.optimise.layout import scenario_plan
+from catchment.region.model import Region
+from catchment.run.offer import Offer, hard_findings
+from catchment.run.order import Posed, pose
+from catchment.scenario import Scenario, start_of
+
+
+def beside_optimum(
+    hands: Sequence[Scenario],
+    posed: Posed,
+    region: Region,
+    question: model.Question,
+    best: Offer,
+    *,
+    already: Collection[tuple[str, ...]],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Judge recipes made by hand with the figures of the proposed plan.
+
+    Parameters
+    ----------
+    hands : sequence of Scenario
+        Recipes on the same county, years and stages; each is run by its own method.
+    posed : Posed
+        The recipe that the optimiser was asked.
+    region : Region
+        The county.
+    question : Question
+        The optimiser's question.
+    best : Offer
+        The proposed plan.
+    already : collection of tuple of str
+        Hard rules that today's arrangement breaks.
+
+    Returns
+    -------
+    plans : DataFrame
+        The proposed plan first: ``name, yuan, more_yuan, bound, gap`` (of the question's bound; a
+        plan that breaks demands may lie below it), the figures of
+        :class:`catchment.optimise.consolidation.Figures`, ``hard_rules_broken, demands_broken``.
+    demands : DataFrame
+        What each plan breaks of the question: ``name, rule, where, year, value, limit``.
+
+    Raises
+    ------
+    InputError
+        Where years or stages differ.
+    """
+    rows = [_row(best.name, best.figures, best, len(best.broken), 0)]
+    told: list[dict[str, object]] = []
+    for hand in hands:
+        if hand.years != posed.scenario.years or hand.method.stages != posed.scenario.method.stages:
+            raise InputError(
+                f"{hand.name}: years 和 method.stages 应与所比方案相同 / years and stages must be those of the "
+                "recipe it is compared with"
+            )
+        own = pose(hand, region, roads=posed.network)
+        plan = scenario_plan(
+            own.problem, own.scenario.method.assignment, connected=own.scenario.method.connected,
+            stay_minutes=own.scenario.method.stay_minutes, start=start_of(own.scenario),
+            effort=own.scenario.effort, time_limit=own.scenario.time_limit, seed=own.scenario.seed,
+        )  # fmt: skip
+        answer, asked = _as_answer(own, posed, question, plan)
+        broken = model.check(asked, answer)
+        found = hard_findings(own, region, own.problem, plan, own.regions)
+        keys = map(tuple, found[["code", "kind", "id", "year"]].astype(str).to_numpy().tolist())
+        new = sum(key not in already for key in keys)
+        rows.append(_row(hand.name, model.figures(asked, answer), best, new, len(broken)))
+        told += [
+            {
+                "name": hand.name, "rule": v.rule, "where": v.where, "year": v.year,
+                "value": v.value, "limit": v.limit,
+            }
+            for v in broken
+        ]  # fmt: skip
+    return pd.DataFrame(rows), pd.DataFrame(
+        told, columns=["name", "rule", "where", "year", "value", "limit"]
+    )
+
+
+def _as_answer(
+    own: Posed, posed: Posed, question: model.Question, plan: object
+) -> tuple[model.Answer, model.Question]:
+    """Take a plan of any method as an answer: what its recipe adds to today's schools is built."""
+    from catchment.plan import Plan
+
+    assert isinstance(plan, Plan)
+    base, mine = posed.base, own.problem
+
+    def more(after: np.ndarray, before: np.ndarray) -> np.ndarray:
+        grown = np.maximum(np.maximum(after, 0) - np.maximum(before, 0), 0)
+        return np.maximum.accumulate(grown, axis=1).astype(np.int32)
+
+    built = model.Building(
+        more(mine.rooms, base.rooms), more(mine.beds, base.beds),
+        more(mine.dining_seats, base.dining_seats),
+    )  # fmt: skip
+    # Rooms that are built are not there by themselves.
+    problem = mine.replace(
+        rooms=base.rooms, beds=base.beds, dining_seats=base.dining_seats,
+        class_size=question.problem.class_size,
+    )  # fmt: skip
+    asked = question.replace(problem=problem)
+    table = model.cost_of(
+        problem, plan, question.costs, built=built, transition=question.transition
+    )
+    changed = plan.replace(objective=table.total, bound=float("nan"), status="feasible")
+    return model.Answer(changed, built, table), asked
+
+
+def _row(
+    name: str, figures: model.Figures, best: Offer, hard: int, demands: int
+) -> dict[str, object]:
+    bound = best.answer.plan.bound
+    return {
+        "name": name,
+        "more_yuan": figures.yuan - best.figures.yuan,
+        "bound": bound,
+        "gap": (figures.yuan - bound) / max(abs(figures.yuan), 1e-9),
+        **dataclasses.asdict(figures),
+        "hard_rules_broken": hard,
+        "demands_broken": demands,
+    }

@@ -1,0 +1,175 @@
+"""Screening and building, plans by hand beside the optimum, robust plans, Ctrl-C, connected plans."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from shapely.geometry import LineString, box
+
+from catchment.cli.propose import ctrl_c
+from catchment.errors import InputError
+from catchment.network.load import load_network
+from catchment.optimise import consolidation as model
+from catchment.run import Wish, pose, propose, run_scenario
+from catchment.run.demands import question_of_recipe
+from catchment.run.propose import with_building
+from catchment.run.screen import checks_of, rooms_of_fit, screen_sites
+from catchment.scenario import parse_scenario
+from tests.tiny_region import METRIC, tiny_region
+
+YEARS = [2026, 2027, 2028]
+
+
+def asked(**more: object):
+    return parse_scenario({"name": "试", "years": YEARS, **more})
+
+
+def value(table, check: str):
+    row = table[table["check"] == check].iloc[0]
+    return float(row["value"]), str(row["result"]), bool(row["excluded"])
+
+
+def test_a_candidate_site_is_measured_and_what_nobody_tells_is_unknown():
+    region = tiny_region()
+    table = screen_sites(region, load_network(region))
+    assert value(table, "railway")[1:] == ("unknown", False)
+    assert value(table, "hazard")[1:] == ("unknown", False)
+    assert not table.loc[table["result"] == "unknown", "excluded"].any()
+
+
+def test_railway_hazard_and_the_countys_own_limits_exclude(tmp_path: Path):
+    region = dataclasses.replace(tiny_region(), folder=tmp_path)
+    at = region.sites.geometry.iloc[0]
+    rail = gpd.GeoDataFrame(
+        {"kind": ["railway"]},
+        geometry=[LineString([(at.x - 5000, at.y + 120), (at.x + 5000, at.y + 120)])],
+        crs=METRIC,
+    )
+    rail.to_file(tmp_path / "barriers.gpkg")
+    gpd.GeoDataFrame(
+        {"name": ["滑坡"]}, geometry=[box(at.x - 10, at.y - 10, at.x + 10, at.y + 10)], crs=METRIC
+    ).to_file(tmp_path / "hazards.gpkg")
+    network = load_network(region)
+    table = screen_sites(region, network)
+    assert value(table, "railway") == (120.0, "fail", True)
+    assert value(table, "hazard") == (-1.0, "fail", True)
+    assert rooms_of_fit(region, table) == {}
+    (tmp_path / "screen.csv").write_text(
+        "check,limit,excludes\nrailway,100,\nhazard,,no\n", encoding="utf-8"
+    )
+    table = screen_sites(region, network)
+    assert value(table, "railway") == (120.0, "pass", False)
+    assert value(table, "hazard") == (-1.0, "fail", False)
+    assert list(rooms_of_fit(region, table)) == ["C1"]
+    (tmp_path / "screen.csv").write_text("check,limit\nrailroad,1\n", encoding="utf-8")
+    with pytest.raises(InputError, match="railroad"):
+        checks_of(tmp_path)
+
+
+def test_slope_is_that_of_the_ground():
+    from catchment.region.elevation import Elevation
+
+    region = tiny_region()
+    at = region.sites.geometry.iloc[0]
+    # One metre up for every five to the east: 20 per cent, whatever the direction north.
+    columns = np.arange(100, dtype=np.float32) * 2.0
+    heights = np.repeat(columns[None, :], 100, axis=0)
+    raster = Elevation(heights, (10.0, 0.0, at.x - 500, 0.0, -10.0, at.y + 500), "EPSG:4545")
+    table = screen_sites(region.replace(elevation=raster), load_network(region))
+    slope, result, _ = value(table, "slope")
+    assert slope == pytest.approx(20.0, abs=0.1)
+    assert result == "pass"
+
+
+def test_a_school_is_built_where_that_is_cheaper_and_the_recipe_says_so():
+    region = tiny_region(students=12)
+    posed = pose(asked(), region)
+    free = question_of_recipe(posed)
+    # Land and building cost nothing here, and a minute of a child is dear.
+    costs = free.costs.replace(site_build=0.0, room_build=0.0, minute=20.0)
+    shut = model.consolidate(free.replace(costs=costs), steps=1)
+    opens = with_building(free.replace(costs=costs), {"C1": 12})
+    built = model.consolidate(opens, steps=1)
+    assert model.check(opens, built) == []
+    j = opens.problem.site_ids.index("C1")
+    assert built.plan.open[j, :, -1].any()
+    assert built.plan.objective < shut.plan.objective
+    # A site that did not pass stays shut.
+    assert not with_building(free, {}).may_open.any()
+    done = model.actions(opens, built, candidates={"C1"})
+    assert [a["site"] for a in done if a["do"] == "build"] == ["C1"]
+
+
+def test_a_plan_by_hand_stands_beside_the_optimum():
+    region = tiny_region(students=3)
+    hand = parse_scenario(
+        {
+            "name": "手工", "years": YEARS,
+            "action": [{"do": "merge", "school": "T1", "into": "S2", "year": 2027}],
+        }
+    )  # fmt: skip
+    found = propose(asked(), region, wish=Wish(steps=1), hands=[asked(), hand])
+    table = found.byhand
+    assert table["name"].tolist()[1:] == ["试", "手工"]
+    kept = table.iloc[1]
+    # Nothing done by hand is keeping everything, to the yuan.
+    assert kept["yuan"] == pytest.approx(found.costs["keep"].sum(), rel=1e-9)
+    for row in table.itertuples():
+        assert row.gap == pytest.approx((row.yuan - row.bound) / row.yuan)
+        assert row.demands_broken or row.yuan >= row.bound - 1e-6
+    # The same children go where the run sends them, and cost what an independent count says.
+    run = run_scenario(hand, region)
+    question = question_of_recipe(pose(hand, region))
+    again = model.cost_of(run.problem, run.plan, question.costs)
+    assert table.iloc[2]["yuan"] == pytest.approx(again.total, rel=1e-9)
+    other = parse_scenario({"name": "别", "years": [2026, 2027]})
+    with pytest.raises(InputError, match="years"):
+        propose(asked(), region, wish=Wish(steps=1), hands=[other])
+
+
+def test_a_robust_plan_is_regretted_least_of_all_that_were_compared():
+    posed = pose(asked(), tiny_region(students=3))
+    question = question_of_recipe(posed)
+    base = question.problem.students
+    rng = np.random.default_rng(0)
+    draws = np.stack([rng.poisson(base * f) for f in (0.3, 1.0, 2.5)]).astype(np.int32)
+    draws[:, :, :, 0] = base[:, :, 0]
+    first = [model.keep_everything(question), model.consolidate(question, steps=1)]
+    answer, result, planned = model.most_robust(question, first, draws, rounds=3, steps=1)
+    assert result.yuan.shape == (2 + planned, 3)
+    assert model.check(question, answer) == []
+    least = result.regret.max(axis=1)
+    assert least[result.robust] == least.min()
+    # Strictly: no plan begun with is better, over all that were compared.
+    assert least[result.robust] <= least[:2].min()
+    again = model.outlook(question, [answer, *first], draws)
+    assert again.regret[0].max() <= again.regret[1:].max(axis=1).min() + 1e-6
+
+
+def test_a_stopped_search_still_gives_plan_and_bound():
+    region = tiny_region(students=3)
+    wish = Wish(steps=1, plans=8, prices=2, draws=4)
+    found = propose(asked(), region, wish=wish, stopped=lambda: True)
+    assert found.stopped
+    assert len(found.offers) == 2
+    assert found.violations == ()
+    assert found.bound <= found.objective * (1 + 1e-9)
+
+
+def test_the_first_ctrl_c_is_remembered_and_the_old_handler_comes_back():
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with ctrl_c() as stopped:
+            assert not stopped()
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            assert stopped()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
