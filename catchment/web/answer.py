@@ -102,13 +102,35 @@ class Reckoner:
         digest = digest_of(scenario)
         return self._kept.get(digest, lambda: self._reckon(scenario, digest))
 
-    def _reckon(self, scenario: Scenario, digest: str) -> Reckoned:
+    def pose(self, scenario: Scenario) -> tuple[Ground, Problem]:
+        """Carry out the actions of a recipe without making its plan.
+
+        Parameters
+        ----------
+        scenario : Scenario
+            Ids and years everywhere.
+
+        Returns
+        -------
+        ground : Ground
+            What it shares with others.
+        problem : Problem
+            The question it poses.
+
+        Raises
+        ------
+        InputError
+            When the recipe cannot be carried out, in words.
+        """
         ground = self.county.ground(scenario)
         try:
-            problem = question_of(ground, scenario)
+            return ground, question_of(ground, scenario)
         except DoubtError:
             # The slow way says what is wrong, or carries out what was only doubted.
-            problem = pose(scenario, self.county.region).problem
+            return ground, pose(scenario, self.county.region).problem
+
+    def _reckon(self, scenario: Scenario, digest: str) -> Reckoned:
+        ground, problem = self.pose(scenario)
         plan = scenario_plan(
             problem,
             scenario.method.assignment,

@@ -233,11 +233,14 @@ def create(bench: Bench, call: Call) -> Reply:
 def save(bench: Bench, call: Call) -> Reply:
     """Save a change; acknowledged means on disk."""
     opened, ident = bench.opened, call.path["id"]
+    before = bench.store.expect(ident, call.body.expected)["document"]
     scenario = scenario_of(opened.county, call.body.document)
     # What cannot be carried out is not saved.
-    opened.reckoner.reckon(scenario)
+    if call.body.answer:
+        opened.reckoner.reckon(scenario)
+    else:
+        opened.reckoner.pose(scenario)
     document = settled(call.body.document, scenario)
-    before = bench.store.variant(ident)["document"]
     lines = difference(opened.county, before, document.values())
     change = Change(call.user, _why(call.body.why), "save", lines)
     kept = bench.store.change(ident, call.body.expected, change, document.values())

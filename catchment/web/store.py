@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from catchment.errors import InputError, NotFoundError
+from catchment.errors import CatchmentError, InputError, NotFoundError
 
 _IDLE = 18
 """Connections kept for the requests to come."""
@@ -162,15 +162,19 @@ class Store:
             db = self._idle.pop()
         except IndexError:
             db = self._connect()
+        sound = False
         try:
             yield db
-        except BaseException:
-            db.close()
+            sound = True
+        except (ConflictError, CatchmentError):
+            # Nothing is wrong with the connection.
+            sound = True
             raise
-        if db.in_transaction or len(self._idle) >= _IDLE:
-            db.close()
-        else:
-            self._idle.append(db)
+        finally:
+            if sound and not db.in_transaction and len(self._idle) < _IDLE:
+                self._idle.append(db)
+            else:
+                db.close()
 
     def _connect(self) -> sqlite3.Connection:
         # Lent to one thread at a time, not to one thread for ever.
@@ -350,6 +354,32 @@ class Store:
                  words, ident, expected),
             )  # fmt: skip
             return self._variant(db, ident)
+
+    def expect(self, ident: int, version: int) -> dict[str, Any]:
+        """Return a variant if it is still at a version; :meth:`change` asks once more.
+
+        Parameters
+        ----------
+        ident, version : int
+            Its number, and the version a change is to be made on.
+
+        Returns
+        -------
+        dict
+            The variant with its document.
+
+        Raises
+        ------
+        MissingError
+            When there is none.
+        ConflictError
+            When the version is another one.
+        """
+        with self._open() as db:
+            held = self._variant(db, ident)
+            if held["version"] != version:
+                raise ConflictError(held, _since(db, ident, version))
+            return held
 
     def neighbour(self, ident: int, step: int) -> dict[str, Any] | None:
         """Return the document that an undo or a redo would bring back.
