@@ -25,12 +25,14 @@ Bool = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
 
-EXACT_PAIRS = 4_000
+EXACT_PAIRS = 1_000
 """Up to so many pairs of unit and site the model is solved to the end."""
-NODES = 3_000
+NODES = 1_000
 """Nodes of one solution of the model beyond that."""
 GAP = 2e-3
 """Relative gap at which a larger model may stop."""
+CIRCLES = 4
+"""Circles of catchments around a broken wish in which a larger plan is mended."""
 ROUNDS = 300
 """Times that cuts are added at most."""
 
@@ -137,13 +139,15 @@ def draw(
     apart = [tuple(int(unit[i]) for i in rows) for rows in asked.apart]
     if status != "infeasible" and not (whole and _keeps(site, demand_u, asked.least, apart)):
         small = int(np.isfinite(cost_u).sum()) <= EXACT_PAIRS
-        if whole or (small and prove):
-            left = max(time_limit - (time.perf_counter() - began), 1.0)
-            model = _Model(cost_u, demand_u, room, touching, home_u, asked.least, apart, small)
+        left = max(time_limit - (time.perf_counter() - began), 1.0)
+        model = _Model(cost_u, demand_u, room, touching, home_u, asked.least, apart)
+        if whole and not small:
+            site, status = _mended(model, site, left, seed)
+        elif small and (whole or prove):
             site, status = _exact(model, left, seed)
-            late = late or status == "unknown"
         else:
             site, status = np.full(len(site), -1, dtype=np.int32), "unknown"
+        late = late or (status == "unknown" and time.perf_counter() - began > time_limit)
     elif status != "infeasible" and asked.binds() and status == "optimal":
         status = "feasible"  # the bound of the merged units is not one of the villages
     return Drawn(site[unit], status, reason, time.perf_counter() - began, late)
@@ -235,11 +239,10 @@ class _Model:
         home: Int32,
         least: Float64,
         apart: Sequence[Sequence[int]],
-        small: bool,
     ) -> None:
         n, m = cost.shape
         usable = np.isfinite(cost) & (room > 0)[None, :]
-        self.small = small
+        self.given = (cost, demand, room, neighbours, home, least, apart)
         self.home = np.full(m, -1, dtype=np.int32)
         own = np.full(n, -1, dtype=np.int32)
         for j in range(m):
@@ -256,6 +259,7 @@ class _Model:
         self.weight = np.maximum(demand, trifle)[self.unit] * cost[self.unit, self.site]
         self.indptr, self.indices = adjacency(neighbours, n)
         self.count = n
+        self.small = len(self.unit) <= EXACT_PAIRS
         self.rows: list[tuple[list[int], list[float], float, float]] = []
         self._fill(demand, room, least, apart)
 
@@ -321,6 +325,51 @@ class _Model:
         for i in sorted(part):
             columns = [int(self.column[i, j]), int(self.column[root, j]), *bridge]
             self.rows.append((columns, [1.0, 1.0] + [-1.0] * len(bridge), -np.inf, 1.0))
+
+    def among(self, units: npt.NDArray[np.intp], sites: npt.NDArray[np.intp]) -> _Model:
+        """Pose the same question for some units and sites alone, all others left as they are."""
+        cost, demand, room, neighbours, home, least, apart = self.given
+        row = {int(i): k for k, i in enumerate(units)}
+        own = np.array([row.get(int(home[j]), -1) for j in sites], dtype=np.int32)
+        sets = [tuple(row[i] for i in each if i in row) for each in apart]
+        return _Model(
+            cost[np.ix_(units, sites)],
+            demand[units],
+            room[sites],
+            neighbours[units][:, units],
+            own,
+            least[sites],
+            [each for each in sets if len(each) > 1],
+        )
+
+
+def _mended(model: _Model, site: Int32, time_limit: float, seed: int) -> tuple[Int32, Status]:
+    """Mend a plan around the sites that break a wish, in ever wider circles of catchments."""
+    _, demand, room, neighbours, _, least, apart = model.given
+    until = time.perf_counter() + time_limit
+    pairs = neighbours.tocoo()
+    load = np.bincount(site, demand, len(room))
+    bad = {int(j) for j in np.flatnonzero(load < least)}
+    for each in apart:
+        there = site[list(each)].tolist()
+        bad |= {j for j in there if there.count(j) > 1}
+    circle = bad
+    for _ in range(CIRCLES):
+        ends = np.column_stack([site[pairs.row], site[pairs.col]])
+        wider = circle | {int(b) for a, b in ends.tolist() if a in circle}
+        # a school without children touches nothing: those of its own village are around it
+        wider |= {int(site[h]) for j in circle if (h := int(model.home[j])) >= 0}
+        if wider == circle:
+            break
+        circle = wider
+        sites = np.array(sorted(circle), dtype=np.intp)
+        units = np.flatnonzero(np.isin(site, sites))
+        part, status = _exact(model.among(units, sites), until - time.perf_counter(), seed)
+        if status in ("optimal", "feasible"):
+            out = site.copy()
+            out[units] = sites[part]
+            return out, "feasible"
+    return np.full(len(site), -1, dtype=np.int32), "unknown"
 
 
 def _exact(model: _Model, time_limit: float, seed: int) -> tuple[Int32, Status]:
