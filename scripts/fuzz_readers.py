@@ -269,7 +269,9 @@ def watch(
                     wrong.append(f"case {k}: the worker died with {worker.returncode}")
                     k += 1
                 break
-            number, kind, said = line.rstrip("\n").split(" ", 2)
+            number, kind, said = [*line.rstrip("\n").split(" ", 2), "", ""][:3]
+            if kind not in FORMATS:
+                continue  # a library's own words
             with contextlib.suppress(psutil.Error):
                 now = _processor(worker)
                 slowest = max(slowest, now - used) if begun else slowest

@@ -3,7 +3,9 @@
 Usage: python scripts/verify_plans.py [--instances 10000] [--faults 1000] [--seed 0]
 
 Prints one row a kind of question and exits with 1 at the first disagreement. A tenth of the
-instances are whole plans (classes, modes, catchments), the others assignments and sitings.
+instances are whole plans (classes, modes, catchments), the others assignments and sitings; plans of
+years (closures, moves, buildings, costs) and children taken in across county borders have faults of
+their own planted, each of which must be found by its name.
 """
 
 from __future__ import annotations
@@ -20,10 +22,18 @@ from scipy.optimize import linprog
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from catchment.optimise import assignment, siting  # noqa: E402
+from catchment.batch.seating import seat_guests  # noqa: E402
+from catchment.optimise import assignment, consolidation, siting  # noqa: E402
 from catchment.optimise.layout import scenario_plan  # noqa: E402
-from catchment.verify import check_plan, check_solution  # noqa: E402
+from catchment.verify import check_plan, check_proposal, check_solution  # noqa: E402
+from catchment.verify.guests import check_guests, worth_of  # noqa: E402
+from tests.batch.test_guests import allowed, random_crossing  # noqa: E402
 from tests.verify.random_counties import SPOILS, in_pieces, random_problem  # noqa: E402
+from tests.verify.random_proposals import SPOILS as YEARS  # noqa: E402
+from tests.verify.random_proposals import sound  # noqa: E402
+
+CASES = 60
+"""Tiny plans of years that faults are planted into."""
 
 
 def _arrays(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -114,6 +124,42 @@ def one_too_many(rng: np.random.Generator) -> str | None:
     return "" if "over_places" in found else f"one student too many at {full}"
 
 
+def planted_in_years(rng: np.random.Generator, k: int) -> str | None:
+    """Spoil a plan of years; None where it cannot be spoiled so."""
+    case = sound(int(rng.integers(CASES)))
+    if case is None:
+        return None
+    spoil = YEARS[k % len(YEARS)]
+    spoilt = spoil(*case, rng)
+    if spoilt is None:
+        return None
+    found = {fault.code for fault in check_proposal(*spoilt[:2])}
+    return "" if spoilt[2] in found else f"{spoil.__name__}: {sorted(found)}"
+
+
+def years_agree(k: int) -> str | None:
+    """Compare the check with the model's own recheck on a sound plan; None where there is none."""
+    case = sound(k)
+    if case is None:
+        return None
+    return "; ".join(f.said()[1] for f in check_proposal(*case)) + "; ".join(
+        str(v) for v in consolidation.check(*case)
+    )
+
+
+def across(rng: np.random.Generator) -> str:
+    """Compare who is taken in across a border with the best of all ways of doing it."""
+    crossing = random_crossing(rng)
+    seated = seat_guests(crossing)
+    faults = check_guests(crossing, seated, 2026)
+    every = itertools.product(range(-1, len(crossing.hosts)), repeat=len(crossing.parties))
+    worth = [worth_of(crossing, pick) for pick in every if allowed(crossing, pick)]
+    best = max((*w[:3], -w[3]) for w in worth)
+    if (*seated.worth[:3], -seated.worth[3]) != best or not seated.proved():
+        return f"enumeration {best}, ours {seated}"
+    return "; ".join(fault.said()[1] for fault in faults)
+
+
 def main() -> int:
     """Run everything and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -141,6 +187,30 @@ def main() -> int:
             return 1
         if missed is not None:
             found["one_too_many" if (k - 1) % 10 == 0 else "planted"] += 1
+    sums = {"plans of years": 0, "children across borders": 0}
+    for k in range(CASES):
+        wrong = years_agree(k)
+        if wrong:
+            print(f"plan of years {k}: {wrong}")
+            return 1
+        sums["plans of years"] += wrong is not None
+    for k in range(options.instances // 10):
+        wrong = across(np.random.default_rng([options.seed, 2, k]))
+        if wrong:
+            print(f"border {k}: {wrong}")
+            return 1
+        sums["children across borders"] += 1
+    agreed.update(sums)
+    k = 0
+    kinds_found: Counter[str] = Counter()
+    while kinds_found.total() < options.faults:
+        missed = planted_in_years(np.random.default_rng([options.seed, 3, k]), k)
+        if missed:
+            print(f"planted fault in a plan of years not found, {k}: {missed}")
+            return 1
+        kinds_found[YEARS[k % len(YEARS)].__name__] += missed is not None
+        k += 1
+    found[f"plans of years, {len(+kinds_found)} kinds"] = kinds_found.total()
     print("| what | instances | disagreements |\n|---|---|---|")
     for name, number in sorted(agreed.items()):
         print(f"| {name} | {number:,} | 0 |")

@@ -153,8 +153,12 @@ def _rooms(facts: Facts) -> Iterator[Fault]:
             (built.seats[j], question.extra_seats[j]),
         ):
             course = [int(x) for x in stock]
-            if course[0] != 0 or sorted(course) != course or course[-1] > int(most):
-                yield Fault("built", None, code, found=str(course), expected=f"0–{int(most)}")
+            if course[0] != 0 or sorted(course) != course:
+                yield Fault("built", None, code, found=str(course))
+            elif course[-1] > int(most):
+                yield Fault(
+                    "built_over", None, code, found=str(course[-1]), expected=str(int(most))
+                )
         for t, year in enumerate(problem.years):
             formed = facts.classes(j, t)
             own = int(problem.rooms[j, t])
@@ -173,8 +177,18 @@ def _class_rows(facts: Facts, j: int, t: int, formed: int) -> Iterator[Fault]:
     said = [int(c) for c in facts.answer.plan.classes[j, :, t]]
     alone = facts.alone(j, t)
     room = int(problem.rooms[j, t]) + int(facts.answer.built.rooms[j, t])
-    wrong = sum(said) != formed or (formed == sum(alone) and said != alone) or min(said) < 0
-    if formed <= room and wrong:
+    if formed <= room:
+        wrong = sum(said) != formed or (formed == sum(alone) and said != alone)
+    elif not facts.is_point(j, t):
+        # Short of rooms: no class without a room but one a grade, and the fullest as small as can be.
+        active = sum(c > 0 for c in alone)
+        wrong = sum(said) > max(room, active)
+        wrong |= any((c > 0) != (a > 0) or c > a for c, a in zip(said, alone, strict=True))
+        wrong |= room >= active and not facts.least_excess(j, t, said, room)
+    else:
+        # There neighbouring grades share what rooms there are.
+        wrong = not 1 <= sum(said) <= max(room, sum(c > 0 for c in alone))
+    if wrong or min(said) < 0:
         yield Fault(
             "classes", problem.years[t], problem.site_ids[j], found=str(said), expected=str(alone)
         )

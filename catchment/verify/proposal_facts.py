@@ -91,7 +91,7 @@ class Facts:
         for g, b in enumerate(problem.grade_band.tolist()):
             first.setdefault(b, g)
             self._step.append(g - first[b])
-        self._rows = [tuple(map(int, row)) for row in np.argwhere(problem.students > 0)]
+        self._rows = [(int(i), int(g), int(t)) for i, g, t in np.argwhere(problem.students > 0)]
         self._now = self._count([self.sits(*row) for row in self._rows])
         self._then = self._count([self.home[i] for i, _, _ in self._rows])
 
@@ -175,6 +175,22 @@ class Facts:
     def classes_today(self, j: int, t: int) -> int:
         """Fewest classes where everyone stays and the site stays as it is."""
         return self._formed(self._then[0], j, t, self.problem.today_open[j])
+
+    def is_point(self, j: int, t: int) -> bool:
+        """Whether the plan makes a site a teaching point: its lowest band alone."""
+        taught = self.answer.plan.open[j, :, t]
+        return [b for b in range(len(self.problem.bands)) if taught[b]] == [0]
+
+    def least_excess(self, j: int, t: int, classes: list[int], rooms: int) -> bool:
+        """Whether no other share of the rooms makes the fullest class exceed its size by less."""
+        size = [int(s) for s in self.problem.class_size[j]]
+        load = [self._now[0][j, g, t] for g in range(len(size))]
+        here = [(n, c, s) for n, c, s in zip(load, classes, size, strict=True) if n]
+        if any(c <= 0 for _, c, _ in here):
+            return False
+        worst = max((-(-n // c) - s for n, c, s in here), default=0)
+        less = worst - 1
+        return worst <= 0 or sum(-(-n // max(s + less, 1)) for n, _, s in here) > rooms
 
     def _formed(self, load: Counter[Any], j: int, t: int, taught: Any) -> int:
         problem = self.problem
