@@ -13,15 +13,18 @@ import pptx
 import pytest
 
 from catchment.run import Run, execute
+from catchment.views import comparison
 from catchment.views.book import write_book
 from catchment.views.comparison import write_comparison
 from catchment.views.deck import deck_bytes
+from catchment.views.document import Picture
 from catchment.views.files import write_text
 from catchment.views.folder import _json, record
 from catchment.views.geopackage import write_geopackage
 from catchment.views.maps import write_map
 from catchment.views.parents import write_parents
 from catchment.views.report import write_report
+from catchment.views.story import mark_of
 from catchment.views.tables import write_tables
 from catchment.views.workbook import ledger_bytes
 from tests.views.document_run import document_run
@@ -120,3 +123,44 @@ def test_a_comparison_is_internal_until_every_run_is_reviewed(run: Run, tmp_path
     assert TOLD["review_number"] in foot
     with zipfile.ZipFile(tmp_path / "compare.xlsx") as archive:
         assert "未经审核不得公开" in archive.read("xl/worksheets/sheet1.xml").decode("utf-8")
+
+
+def test_every_picture_tells_its_standing(run: Run) -> None:
+    """The same picture with and without a review number: only the mark can differ."""
+    from catchment.views import charts
+    from catchment.views.facts import read_facts
+
+    facts = read_facts(run)
+    bare = dataclasses.replace(run, provenance=run.provenance | {"review_number": ""})
+    site = next(
+        code for code, state in charts.site_states(run, facts).items() if state == "central"
+    )
+    town = str(facts.villages["township"].iloc[0])
+    for lang in ("zh", "en"):
+        for draw in (
+            lambda r, lang=lang: charts.county_map(r, facts, lang=lang),
+            lambda r, lang=lang: charts.township_map(r, facts, town, lang=lang),
+            lambda r, lang=lang: charts.school_map(r, facts, site, lang=lang),
+            lambda r, lang=lang: charts.minutes_chart(r, facts, lang=lang),
+            lambda r, lang=lang: charts.years_chart(r, facts, lang=lang),
+        ):
+            assert draw(run) == draw(run)
+            assert draw(run) != draw(bare)
+
+
+def test_pictures_of_a_comparison_tell_its_standing(run: Run, tmp_path: Path) -> None:
+    bare = dataclasses.replace(run, provenance=run.provenance | {"review_number": ""})
+    found = {}
+    for name, each in (("told", run), ("bare", bare)):
+        runs = [save(each, tmp_path / f"{name}{k}") for k in range(2)]
+        compared = comparison.read_runs(runs, "zh")
+        document = comparison.comparison_document(
+            compared, comparison.schools_that_differ(runs, "zh"),
+            comparison.villages_that_differ(compared),
+        )  # fmt: skip
+        found[name] = [block.png for block in document.blocks if isinstance(block, Picture)]
+    assert len(found["told"]) == 2
+    assert all(a != b for a, b in zip(found["told"], found["bare"], strict=True))
+    assert mark_of([run.provenance, run.provenance], "zh") == f"审图号：{TOLD['review_number']}"
+    assert mark_of([run.provenance, bare.provenance], "zh") == "内部工作用图 未经审核不得公开"
+    assert mark_of([], "zh") == "内部工作用图 未经审核不得公开"
