@@ -33,8 +33,8 @@ GAP = 2e-3
 """Relative gap at which a larger model may stop."""
 CIRCLES = 4
 """Circles of catchments around a broken wish in which a larger plan is mended."""
-ROUNDS = 300
-"""Times that cuts are added at most."""
+ROUNDS, FEW_ROUNDS = 300, 25
+"""Times that cuts are added at most, and in one circle of a larger plan."""
 
 
 @dataclass(frozen=True)
@@ -364,7 +364,9 @@ def _mended(model: _Model, site: Int32, time_limit: float, seed: int) -> tuple[I
         circle = wider
         sites = np.array(sorted(circle), dtype=np.intp)
         units = np.flatnonzero(np.isin(site, sites))
-        part, status = _exact(model.among(units, sites), until - time.perf_counter(), seed)
+        part, status = _exact(
+            model.among(units, sites), until - time.perf_counter(), seed, FEW_ROUNDS
+        )
         if status in ("optimal", "feasible"):
             out = site.copy()
             out[units] = sites[part]
@@ -372,12 +374,14 @@ def _mended(model: _Model, site: Int32, time_limit: float, seed: int) -> tuple[I
     return np.full(len(site), -1, dtype=np.int32), "unknown"
 
 
-def _exact(model: _Model, time_limit: float, seed: int) -> tuple[Int32, Status]:
+def _exact(
+    model: _Model, time_limit: float, seed: int, rounds: int = ROUNDS
+) -> tuple[Int32, Status]:
     """Solve the model, adding cuts until every catchment hangs together."""
     none = np.full(model.count, -1, dtype=np.int32)
     until = time.perf_counter() + time_limit
     proved = True
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         table, lower, upper = model.matrix()
         if not len(model.unit):
             return none, "infeasible"
