@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 
@@ -88,7 +89,51 @@ def test_bound_holds_at_any_prices():
             prices.pace = rng.uniform(0, 20_000, prices.pace.shape)
             prices.pace[~np.isfinite(parts.pace)] = 0.0
             prices.link = rng.uniform(0, 20_000, prices.link.shape) * linked[2]
-            prices.shut = rng.uniform(0, 20_000, prices.shut.shape) * linked[3]
             for whole in (False, True):
                 low.improve(model, parts, prices, best, 1, whole=whole)
         assert prices.best <= best * (1 + 1e-9) + 1e-6, seed
+
+
+def test_cheapest_way_through_the_states_is_that_of_all_ways():
+    rng = np.random.default_rng(4)
+    # What the linear rows of the model allow: a band once given up (or taken up) stays so.
+    for _ in range(400):
+        years, was = int(rng.integers(2, 6)), int(rng.integers(0, 3))
+        cost = rng.integers(-9, 10, (3, years)).astype(np.float64)
+        cost[rng.random(cost.shape) < 0.15] = np.inf
+        best = np.inf
+        for way in itertools.product(range(3), repeat=years - 1):
+            low_band, all_bands = np.array(way) > 0, np.array(way) > 1
+            sign = -1 if was > 0 else 1, -1 if was > 1 else 1
+            steps = (
+                np.diff(low_band.astype(int)) * sign[0],
+                np.diff(all_bands.astype(int)) * sign[1],
+            )
+            if all((s >= 0).all() for s in steps):
+                best = min(best, float(sum(cost[s, t + 1] for t, s in enumerate(way))))
+        path = np.zeros(years, dtype=np.int64)
+        assert low._best_path(was, cost, path) == best
+        if np.isfinite(best):
+            assert sum(cost[path[t], t] for t in range(1, years)) == best
+
+
+def test_whole_villages_fill_classes_as_the_best_of_all_subsets():
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        count, size, most = (
+            int(rng.integers(1, 9)),
+            int(rng.integers(2, 9)),
+            int(rng.integers(1, 5)),
+        )
+        weight = rng.integers(0, 9, count).astype(np.float64)
+        profit = rng.integers(1, 100, count).astype(np.float64)
+        chosen, table, x = np.arange(count), np.zeros(most * size + 1), np.zeros(count)
+        full = low._whole_knapsack(profit, weight, chosen, most * size, table)
+        for room in range(most * size + 1):
+            sets = itertools.product((0.0, 1.0), repeat=count)
+            best = max(np.dot(profit, s) for s in sets if np.dot(weight, s) <= room)
+            assert table[min(room, full)] == best
+        taken = np.zeros((count, len(table)), dtype=bool)
+        low._whole_fill(profit, weight, chosen, most * size, np.zeros_like(table), taken, x)
+        assert np.dot(weight, x) <= most * size
+        assert np.dot(profit, x) == best

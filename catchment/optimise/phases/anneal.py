@@ -650,7 +650,7 @@ def _school(  # type: ignore[no-untyped-def]
             )  # fmt: skip
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _walk(  # type: ignore[no-untyped-def]
     groups, options, students, uses, option_uses, allowed, go, stay, moved, lag, kind, low_grade,
     sites, limits_of_state, cap, extra, class_size, yuan, limits,

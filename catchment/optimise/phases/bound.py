@@ -1,11 +1,12 @@
-"""A lower bound on every plan: prices for the students, one small question a site and year.
+"""A lower bound on every plan: prices for the students, one small question a site.
 
 The rule that every village-band is somewhere in every year is replaced by a price; so are the
-yearly limits on closures and moves, added up over the years, and the rules that a village which
-has moved stays where it is and that a closed school stays closed. What is left falls apart into one
-question a site and year: is it open, with how many classes, and which villages are worth having at
-these prices? That question is answered from above (never less than its true gain), so the sum is a
-valid bound for any prices of the right sign, however they were found.
+yearly limits on closures and moves, added up over the years, and the rule that a village which
+has moved stays where it is. What is left falls apart into one question a site: in which years does
+it teach what, with how many classes, and which villages are worth having at these prices? A year in
+a given state is answered from above (never less than its true gain), the way through the states,
+which lead in one direction, exactly; so the sum is a valid bound for any prices of the right sign,
+however they were found.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from catchment.optimise.phases.combined import fewest_classes
 from catchment.optimise.phases.compile import UNLIMITED, Model
 from catchment.optimise.phases.decode import Decision
 
@@ -27,6 +29,8 @@ Int64 = npt.NDArray[np.int64]
 
 IDLE, SHORTER, MEMORY = 15, 0.7, 0.7
 """Steps without a better bound until they become shorter, by how much, and how long they last."""
+FEW = 10
+"""Villages worth having up to which every set of them is tried."""
 SHARPEN, SHARP_PULL = 0.02, 0.06
 """Length of the step below which villages are taken whole, and the length to go on with."""
 
@@ -96,22 +100,22 @@ class Prices:
     link : (k, t) float64
         Prices, 0 or more, of a unit that leaves a site it has moved to, or comes back to its old
         one, between a year and the next.
-    shut : (m, t) float64
-        Prices, 0 or more, of a site that opens again between a year and the next.
     best : float
         Best bound, the first year included.
+    done : bool
+        Whether no step is left to take: the relaxed plan keeps every rule that has a price.
     """
 
     unit: Float64
     pace: Float64
     link: Float64
-    shut: Float64
     best: float = -np.inf
     best_at: tuple[Float64, ...] | None = None
     smooth: tuple[Float64, ...] | None = None
     pull: float = 1.0
     whole: bool = False
     idle: int = 0
+    done: bool = False
 
 
 def split(
@@ -299,7 +303,7 @@ def first_prices(model: Model, parts: Parts, decision: Decision) -> Prices:
             price[u, t] = value[u, t] + float((share * classes[j, band_of[u], :, t]).sum())
             price[u, t] += mine.sum() / taught[j, t] * (parts.yuan[1, t] + parts.yuan[2, t])
     link = np.zeros((len(parts.unit), years))
-    return Prices(price, np.zeros((2, years)), link, np.zeros((m, years)))
+    return Prices(price, np.zeros((2, years)), link)
 
 
 def kept(prices: Prices) -> tuple[Float64, ...]:
@@ -313,9 +317,9 @@ def kept(prices: Prices) -> tuple[Float64, ...]:
     Returns
     -------
     tuple of ndarray
-        Of units, pace, links and closed sites.
+        Of units, pace and links.
     """
-    now = (prices.unit, prices.pace, prices.link, prices.shut)
+    now = (prices.unit, prices.pace, prices.link)
     return now if prices.best_at is None else prices.best_at
 
 
@@ -335,15 +339,13 @@ def remembered(parts: Parts, arrays: tuple[Float64, ...]) -> Prices | None:
         None where they are of another question.
     """
     units, _, years = parts.students.shape
-    shapes = [(units, years), (2, years), (len(parts.unit), years), (len(parts.sites), years)]
+    shapes = [(units, years), (2, years), (len(parts.unit), years)]
     if [a.shape for a in arrays] != shapes or not all(np.isfinite(a).all() for a in arrays):
         return None
     active = _active(parts)
     # Prices have a sign, and none where they stand for no rule.
-    unit, pace, link, shut = (np.where(a, x, 0.0) for a, x in zip(active, arrays, strict=True))
-    return Prices(
-        unit, np.maximum(pace, 0.0), np.maximum(link, 0.0), np.maximum(shut, 0.0), pull=0.1
-    )
+    unit, pace, link = (np.where(a, x, 0.0) for a, x in zip(active, arrays, strict=True))
+    return Prices(unit, np.maximum(pace, 0.0), np.maximum(link, 0.0), pull=0.1)
 
 
 def _owners(model: Model, parts: Parts) -> list[tuple[int, int]]:
@@ -396,15 +398,17 @@ def _whole_knapsack(
     profit: Float64,
     weight: Float64,
     chosen: Int64,
-    size: int,
-    most: int,
-    out: Float64,
+    room: int,
     table: Float64,
-) -> None:
-    """Most profit by number of classes, villages whole; exact."""
-    room = most * size
+) -> int:
+    """Most profit by places, villages whole, in ``table``; return from where on all have one."""
+    load = 0
+    for k in range(len(chosen)):
+        load += int(weight[chosen[k]])
+    room = min(room, load)
     for w in range(room + 1):
         table[w] = 0.0
+    there = 0
     for k in range(len(chosen)):
         e = chosen[k]
         heavy, gain = int(weight[e]), profit[e]
@@ -412,11 +416,16 @@ def _whole_knapsack(
             for w in range(room + 1):
                 table[w] += gain
             continue
-        for w in range(room, heavy - 1, -1):
+        # Beyond what the villages so far weigh together, the table is flat.
+        for w in range(min(there, room) + 1, min(there + heavy, room) + 1):
+            table[w] = table[min(there, room)]
+        there += heavy
+        for w in range(min(there, room), heavy - 1, -1):
             if table[w - heavy] + gain > table[w]:
                 table[w] = table[w - heavy] + gain
-    for classes in range(most + 1):
-        out[classes] = table[classes * size]
+    for w in range(min(there, room) + 1, room + 1):
+        table[w] = table[min(there, room)]
+    return room
 
 
 @njit(cache=True)
@@ -437,6 +446,99 @@ def _fill(profit: Float64, weight: Float64, chosen: Int64, room: float, x: Float
         else:
             x[e] = left / weight[e]
             break
+
+
+@njit(cache=True)
+def _whole_fill(
+    profit: Float64,
+    weight: Float64,
+    chosen: Int64,
+    room: int,
+    table: Float64,
+    taken: npt.NDArray[np.bool_],
+    x: Float64,
+) -> None:
+    """Entries in the optimum of one knapsack of whole villages."""
+    load = 0
+    for k in range(len(chosen)):
+        load += int(weight[chosen[k]])
+    room = min(room, load)
+    for w in range(room + 1):
+        table[w] = 0.0
+    for k in range(len(chosen)):
+        e = chosen[k]
+        heavy, gain = int(weight[e]), profit[e]
+        for w in range(room + 1):
+            taken[k, w] = False
+        for w in range(room, heavy - 1, -1):
+            if heavy and table[w - heavy] + gain > table[w]:
+                table[w] = table[w - heavy] + gain
+                taken[k, w] = True
+    left = room
+    for k in range(len(chosen) - 1, -1, -1):
+        e = chosen[k]
+        if weight[e] == 0.0:
+            x[e] = 1.0
+        elif taken[k, left]:
+            x[e] = 1.0
+            left -= int(weight[e])
+
+
+@njit(cache=True)
+def _every_set(
+    profit: Float64,
+    weight: Float64,
+    chosen: Int64,
+    sizes: Int64,
+    most: int,
+    shared: int,
+    gain: Float64,
+    which: Int64,
+    point_gain: Float64,
+    point_which: Int64,
+) -> None:
+    """Profit of a band by its classes from every set of villages; exact.
+
+    The knapsack is told as one beyond the grades, the set in place of the room.
+    """
+    per = len(sizes)
+    gain[: most + 1] = 0.0
+    which[: most + 1] = 0
+    point_gain[: most + 1] = 0.0
+    point_which[: most + 1] = 0
+    load = np.zeros(per, dtype=np.int64)
+    now, last = 0.0, 0
+    for step in range(1, 1 << len(chosen)):
+        # From one set to the next a single village comes or goes.
+        code = step ^ (step >> 1)
+        turned = code ^ last
+        k = 0
+        while turned >> (k + 1):
+            k += 1
+        e, sign = chosen[k], 1 if code & turned else -1
+        now += sign * profit[e]
+        last = code
+        classes = 0
+        for g in range(per):
+            load[g] += sign * int(weight[g, e])
+            if sizes[g]:
+                classes += (load[g] + sizes[g] - 1) // sizes[g]
+        if classes <= most and now > gain[classes]:
+            gain[classes] = now
+            which[classes, 0], which[classes, 1] = per + 1, code
+        if shared > 1:
+            if classes > 1:
+                classes = fewest_classes(load, np.maximum(sizes, 1), shared)
+            if classes <= most and now > point_gain[classes]:
+                point_gain[classes] = now
+                point_which[classes, 0], point_which[classes, 1] = per + 1, code
+    for classes in range(1, most + 1):
+        if gain[classes - 1] >= gain[classes]:
+            gain[classes] = gain[classes - 1]
+            which[classes] = which[classes - 1]
+        if point_gain[classes - 1] >= point_gain[classes]:
+            point_gain[classes] = point_gain[classes - 1]
+            point_which[classes] = point_which[classes - 1]
 
 
 @njit(cache=True)
@@ -470,11 +572,16 @@ def _band_gain(
         largest = max(largest, sizes[g])
         if sizes[g]:
             if whole:
-                _whole_knapsack(profit, weight[g], chosen, sizes[g], most, single[g], table)
+                full = _whole_knapsack(profit, weight[g], chosen, most * sizes[g], table)
+                for classes in range(most + 1):
+                    single[g, classes] = table[min(classes * sizes[g], full)]
             else:
                 _knapsack(profit, weight[g], chosen, sizes[g], most, single[g])
+    full = 0
     if whole:
-        _whole_knapsack(profit, weight[per], chosen, largest, most, together, table)
+        full = _whole_knapsack(profit, weight[per], chosen, most * largest, table)
+        for classes in range(most + 1):
+            together[classes] = table[min(classes * largest, full)]
     else:
         _knapsack(profit, weight[per], chosen, largest, most, together)
     given = np.zeros(per, dtype=np.int64)
@@ -496,7 +603,7 @@ def _band_gain(
     mixed = np.zeros(most + 1)
     if whole:
         for classes in range(1, most + 1):
-            mixed[classes] = table[shared + (classes - 1) * largest]
+            mixed[classes] = table[min(shared + (classes - 1) * largest, full)]
     else:
         _knapsack(profit, weight[per], chosen, largest, most, mixed, shared - largest)
     for classes in range(most + 1):
@@ -509,9 +616,32 @@ def _band_gain(
 
 
 @njit(cache=True)
+def _site_profit(  # type: ignore[no-untyped-def]
+    j, t, start, unit, value, away, count, settle, price, pace_price, link, profit, weight,
+):  # fmt: skip
+    """Enter what every unit brings to a site in a year, and its students by grade and in all."""
+    per = count.shape[1]
+    for k in range(start[j, 0], start[j, -1]):
+        u = unit[k]
+        profit[k] = 0.0
+        if value[k, t] == np.inf:
+            continue
+        profit[k] = price[u, t] - value[k, t]
+        turn = link[k, t] - link[k, t - 1]
+        if away[k]:
+            profit[k] -= pace_price[1, t] * settle[u, t] + turn
+        else:
+            profit[k] += turn
+        weight[per, k] = 0.0
+        for g in range(per):
+            weight[g, k] = count[u, g, t]
+            weight[per, k] += count[u, g, t]
+
+
+@njit(cache=True, nogil=True)
 def _evaluate(  # type: ignore[no-untyped-def]
     start, unit, value, away, count, settle, free, size, sites, states, rooms, yuan, pace,
-    price, pace_price, link, shut, whole, used, closed, moved, there,
+    price, pace_price, link, whole, used, closed, moved, there,
 ):  # fmt: skip
     """Bound without the first year at given prices, and how the relaxed plan uses units."""
     m, bands = start.shape[0], start.shape[1] - 1
@@ -521,17 +651,22 @@ def _evaluate(  # type: ignore[no-untyped-def]
     moved[:] = 0.0
     there[:] = 0.0
     total = 0.0
-    deepest = 0
+    deepest, widest = 0, 0
     for j in range(m):
+        widest = max(widest, start[j, bands] - start[j, 0])
         for t in range(years):
             deepest = max(deepest, rooms[1, j, t])
     table = np.zeros(deepest * size.max() + 1)
+    taken = np.zeros((widest, len(table)), dtype=np.bool_)
     profit, x = np.zeros(len(unit)), np.zeros(len(unit))
     weight = np.zeros((per + 1, len(unit)))
     gain = np.zeros((bands, deepest + 1))
     which = np.zeros((bands, deepest + 1, 2), dtype=np.int64)
     point_gain = np.zeros(deepest + 1)
     point_which = np.zeros((deepest + 1, 2), dtype=np.int64)
+    cost = np.zeros((3, years))
+    filled = np.zeros((3, years, bands, 2), dtype=np.int64)
+    path = np.zeros(years, dtype=np.int64)
     for t in range(1, years):
         for k in range(2):
             if pace_price[k, t] > 0:
@@ -543,71 +678,71 @@ def _evaluate(  # type: ignore[no-untyped-def]
             if free[u, t] - price[u, t] < 0:
                 total += free[u, t] - price[u, t]
                 used[u, t] += 1.0
-        for j in range(m):
-            if states[1, j, t] == 0 and sites[j, 0] == 0:
+    for j in range(m):
+        chosen = np.zeros(start[j, bands] - start[j, 0], dtype=np.int64)
+        for t in range(1, years):
+            cost[:, t] = np.inf
+            filled[:, t] = -1
+            if states[0, j, t] == 0:
+                cost[0, t] = pace_price[0, t] if sites[j, 0] > 0 else 0.0
+            if states[1, j, t] == 0:
                 continue
-            for k in range(start[j, 0], start[j, bands]):
-                u = unit[k]
-                x[k] = 0.0
-                profit[k] = 0.0
-                if value[k, t] < np.inf:
-                    profit[k] = price[u, t] - value[k, t]
-                    turn = link[k, t] - link[k, t - 1]
-                    if away[k]:
-                        profit[k] -= pace_price[1, t] * settle[u, t] + turn
-                    else:
-                        profit[k] += turn
-                    weight[per, k] = 0.0
-                    for g in range(per):
-                        weight[g, k] = count[u, g, t]
-                        weight[per, k] += count[u, g, t]
+            _site_profit(
+                j, t, start, unit, value, away, count, settle, price, pace_price, link,
+                profit, weight,
+            )  # fmt: skip
             most_of = np.zeros(bands, dtype=np.int64)
-            chosen_of = np.zeros(bands + 1, dtype=np.int64)
-            chosen = np.zeros(start[j, bands] - start[j, 0], dtype=np.int64)
-            top = 0
             for b in range(bands):
-                chosen_of[b] = top
-                load = np.zeros(per)
-                for k in range(start[j, b], start[j, b + 1]):
-                    if profit[k] > 1e-9:
-                        chosen[top] = k
-                        top += 1
-                        for g in range(per):
-                            load[g] += weight[g, k]
+                top, load = _worth(start, profit, weight, j, b, chosen)
                 need = 0
                 for g in range(per):
                     if size[j, b, g]:
                         need += int((load[g] + size[j, b, g] - 1) // size[j, b, g])
                 most_of[b] = min(need, rooms[1, j, t])
                 shared = sites[j, 4] if b == sites[j, 3] else 0
-                if need:
+                if need and whole and top <= FEW:
+                    _every_set(
+                        profit, weight, chosen[:top], size[j, b], most_of[b], shared,
+                        gain[b], which[b], point_gain, point_which,
+                    )  # fmt: skip
+                elif need:
                     _band_gain(
-                        profit, weight, chosen[chosen_of[b] : top], size[j, b], most_of[b], whole,
+                        profit, weight, chosen[:top], size[j, b], most_of[b], whole,
                         shared, table, gain[b], which[b], point_gain, point_which,
                     )  # fmt: skip
                 else:
                     gain[b, 0] = 0.0
                     if shared:
                         point_gain[0] = 0.0
-            chosen_of[bands] = top
-            closing = pace_price[0, t] + shut[j, t] - shut[j, t - 1] if sites[j, 0] > 0 else 0.0
-            best, state, split_classes = _best_state(
-                j, t, sites, states, rooms, yuan, closing, most_of, gain, point_gain, bands
-            )
-            total += best
+            _best_classes(
+                j, t, sites, states, rooms, yuan, most_of, gain, which, point_gain, point_which,
+                bands, cost, filled,
+            )  # fmt: skip
+        total += _best_path(sites[j, 0], cost, path)
+        for t in range(1, years):
+            state = path[t]
             if state == 0:
                 if sites[j, 0] > 0:
                     closed[j, t] = 1.0
                 continue
+            _site_profit(
+                j, t, start, unit, value, away, count, settle, price, pace_price, link,
+                profit, weight,
+            )  # fmt: skip
             for b in range(bands):
-                classes = split_classes[b]
-                if classes == 0:
+                by, room = filled[state, t, b, 0], filled[state, t, b, 1]
+                if by < 0:
                     continue
-                by, room = which[b, classes, 0], which[b, classes, 1]
-                if state == 1 and sites[j, 4] > 1:
-                    by, room = point_which[classes, 0], point_which[classes, 1]
-                mine = chosen[chosen_of[b] : chosen_of[b + 1]]
-                _fill(profit, weight[by], mine, float(room), x)
+                top, _ = _worth(start, profit, weight, j, b, chosen)
+                mine = chosen[:top]
+                x[start[j, b] : start[j, b + 1]] = 0.0
+                if by > per:
+                    for k in range(top):
+                        x[mine[k]] = float((room >> k) & 1)
+                elif whole:
+                    _whole_fill(profit, weight[by], mine, room, table, taken, x)
+                else:
+                    _fill(profit, weight[by], mine, float(room), x)
                 for k in mine:
                     used[unit[k], t] += x[k]
                     there[k, t] = x[k]
@@ -617,15 +752,57 @@ def _evaluate(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _best_state(  # type: ignore[no-untyped-def]
-    j, t, sites, states, rooms, yuan, closing, most_of, gain, point_gain, bands,
+def _worth(start, profit, weight, j, b, chosen):  # type: ignore[no-untyped-def]
+    """Entries of a band that bring something: enter them, return their number and students."""
+    per = weight.shape[0] - 1
+    top, load = 0, np.zeros(per)
+    for k in range(start[j, b], start[j, b + 1]):
+        if profit[k] > 1e-9:
+            chosen[top] = k
+            top += 1
+            for g in range(per):
+                load[g] += weight[g, k]
+    return top, load
+
+
+@njit(cache=True)
+def _best_path(was, cost, path):  # type: ignore[no-untyped-def]
+    """Cheapest way of a site through its states, each band given up or taken up once at most."""
+    years = cost.shape[1]
+    back = np.zeros((3, years), dtype=np.int64)
+    now = cost[:, 1].copy()
+    for t in range(2, years):
+        new = np.full(3, np.inf)
+        for state in range(3):
+            for last in range(3):
+                # What is taught is given up where it was taught at first, taken up elsewhere.
+                low = int(state > 0) - int(last > 0)
+                full = int(state > 1) - int(last > 1)
+                if (low > 0 if was > 0 else low < 0) or (full > 0 if was > 1 else full < 0):
+                    continue
+                if now[last] + cost[state, t] < new[state]:
+                    new[state] = now[last] + cost[state, t]
+                    back[state, t] = last
+        now = new
+    best = 0
+    for state in range(3):
+        if now[state] < now[best]:
+            best = state
+    if years > 1:
+        path[years - 1] = best
+    for t in range(years - 1, 1, -1):
+        path[t - 1] = back[path[t], t]
+    return now[best]
+
+
+@njit(cache=True)
+def _best_classes(  # type: ignore[no-untyped-def]
+    j, t, sites, states, rooms, yuan, most_of, gain, which, point_gain, point_which, bands,
+    cost, filled,
 ):  # fmt: skip
-    """Cheapest state of a site in a year with the classes of each band."""
-    best, chosen = np.inf, 0
-    split_best = np.zeros(bands, dtype=np.int64)
+    """Cost of each working state of a site in a year, with the knapsack that each band fills."""
     was, low = sites[j, 0], sites[j, 3]
-    if states[0, j, t] == 0:
-        best = closing
+    limit = rooms[1, j, t]
     for state in range(1, 3):
         if state < states[0, j, t] or state > states[1, j, t]:
             continue
@@ -633,39 +810,41 @@ def _best_state(  # type: ignore[no-untyped-def]
             continue
         if state == 1 and was == 2 and sites[j, 1] == 0 and sites[j, 2] > 1:
             continue
-        cost = yuan[1, t] + (yuan[3, t] if was == 0 else 0.0)
+        base = yuan[1, t] + (yuan[3, t] if was == 0 else 0.0)
         if state == 2:
-            cost += yuan[2, t] * (sites[j, 2] - 1)
-        limit = rooms[1, j, t]
+            base += yuan[2, t] * (sites[j, 2] - 1)
+        point = state == 1 and sites[j, 4] > 1
         # All bands share the rooms: best gain by classes in all, band after band.
         path = np.zeros((bands, limit + 1), dtype=np.int64)
-        now = np.zeros(limit + 1)
+        now = np.full(limit + 1, -np.inf)
+        now[0] = 0.0
         for b in range(bands):
             if state == 1 and b != low:
                 continue
             new = np.full(limit + 1, -np.inf)
-            mine = point_gain if state == 1 and sites[j, 4] > 1 else gain[b]
+            mine = point_gain if point else gain[b]
             for have in range(limit + 1):
+                if now[have] == -np.inf:
+                    continue
                 for k in range(min(most_of[b], limit - have) + 1):
                     if now[have] + mine[k] > new[have + k]:
                         new[have + k] = now[have] + mine[k]
                         path[b, have + k] = k
             now = new
+        chosen = 0
         for k in range(limit + 1):
-            if now[k] == -np.inf:
+            value = base + k * yuan[0, t] + max(0, k - rooms[0, j, t]) * yuan[4, t] - now[k]
+            if value < cost[state, t]:
+                cost[state, t], chosen = value, k
+        for b in range(bands - 1, -1, -1):
+            if state == 1 and b != low:
                 continue
-            extra = max(0, k - rooms[0, j, t])
-            value = cost + k * yuan[0, t] + extra * yuan[4, t] - now[k]
-            if value < best:
-                best, chosen = value, state
-                rest = k
-                for b in range(bands - 1, -1, -1):
-                    split_best[b] = 0
-                    if state == 1 and b != low:
-                        continue
-                    split_best[b] = path[b, rest]
-                    rest -= split_best[b]
-    return best, chosen, split_best
+            classes = path[b, chosen]
+            chosen -= classes
+            if classes and point:
+                filled[state, t, b] = point_which[classes]
+            elif classes:
+                filled[state, t, b] = which[b, classes]
 
 
 def improve(
@@ -710,12 +889,12 @@ def improve(
     evaluate: Any = _evaluate
     # A price is of a whole unit, so those of large villages are larger, and their steps too.
     large = np.sqrt(np.maximum(parts.students.sum(axis=1), 1.0))
-    scale = (large, np.array([1.0, 1e-2])[:, None], large[parts.unit], 5.0)
+    scale = (large, np.array([1.0, 1e-2])[:, None], large[parts.unit])
     for _ in range(rounds):
         if not prices.whole and prices.pull < SHARPEN:
             prices.whole, prices.pull, prices.smooth = True, SHARP_PULL, None
         sharp = prices.whole if whole is None else whole
-        now: tuple[Float64, ...] = (prices.unit, prices.pace, prices.link, prices.shut)
+        now: tuple[Float64, ...] = (prices.unit, prices.pace, prices.link)
         value = model.fixed_cost + evaluate(*parts, *now, sharp, used, closed, moved, stays)
         prices.idle = 0 if value > prices.best + 1e-7 * abs(target) else prices.idle + 1
         if value > prices.best:
@@ -727,7 +906,6 @@ def improve(
             1.0 - used,
             np.stack([closed.sum(axis=0), moved]) - pace,
             sign * (stays - np.roll(stays, -1, axis=1)),
-            closed - np.roll(closed, -1, axis=1),
         )
         turned = tuple(
             np.where(a, x, 0.0) * z for a, x, z in zip(active, slope, scale, strict=True)
@@ -740,11 +918,15 @@ def improve(
             )
         length = float(sum((x**2).sum() for x in prices.smooth))
         if length < 1e-12:
-            break
+            prices.done = sharp
+            if sharp:
+                break
+            prices.whole, prices.smooth = True, None
+            continue
         step = prices.pull * max(target - value, 1e-3 * abs(target)) / length
         new = [p + step * x * z for p, x, z in zip(now, prices.smooth, scale, strict=True)]
         prices.unit = new[0]
-        prices.pace, prices.link, prices.shut = (np.maximum(x, 0.0) for x in new[1:])
+        prices.pace, prices.link = (np.maximum(x, 0.0) for x in new[1:])
     return prices.best
 
 
@@ -760,6 +942,4 @@ def _active(parts: Parts) -> tuple[npt.NDArray[np.bool_], ...]:
     # A unit that has moved stays; the one that has left today's site does not come back. Both
     # bind from one year to the next where it has students in both and may be there in both.
     link[:, :-1] = may[:, :-1] & may[:, 1:]
-    shut = np.zeros((len(parts.sites), there.shape[1]), dtype=bool)
-    shut[:, 1:-1] = (parts.sites[:, 0] > 0)[:, None]
-    return there, limited, link, shut
+    return there, limited, link

@@ -1,8 +1,9 @@
-"""One answer: search, exact neighbourhoods and bound take turns while the time lasts."""
+"""One answer: search and exact neighbourhoods take turns while a second thread raises the bound."""
 
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,8 +37,8 @@ EXACT_SECONDS = 20.0
 """Seconds the solver may take for those."""
 SLICE = 60_000
 """Proposals between two looks at the clock."""
-SHARES = np.array([0.5, 0.08, 0.42])
-"""Shares of the time of search, exact neighbourhoods and bound."""
+SHARES = np.array([0.86, 0.14])
+"""Shares of the time of search and of exact neighbourhoods."""
 GROUPS, MOVES = 24, 700
 """Village-bands, and moves by year, of an exact neighbourhood at most."""
 NEIGHBOURHOOD_SECONDS = 2.0
@@ -65,6 +66,10 @@ class _State:
     states: Int8 | None = None
     prices: low.Prices | None = None
     history: list[tuple[float, float, float]] = field(default_factory=list)
+
+    def closed(self) -> bool:
+        """Whether plan and bound have met."""
+        return self.value - self.bound <= 1e-9 * abs(self.value)
 
     def note(self, value: float, bound: float, decision: Decision | None) -> None:
         """Keep what is better."""
@@ -98,8 +103,8 @@ def consolidate(
     """Find a cheap plan of years, and prove how far it may be from the cheapest.
 
     Small questions are solved exactly. Larger ones are searched by annealing with restarts and
-    exact neighbourhoods, while a Lagrangian bound is improved in turn. The same seed gives the
-    same plan with ``steps``; a limit in seconds depends on the machine.
+    exact neighbourhoods, while a Lagrangian bound is improved in a second thread. The same seed
+    gives the same plan with ``steps``; a limit in seconds depends on the machine.
 
     Parameters
     ----------
@@ -219,38 +224,104 @@ def _work(
         prices = low.remembered(parts, memory.prices) or prices
     state.prices = prices
     rng = np.random.default_rng(seed)
-    done = 0
-    spent = [time.perf_counter() - state.began, 0.0, 0.0]
-    while time.perf_counter() < end and (steps is None or done < steps):
-        behind = int(np.argmin(np.array(spent) / SHARES))
-        for kind in (2, 0, 1) if steps is not None else (behind,):
-            turn = time.perf_counter()
-            if kind == 0:
-                # One long round is worth more than several short ones: most of what is left goes
-                # into the next, and what is too short for a hot start begins cooler.
-                left = max(end - time.perf_counter(), 0.0) * SHARES[0]
-                length = ROUND if steps is not None else int(search.rate * left * 0.6)
-                heat = 8.0 if length >= first_round else float(rng.choice([0.5, 1.0, 2.0]))
-                search.round(max(length, 4 * SLICE), heat, end)
-            elif kind == 1:
-                search.rebuild(rng, end, None if steps is None else NODES)
-            else:
-                _raise_bound(state, parts, prices, BOUND_STEPS if steps is not None else 10)
-            spent[kind] += time.perf_counter() - turn
-        done += 1
-        if state.value - state.bound <= 1e-9 * abs(state.value):
-            break
+    if steps is not None:
+        for _ in range(steps):
+            _raise_bound(state, parts, prices, BOUND_STEPS)
+            search.round(ROUND, 8.0, end)
+            search.rebuild(rng, end, NODES)
+            if state.closed():
+                break
+        return search.now()
+    with _Climb(state, parts, prices) as climb:
+        _take_turns(state, search, climb, rng, end, first_round)
     return search.now()
 
 
+def _take_turns(
+    state: _State,
+    search: _Search,
+    climb: _Climb,
+    rng: np.random.Generator,
+    end: float,
+    first_round: int,
+) -> None:
+    """Search and solve neighbourhoods by turns until the time is over or the gap is closed."""
+    spent = np.zeros(2)
+    if len(search.table.choosers) == 0:
+        # Nobody can move: there is nothing to search, only a bound to wait for.
+        while time.perf_counter() < end and not state.closed():
+            climb.look(wait=min(1.0, max(end - time.perf_counter(), 0.0)))
+        return
+    while time.perf_counter() < end and not state.closed():
+        kind = int(np.argmin(spent / SHARES))
+        turn = time.perf_counter()
+        if kind == 0:
+            # One long round is worth more than several short ones: most of what is left goes
+            # into the next, and what is too short for a hot start begins cooler.
+            left = max(end - time.perf_counter(), 0.0) * SHARES[0]
+            length = int(search.rate * left * 0.6)
+            heat = 8.0 if length >= first_round else float(rng.choice([0.5, 1.0, 2.0]))
+            search.round(max(length, 4 * SLICE), heat, end, climb.look)
+        else:
+            search.rebuild(rng, end, None)
+        spent[kind] += time.perf_counter() - turn
+        climb.look()
+
+
+class _Climb:
+    """Raises the bound in a thread of its own; the compiled loops leave the interpreter free."""
+
+    def __init__(self, state: _State, parts: low.Parts, prices: low.Prices) -> None:
+        self._state, self._parts, self._prices = state, parts, prices
+        self._stop, self._news = threading.Event(), threading.Event()
+        self._found = -np.inf
+        self._fault: Exception | None = None
+        self._thread = threading.Thread(target=self._raise, name="bound", daemon=True)
+
+    def __enter__(self) -> _Climb:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.look()
+
+    def look(self, wait: float = 0.0) -> None:
+        """Take over what has been found since the last look."""
+        if wait:
+            self._news.wait(wait)
+        self._news.clear()
+        if self._fault is not None:
+            raise self._fault
+        if self._found > self._state.bound:
+            self._state.note(np.inf, self._found, None)
+
+    def _raise(self) -> None:
+        try:
+            while not (self._stop.is_set() or self._prices.done):
+                before = self._found
+                self._found = _climbed(self._state, self._parts, self._prices, 10)
+                if self._found > before:
+                    self._news.set()
+        except Exception as fault:  # told by the thread that asked
+            self._fault = fault
+            self._news.set()
+
+
 def _raise_bound(state: _State, parts: low.Parts, prices: low.Prices, rounds: int) -> None:
+    state.note(np.inf, _climbed(state, parts, prices, rounds), None)
+
+
+def _climbed(state: _State, parts: low.Parts, prices: low.Prices, rounds: int) -> float:
+    """Take some steps towards a better bound; the bound, a little less for rounding."""
     target = state.value if np.isfinite(state.value) else prices.best * 1.2
     if not np.isfinite(target):
         target = abs(state.model.fixed_cost) * len(state.question.problem.years)
-    # Whole villages take ten times as long as divisible ones.
+    # Whole villages take several times as long as divisible ones.
     count = max(rounds // 5, 1) if prices.whole else rounds
     found = low.improve(state.model, parts, prices, target, count)
-    state.note(np.inf, found - 1e-9 * abs(found), None)
+    return found - 1e-9 * abs(found)
 
 
 def _exact(state: _State, end: float, seed: int, nodes: int | None = None) -> bool:
@@ -300,7 +371,9 @@ class _Search:
         """Present decisions."""
         return self.run.plan[0].copy(), self.run.plan[1].copy()
 
-    def round(self, steps: int, heat: float, end: float) -> None:
+    def round(
+        self, steps: int, heat: float, end: float, look: Callable[[], None] | None = None
+    ) -> None:
         """Anneal from the best plan down from a share of the first temperature."""
         state, run = self.state, self.run
         if np.isfinite(run.best_value[0]):
@@ -320,7 +393,9 @@ class _Search:
             value = float(run.best_value[0]) + state.model.fixed_cost
             if value < state.value - 1e-6:
                 state.note(value, -np.inf, (run.best[0], run.best[1]))
-            if time.perf_counter() >= end:
+            if look is not None:
+                look()
+            if time.perf_counter() >= end or state.closed():
                 break
         self.rate = done * SLICE / max(time.perf_counter() - began, 1e-3)
 
