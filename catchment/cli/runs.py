@@ -171,10 +171,14 @@ def map_(
     tiles: Annotated[str | None, typer.Option(help="osm 或 / or tianditu")] = None,
     base_map: BaseMapFile = None,
     base_number: BaseNumber = "",
+    parquet: Annotated[
+        bool, typer.Option("--parquet", help="另出 GeoParquet 图层 / layers as GeoParquet too")
+    ] = False,
 ) -> None:
     """重画一次运行的地图 / draw the maps of a run again."""
     from catchment.views.base_map import overlay_of
     from catchment.views.folder import reload_run
+    from catchment.views.geopackage import write_geoparquet
     from catchment.views.maps import write_map
     from catchment.views.parents import write_parents
 
@@ -189,6 +193,7 @@ def map_(
                 result, run / "map.html", lang=lang, tiles=tiles, tianditu_key=key, base=base
             ),
             write_parents(result, run / "parents.html", lang=lang),
+            *(write_geoparquet(result, run, lang=lang) if parquet else ()),
         ]
     say(
         lang,

@@ -31,6 +31,7 @@ from catchment.views.story import Story, tell
 MOST_VILLAGES = 4
 """Most villages listed by name in a row of their own on a school's page; the rest in one line."""
 MOST_FINDINGS = 4
+MOST_AREA_FINDINGS = 8
 
 _SITE_FIGURES = (
     "students", "classes", "places", "place_shortfall",
@@ -109,7 +110,7 @@ def book_document(
     trips = story.facts.trips
     by_site = dict(iter(trips[trips["students"] > 0].groupby("site_id", sort=False)))
     for name, codes in _areas(story, sites).items():
-        blocks += _area_page(story, name, codes)
+        blocks += _area_page(story, name, codes, pictures=pictures)
         for code in codes:
             mine = by_site.get(code, trips.iloc[0:0])
             blocks += _school_page(story, code, mine, pictures=pictures)
@@ -180,7 +181,7 @@ def _longer(story: Story, township: str) -> list[Block]:
     return [*blocks, Table(columns, rows, tables[0].caption)]
 
 
-def _area_page(story: Story, name: str, codes: list[str]) -> list[Block]:
+def _area_page(story: Story, name: str, codes: list[str], *, pictures: bool) -> list[Block]:
     focus = story.facts.focus
     labels = dict(zip(story.facts.sites["site_id"], story.facts.sites["name"], strict=True))
     states = charts.site_states(story.run, story.facts)
@@ -206,11 +207,53 @@ def _area_page(story: Story, name: str, codes: list[str]) -> list[Block]:
         tones.append("warn" if states[code] in ("close", "downgrade") else "")
     changes = actions.listed_changes(story)
     mine = changes[changes["site_id"].isin(codes)]
+    blocks: list[Block] = [Heading(name, 1, new_page=True)]
+    if pictures:
+        text = story.say("bk.area_map", area=name, year=focus)
+        picture = charts.area_map(story.run, story.facts, codes, lang=story.lang)
+        blocks.append(Picture(picture, text, text, 120.0))
     return [
-        Heading(name, 1, new_page=True),
+        *blocks,
         Table(columns, tuple(rows), story.say("bk.area", year=focus), "", tuple(tones)),
         _actions(story, mine),
+        _area_findings(story, codes),
     ]
+
+
+def _area_findings(story: Story, codes: list[str]) -> Table:
+    """List what is not met or open at the schools of an area, and at how many of them."""
+    found = story.findings
+    mine = found[
+        found["id"].isin(codes) & (found["result"] != "pass") & found["plan"].isin(["", "plan"])
+    ]
+    counts = (
+        mine.groupby(["result", "code", "title", "severity"], sort=True)["id"]
+        .nunique()
+        .reset_index(name="schools")
+    )
+    order = {"fail": 0, "unknown": 1, "evidence": 2}
+    counts = counts.assign(rank=counts["result"].map(order)).sort_values(
+        ["rank", "schools", "code"], ascending=[True, False, True], kind="stable"
+    )
+    columns = (
+        Column(story.say("col.title"), 4.0), Column(story.say("col.severity"), 1.4, "center"),
+        Column(story.say("col.result"), 1.2, "center"), Column(story.say("deck.schools"), 1.0, "right"),
+    )  # fmt: skip
+    listed = counts.head(MOST_AREA_FINDINGS)
+    rows = tuple(
+        (
+            plain(row["title"], longest=200), story.name("severity", row["severity"]),
+            story.name("result", row["result"]), whole(row["schools"]),
+        )
+        for row in rows_of(listed)
+    )  # fmt: skip
+    tones: tuple[Tone, ...] = tuple(
+        "bad" if result == "fail" else "warn" for result in listed["result"]
+    )
+    caption = story.say("bk.findings")
+    if len(counts) > len(listed):
+        caption = story.say("bk.findings_more", count=len(counts) - len(listed))
+    return Table(columns, rows, caption, story.say("bk.area_findings_empty"), tones)
 
 
 def _actions(story: Story, table: pd.DataFrame) -> Table:

@@ -6,6 +6,7 @@ Drawn by matplotlib's objects without its global state; the same run gives the s
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -71,12 +72,15 @@ class Window:
         The plan in its focus year, or today in the first year.
     base : BaseMap, optional
         Picture below everything.
+    named : frozenset of str
+        Sites that are named whatever their state.
     """
 
     box: _Box
     township: str = ""
     plan: str = "plan"
     base: BaseMap | None = None
+    named: frozenset[str] = frozenset()
 
 
 def county_map(
@@ -123,12 +127,44 @@ def township_map(run: Run, facts: Facts, township: str, *, lang: str) -> bytes:
     Returns
     -------
     bytes
-        PNG, 156 mm wide at 150 dots per inch.
+        PNG, 156 mm wide at 200 dots per inch.
     """
     here = facts.villages[facts.villages["township"] == township]
     schools = facts.sites[facts.sites["township"] == township]
     box = _box(np.r_[here["x"], schools["x"]], np.r_[here["y"], schools["y"]])
-    return _map(run, facts, Window(box, township), lang, (6.14, 4.4), 150)
+    return _map(run, facts, Window(box, township), lang, (6.14, 4.4), DPI)
+
+
+def area_map(run: Run, facts: Facts, codes: Sequence[str], *, lang: str) -> bytes:
+    """Draw the schools of an area and the villages that go to them in the plan's focus year.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    facts : Facts
+        Its tables.
+    codes : sequence of str
+        Sites of the area.
+    lang : {"zh", "en"}
+        Language of the words.
+
+    Returns
+    -------
+    bytes
+        PNG, 156 mm wide at 200 dots per inch.
+    """
+    sites = facts.sites[facts.sites["site_id"].isin(codes)]
+    # Junior schools draw from half the county: the area is where its primary pupils live.
+    first = run.problem.bands[0] if run.problem.bands else ""
+    trips = facts.trips
+    mine = trips[
+        trips["site_id"].isin(codes) & (trips["plan"] == "plan") & (trips["year"] == facts.focus)
+        & (trips["band"] == first)
+    ]["village_id"]  # fmt: skip
+    here = facts.villages[facts.villages["village_id"].isin(set(mine))]
+    box = _box(np.r_[here["x"], sites["x"]], np.r_[here["y"], sites["y"]])
+    return _map(run, facts, Window(box, named=frozenset(codes)), lang, (6.14, 4.0), DPI)
 
 
 def school_map(
@@ -522,7 +558,12 @@ def _draw_places(
     named = [
         (row["x"], row["y"], row["name"], 6.0 if window.township else 5.2, True)
         for row in sites.to_dict("records")
-        if states.get(row["site_id"]) and (window.township or states[row["site_id"]] != "kept")
+        if states.get(row["site_id"])
+        and (
+            window.township
+            or row["site_id"] in window.named
+            or (not window.named and states[row["site_id"]] != "kept")
+        )
     ]
     if window.township:
         own = villages[villages["township"] == window.township]

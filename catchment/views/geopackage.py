@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -14,6 +16,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from catchment.errors import InputError
 from catchment.run import Run
 from catchment.views import charts
 from catchment.views.facts import Facts, figure, read_facts, rows_of
@@ -43,13 +46,7 @@ def write_geopackage(run: Run, path: Path, *, lang: str = "zh") -> Path:
     Path
         ``path``; written whole or not at all.
     """
-    facts = read_facts(run)
-    layers = {
-        "catchments": _catchments(run, facts, lang),
-        "roads": _roads(run, lang),
-        "villages": _villages(run, facts, lang),
-        "schools": _schools(run, facts, lang),
-    }
+    layers = _layers(run, lang)
 
     def fill(beside: Path) -> None:
         written = []
@@ -61,6 +58,55 @@ def write_geopackage(run: Run, path: Path, *, lang: str = "zh") -> Path:
         _finish(beside, {name: layers[name] for name in written}, run, lang)
 
     return write_atomically(path, fill)
+
+
+def write_geoparquet(run: Run, folder: Path, *, lang: str = "zh") -> list[Path]:
+    """Write the layers of ``plan.gpkg`` as GeoParquet, one file each.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    folder : Path
+        Folder to write to.
+    lang : {"zh", "en"}
+        Language of the words in the columns.
+
+    Returns
+    -------
+    list of Path
+        ``catchments.parquet``, ``roads.parquet``, ``villages.parquet`` and ``schools.parquet``;
+        layers that the run does not have are left out. Each is written whole or not at all.
+
+    Raises
+    ------
+    InputError
+        When the package ``pyarrow`` is not installed.
+    """
+    if importlib.util.find_spec("pyarrow") is None:
+        raise InputError(
+            "写 GeoParquet 需要 pyarrow：pip install pyarrow / GeoParquet needs the package pyarrow"
+        )
+    written = []
+    for name, table in _layers(run, lang).items():
+        if table is not None:
+            path = folder / f"{name}.parquet"
+            written.append(write_atomically(path, partial(_parquet, table)))
+    return written
+
+
+def _parquet(table: gpd.GeoDataFrame, path: Path) -> None:
+    table.to_parquet(path)
+
+
+def _layers(run: Run, lang: str) -> dict[str, gpd.GeoDataFrame | None]:
+    facts = read_facts(run)
+    return {
+        "catchments": _catchments(run, facts, lang),
+        "roads": _roads(run, lang),
+        "villages": _villages(run, facts, lang),
+        "schools": _schools(run, facts, lang),
+    }
 
 
 def _villages(run: Run, facts: Facts, lang: str) -> gpd.GeoDataFrame:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import docx
+import geopandas as gpd
 import pytest
 
 from catchment.errors import CatchmentError
@@ -18,6 +19,7 @@ from catchment.views import charts
 from catchment.views.book import book_document, write_book
 from catchment.views.document import Heading, Picture, Table
 from catchment.views.facts import read_facts, worse
+from catchment.views.geopackage import write_geopackage, write_geoparquet
 from catchment.views.pdf import pdf_bytes
 from tests.views.document_run import document_run, empty_run, hostile_run
 
@@ -77,7 +79,8 @@ def test_a_township_gets_its_own_book(run: Run, tmp_path: Path) -> None:
     states = charts.site_states(run, facts)
     own = facts.sites[(facts.sites["township"] == town) & facts.sites["site_id"].isin(states)]
     assert len([b for b in document.blocks if isinstance(b, Heading) and b.level == 2]) == len(own)
-    assert len([b for b in document.blocks if isinstance(b, Picture)]) == len(own) + 1
+    # The county, the one area of this township, and every school.
+    assert len([b for b in document.blocks if isinstance(b, Picture)]) == len(own) + 2
     signing = next(b for b in document.blocks if isinstance(b, Table) and b.tall)
     assert signing.rows[0][0] == town
     assert len(signing.rows) == 3
@@ -86,7 +89,7 @@ def test_a_township_gets_its_own_book(run: Run, tmp_path: Path) -> None:
     before = [p.read_bytes() for p in files]
     write_book(run, tmp_path, township=town)
     assert [p.read_bytes() for p in files] == before
-    assert len(docx.Document(files[0]).inline_shapes) == len(own) + 1
+    assert len(docx.Document(files[0]).inline_shapes) == len(own) + 2
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
@@ -121,3 +124,40 @@ def test_importing_the_documents_does_not_import_the_extra() -> None:
     code = "import sys, catchment.views.pdf, catchment.views.folder; print('weasyprint' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_an_area_has_its_map_and_its_findings(run: Run) -> None:
+    found, at = {}, ""
+    for block in book_document(run).blocks:
+        if isinstance(block, Heading):
+            at = block.text if block.level == 1 else ""
+        elif at:
+            found.setdefault(at, []).append(block)
+    areas = {name: blocks for name, blocks in found.items() if isinstance(blocks[0], Picture)}
+    facts, seen = read_facts(run), 0
+    assert len(areas) >= len(set(facts.sites["township"])) - 1
+    for name, blocks in areas.items():
+        codes = facts.sites.loc[facts.sites["township"] == name, "site_id"]
+        mine = run.findings[run.findings["id"].isin(codes) & (run.findings["result"] != "pass")]
+        table = blocks[-1]
+        assert isinstance(table, Table)
+        counts = mine.groupby(["result", "code"])["id"].nunique()
+        assert len(table.rows) == min(len(counts), 8)
+        told = sorted(int(row[-1]) for row in table.rows)
+        if len(counts) <= 8:
+            assert told == sorted(counts.tolist())
+        seen += len(told)
+    assert seen > 0
+
+
+def test_the_layers_come_as_geoparquet_too(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    write_geopackage(run, tmp_path / "plan.gpkg")
+    written = write_geoparquet(run, tmp_path)
+    assert len(written) >= 3
+    for path in written:
+        same = gpd.read_file(tmp_path / "plan.gpkg", layer=path.stem, engine="pyogrio")
+        table = gpd.read_parquet(path)
+        assert table.crs == same.crs
+        assert list(table.columns) == list(same.columns)
+        assert table.geometry.geom_equals_exact(same.geometry, 1e-6).all()
