@@ -10,6 +10,9 @@ import numpy as np
 from catchment.optimise import consolidation as model
 from catchment.problem import Problem
 
+PROBES = 7
+"""Values of one limit that are tried."""
+
 
 def relaxations(
     problem: Problem,
@@ -43,7 +46,7 @@ def relaxations(
     stuck = model.stranded(question)
     lines = [_village(problem, names, row) for row in stuck[:20]]
     if stuck:
-        return lines
+        return lines + _longer_trips(problem, question, stuck, seed)
     limits = question.limits
     for name, text in (
         ("closures_per_year", "每年撤并所数 / closures a year"),
@@ -53,30 +56,99 @@ def relaxations(
         now = getattr(limits, name)
         if now is None:
             continue
-        asked = question.replace(limits=_without(limits, name))
-        found = model.consolidate(asked, seed=seed, steps=1)
-        if found.plan.status in ("optimal", "feasible"):
+        found = _solved(question.replace(limits=_without(limits, name)), seed)
+        if found is not None:
             need = _needed(problem, found, name)
-            lines.append(
-                f"放宽 {text}：由 {now} 到 {need} 即有方案 / from {now} to {need} there is a plan"
-            )
+            lines.append(_smallest(question, name, text, now, max(need, now + 1), seed))
     if limits.min_size:
-        asked = question.replace(limits=dataclasses.replace(limits, min_size=0))
-        found = model.consolidate(asked, seed=seed, steps=1)
-        if found.plan.status in ("optimal", "feasible"):
-            lines.append(
-                f"取消最小规模 {limits.min_size} 人即有方案 / without the smallest size there is a plan"
-            )
+        found = _solved(question.replace(limits=dataclasses.replace(limits, min_size=0)), seed)
+        if found is not None:
+            text = "最小规模 / smallest size"
+            lines.append(_smallest(question, "min_size", text, limits.min_size, 0, seed))
     more = question.replace(
         extra_rooms=np.where(question.extra_rooms >= 0, 200, 0).astype(np.int32),
         extra_beds=np.full_like(question.extra_beds, 5000),
         extra_seats=np.full_like(question.extra_seats, 5000),
         limits=dataclasses.replace(limits, max_size=100_000),
     )
-    found = model.consolidate(more, seed=seed, steps=1)
-    if found.plan.status in ("optimal", "feasible"):
-        lines += _places(question, found, names)
+    found = _solved(more, seed)
+    if found is not None:
+        lines += _places(question, found, names, seed)
     return lines or ["放宽任何单项都找不到方案 / no single demand, given up, lets a plan be found"]
+
+
+def _solved(question: model.Question, seed: int) -> model.Answer | None:
+    """Return a plan that was found, None where none was."""
+    found = model.consolidate(question, seed=seed, steps=1)
+    return found if found.plan.status in ("optimal", "feasible") else None
+
+
+def _smallest(
+    question: model.Question, name: str, text: str, now: int, enough: int, seed: int
+) -> str:
+    """Say how far one limit must give, by solving again at values between.
+
+    The smallest value at which a plan was found is told, and whether the next tighter one was
+    proved impossible or merely gave no plan.
+    """
+    towards = 1 if enough > now else -1
+    good, bad, proved = enough, now, False
+    for _ in range(PROBES):
+        if abs(good - bad) <= 1:
+            break
+        middle = (good + bad) // 2
+        change: dict[str, Any] = {name: middle}
+        found = model.consolidate(
+            question.replace(limits=dataclasses.replace(question.limits, **change)),
+            seed=seed, steps=1,
+        )  # fmt: skip
+        if found.plan.status in ("optimal", "feasible"):
+            good = middle
+        else:
+            bad, proved = middle, found.plan.status == "infeasible"
+    if bad == now:
+        proved = model.consolidate(question, seed=seed, steps=1).plan.status == "infeasible"
+    zh = "已证明无方案" if proved else "未找到方案（未证明）"
+    en = "is proved to have no plan" if proved else "gave no plan (not proved)"
+    between = "" if good - bad == towards else "，其间未试 / not all between were tried"
+    return (
+        f"放宽 {text}：由 {now} 到 {good} 即有方案（已重新求解）；{bad} {zh}{between} / from {now} to "
+        f"{good} there is a plan (solved again); {bad} {en}"
+    )
+
+
+def _longer_trips(
+    problem: Problem,
+    question: model.Question,
+    stuck: list[tuple[int, int, float, float]],
+    seed: int,
+) -> list[str]:
+    """Solve again with the bands' limits raised as far as the stranded villages need."""
+    limit = problem.trip_limit.astype(np.float64)
+    needed = limit.copy()
+    for i, j, minutes, _ in stuck:
+        if j >= 0:
+            band = int(problem.group_band[i])
+            needed[band] = max(needed[band], np.ceil(minutes * 10) / 10)
+    if (needed == limit).all():
+        return []
+    raised = "、".join(f"{problem.bands[b]} {needed[b]:g}" for b in np.flatnonzero(needed > limit))
+    asked = question.replace(
+        problem=question.problem.replace(trip_limit=(needed + 1e-3).astype(np.float32))
+    )
+    if _solved(asked, seed) is not None:
+        return [
+            (
+                f"把行程上限放宽到 {raised} 分钟后重新求解：有方案 / solved again with the limits of trips raised "
+                f"to {raised} minutes: there is a plan"
+            )
+        ]
+    return [
+        (
+            f"只把行程上限放宽到 {raised} 分钟还不够：重新求解仍未找到方案 / raising the limits of trips to "
+            f"{raised} minutes is not enough: solved again, no plan was found"
+        )
+    ]
 
 
 def _without(limits: model.Limits, name: str) -> model.Limits:
@@ -108,8 +180,10 @@ def _needed(problem: Problem, found: model.Answer, name: str) -> int:
     return int(model.movers(problem, found.plan.site_of, "together").sum(axis=0).max(initial=0))
 
 
-def _places(question: model.Question, found: model.Answer, names: dict[str, str]) -> list[str]:
-    """Name the building beyond what is allowed that the plan found needs."""
+def _places(
+    question: model.Question, found: model.Answer, names: dict[str, str], seed: int
+) -> list[str]:
+    """Name the building beyond what is allowed that the plan found needs, tried by itself."""
     lines = []
     for built, allowed, what in (
         (found.built.rooms, question.extra_rooms, "教室 / rooms"),
@@ -122,4 +196,17 @@ def _places(question: model.Question, found: model.Answer, names: dict[str, str]
                 f"{names.get(code, code)}：{what} 允许增加 {int(allowed[j])}，需要 {int(built[j, -1])} / "
                 f"allowed {int(allowed[j])}, needed {int(built[j, -1])}"
             )
+    if not lines:
+        return lines
+    exact = question.replace(
+        extra_rooms=np.maximum(question.extra_rooms, found.built.rooms[:, -1]),
+        extra_beds=np.maximum(question.extra_beds, found.built.beds[:, -1]),
+        extra_seats=np.maximum(question.extra_seats, found.built.seats[:, -1]),
+    )
+    enough = _solved(exact, seed) is not None
+    lines.append(
+        "以上加建量已重新求解：有方案 / solved again with exactly this: there is a plan"
+        if enough
+        else "仅此还不够，学校最大规模也须放宽 / not enough alone: the largest size must give, too"
+    )
     return lines

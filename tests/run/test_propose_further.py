@@ -173,3 +173,27 @@ def test_the_first_ctrl_c_is_remembered_and_the_old_handler_comes_back():
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_the_smallest_relaxation_is_where_plans_begin_to_exist():
+    from catchment.run.relax import relaxations
+
+    recipe = {
+        "name": "试", "years": [2026, 2027],
+        "action": [{"do": "merge", "school": "T1", "year": 2027}],
+    }  # fmt: skip
+    posed = pose(parse_scenario(recipe), tiny_region(students=2))
+    free = question_of_recipe(posed)
+    gone = posed.problem.demand()[posed.problem.today == posed.problem.site_ids.index("T1"), 1]
+    limits = model.Limits(moved_per_year=1)
+    asked_for = free.replace(limits=limits)
+    answer = model.consolidate(asked_for, steps=1)
+    assert answer.plan.status == "infeasible"
+    lines = relaxations(posed.problem, asked_for, answer, {})
+    told = next(line for line in lines if "moved" in line)
+    # All who are at the school that must close move in that year, no fewer and no more.
+    assert f"由 1 到 {int(gone.sum())} 即有方案" in told
+    assert "已证明无方案" in told
+    for most, status in ((int(gone.sum()), {"optimal"}), (int(gone.sum()) - 1, {"infeasible"})):
+        tried = free.replace(limits=model.Limits(moved_per_year=most))
+        assert model.consolidate(tried, steps=1).plan.status in status

@@ -541,10 +541,12 @@ def frontier(
     share = time_limit / (n - 1)
 
     def made(name: str, asked: Question, answer: Answer) -> Choice:
+        """Bring a plan into the list."""
         whole = answer if mend is None else mend(asked, answer)
         return Choice(name, asked, whole, figures(question, whole))
 
     def find(name: str, asked: Question, start: Plan | None) -> Answer:
+        """Search for one plan."""
         if progress is not None:
             progress(name)
         return consolidate(asked, time_limit=share, seed=seed, start=start, steps=steps)
