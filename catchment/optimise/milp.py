@@ -35,6 +35,9 @@ class MilpAnswer:
         Prices of the rows, only for a solved model without whole-number variables.
     reduced_cost : (k,) float64 or None
         Reduced costs of the variables, likewise.
+    iterations : int
+        Steps of the simplex method for a model with whole-number variables, the same on every
+        machine.
     """
 
     status: MilpStatus
@@ -43,6 +46,7 @@ class MilpAnswer:
     bound: float
     row_dual: Float64 | None = None
     reduced_cost: Float64 | None = None
+    iterations: int = 0
 
 
 def solve_milp(
@@ -164,7 +168,8 @@ def _answer(solver: highspy.Highs, whole: bool) -> MilpAnswer:
     x = np.array(solution.col_value) if found else None
     objective = float(info.objective_function_value) if found else np.nan
     if whole:
-        return MilpAnswer(status, x, objective, float(info.mip_dual_bound))
+        steps = max(0, int(info.simplex_iteration_count))
+        return MilpAnswer(status, x, objective, float(info.mip_dual_bound), iterations=steps)
     if status != "optimal":
         return MilpAnswer(status, x, objective, -np.inf)
     return MilpAnswer(

@@ -1,4 +1,6 @@
-"""Search by annealing parts of good plans again, a few neighbouring catchments at a time.
+"""Search by drawing parts of good plans anew, a few neighbouring catchments at a time.
+
+Some parts are annealed, others solved exactly (:mod:`catchment.optimise.redraw`).
 
 Tasks are numbered, each with its own random numbers, and their results are taken in order: the
 course of the search depends on the seed alone. A limit of work ends it at the same proposal
@@ -11,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +22,7 @@ import numpy.typing as npt
 from catchment.optimise.annealing import Ground, Pool, anneal, make_pool
 from catchment.optimise.dice import dice
 from catchment.optimise.partition import Store, best_partition
+from catchment.optimise.redraw import Redrawn, pairs, redraw
 
 Bool = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
@@ -36,6 +40,16 @@ NEAR = 1.002  # those of states of up to this weight, relative to the plan it be
 RUNNING = 3  # plans worked on at a time
 PATIENCE = 60  # tasks without gain after which a plan, unless the best, is given up
 JOIN = 150  # tasks between attempts to put a plan together from catchments met
+STEP = 2_500  # proposals that take as long as a step of the solver
+PAIRS = 100.0  # choices of an exact model at first
+CHEAP = 4_000_000  # proposals a model may cost for the next to be larger, more without gain
+WIDER, NARROWER = 1.1, 0.9  # change of the size after a cheap model, and after a dear one
+MEMORY = 1e8  # proposals after which what a kind of task brought counts a third
+BEFORE = 5e7  # proposals of annealing before the first exact model
+LEAST = 0.1  # share of the work that the kind of task gets that lately brought less
+ON_BEST = 0.6  # share of exact models that are of the best plan in any case
+DULL = 40  # tasks without gain up to which models may cost ever more
+FRESH = 10  # regions looked at for one not tried before
 STALLED = 1000  # tasks without a better plan after which the search ends
 
 
@@ -45,6 +59,20 @@ class Scale(NamedTuple):
     shift: float
     price: float
     demand: float
+
+
+@dataclass
+class Yield:
+    """What tasks of a kind brought lately per proposal, and what they cost in all."""
+
+    rate: float = 0.0
+    cost: float = 0.0
+
+    def book(self, gain: float, cost: float) -> None:
+        """Add a task."""
+        kept = float(np.exp(-cost / MEMORY))
+        self.rate = kept * self.rate + (1.0 - kept) * gain / max(cost, 1.0)
+        self.cost += cost
 
 
 @dataclass(eq=False)
@@ -68,10 +96,19 @@ class Found(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A task in flight: the plan it began with, and its coming result."""
+    """A task in flight: its coming result, and what it began with.
 
-    parent: Plan | None
-    result: Future[Found | None]
+    ``parent`` is the plan in the running that it works on, ``base`` what that was at the time,
+    ``region`` the sites that may change, ``cost`` its length in proposals, 0 = told by the
+    result, ``booked`` what was put down for it until then.
+    """
+
+    result: Future[Found | Redrawn | None]
+    parent: Plan | None = None
+    base: Plan | None = None
+    region: Bool | None = None
+    cost: int = 0
+    booked: int = 0
 
 
 @dataclass
@@ -79,7 +116,9 @@ class Search:
     """The state of one search.
 
     ``work`` is how many proposals may be made (inf = no limit), ``spent`` how many the tasks begun
-    so far were given; ``late`` says that the time was over before the work was done.
+    so far were given, steps of the solver counted as proposals; ``late`` says that the time was
+    over before the work was done. ``pairs`` is how large exact models are, ``each`` what a
+    catchment adds to one, ``tried`` are those met before.
     """
 
     ground: Ground
@@ -101,6 +140,11 @@ class Search:
     last_gain: int = 0
     kept: Plan | None = None
     late: bool = False
+    annealed: Yield = field(default_factory=Yield)
+    modelled: Yield = field(default_factory=Yield)
+    pairs: float = PAIRS
+    each: float = 50.0
+    tried: set[bytes] = field(default_factory=set)
     halt: Bool = field(default_factory=lambda: np.zeros(1, dtype=bool))
 
     def best(self) -> Plan:
@@ -158,9 +202,9 @@ def run(search: Search) -> None:
             if not flying:
                 break
             task = flying.popleft()
-            _take_in(search, task.parent, _await(search, task))
+            _take_in(search, task, _await(search, task))
             if joint is not None and search.taken % JOIN == JOIN - 1:
-                _take_in(search, None, _await(search, joint))
+                _take_in(search, joint, _await(search, joint))
                 joint = None
             kept = search.kept
             if search.taken % JOIN == 0 and kept is not None and kept.over == 0.0:
@@ -171,10 +215,10 @@ def run(search: Search) -> None:
             if stalled or done:
                 search.halt[0] = True
         if joint is not None:
-            _take_in(search, None, _await(search, joint))
+            _take_in(search, joint, _await(search, joint))
 
 
-def _await(search: Search, task: Task) -> Found | None:
+def _await(search: Search, task: Task) -> Found | Redrawn | None:
     """Return the result of a task; when the time is over, tell all tasks to end."""
     while (left := search.until - search.clock()) > 0:
         try:
@@ -185,6 +229,8 @@ def _await(search: Search, task: Task) -> Found | None:
     if not task.result.done():
         search.late = True
         search.halt[0] = True  # compiled loops end within microseconds
+    elif task.cost == 0:
+        search.late = True  # the clock may have cut the solver short
     return task.result.result()
 
 
@@ -193,6 +239,10 @@ def _launch(search: Search, workers: ThreadPoolExecutor) -> Task:
     number = search.made
     search.made += 1
     rng = np.random.default_rng([search.seed, number])
+    if len(search.plans) >= RUNNING and _prefers_exact(search):
+        task = _launch_exact(search, workers, rng)
+        if task is not None:
+            return task
     ground, scale, halt = search.ground, search.scale, search.halt
     tariff = search.tariff
     n, m = ground.weight.shape
@@ -263,7 +313,52 @@ def _launch(search: Search, workers: ThreadPoolExecutor) -> Task:
         )
         return Found(*found, pool)
 
-    return Task(parent, workers.submit(work))
+    base = None if parent is None else replace(parent)
+    return Task(workers.submit(work), parent, base, region, length)
+
+
+def _prefers_exact(search: Search) -> bool:
+    """Whether exact models are due: they brought more lately, or are below their least share."""
+    exact, other = search.modelled, search.annealed
+    most = 1.0 - LEAST if exact.rate > other.rate else LEAST
+    return other.cost > BEFORE and exact.cost < most * (exact.cost + other.cost)
+
+
+def _launch_exact(
+    search: Search, workers: ThreadPoolExecutor, rng: np.random.Generator
+) -> Task | None:
+    """Start an exact model of some catchments that was not solved before; None where none is met."""
+    ground = search.ground
+    parent = search.best() if rng.random() < ON_BEST else _choose(search, rng)
+    site = parent.site
+    hops = 2 if rng.random() < 0.7 else 3
+    for _ in range(FRESH):
+        size = search.pairs / search.each * rng.uniform(0.7, 1.3)
+        region = _cluster(ground, site, max(2, round(size)), rng)
+        patch = pairs(ground, site, region, hops)
+        key = blake2b(patch.units.tobytes() + site[patch.units].tobytes(), digest_size=16)
+        key.update(patch.pair.tobytes())
+        if key.digest() not in search.tried:
+            break
+    else:
+        search.pairs = min(WIDER * search.pairs, float(ground.weight.size))
+        search.modelled.book(0.0, CHEAP)
+        return None
+    search.tried.add(key.digest())
+    choices = int((patch.pair >= 0).sum())
+    booked = 2 * STEP * choices  # a step or two per choice are usual
+    search.spent += booked
+    each = choices / max(1, patch.sites.size)
+    search.each += 0.1 * (each - search.each)
+    seed = int(rng.integers(2**31))
+    tariff = search.tariff
+
+    def work() -> Redrawn:
+        return redraw(
+            ground, site, patch, tariff, seed=seed, left=lambda: search.until - search.clock()
+        )
+
+    return Task(workers.submit(work), parent, replace(parent), region, booked=booked)
 
 
 def _join(search: Search, kept: Plan, workers: ThreadPoolExecutor) -> Task:
@@ -282,7 +377,7 @@ def _join(search: Search, kept: Plan, workers: ThreadPoolExecutor) -> Task:
         )
         return None if better is None else Found(better, weight, 0.0, None)
 
-    return Task(None, workers.submit(work))
+    return Task(workers.submit(work))
 
 
 def _choose(search: Search, rng: np.random.Generator) -> Plan:
@@ -293,14 +388,16 @@ def _choose(search: Search, rng: np.random.Generator) -> Plan:
     return search.plans[int(rng.integers(len(search.plans)))]
 
 
-def _take_in(search: Search, parent: Plan | None, found: Found | None) -> None:
+def _take_in(search: Search, task: Task, result: Found | Redrawn | None) -> None:
     """Let a result take the place of the plan it came from where it is at least as good."""
-    if found is None:
+    if result is None:
         return
+    found = _book(search, task, result) if isinstance(result, Redrawn) else result
     before = search.best().merit if search.plans else np.inf
+    search.taken += task.region is not None
     if found.pool is not None:
-        search.taken += 1
         search.store.add(found.pool)
+    parent = task.parent
     plan = Plan(found.site, found.value, found.over, found.value + search.tariff * found.over)
     kept = search.kept
     if kept is None or (plan.over, plan.value) < (kept.over, kept.value):
@@ -309,6 +406,9 @@ def _take_in(search: Search, parent: Plan | None, found: Found | None) -> None:
     if parent is None:
         search.plans.append(plan)
     elif parent in search.plans:
+        kind = search.modelled if isinstance(result, Redrawn) else search.annealed
+        cost = STEP * result.effort if isinstance(result, Redrawn) else task.cost
+        kind.book(max(0.0, parent.merit - plan.merit), cost)
         parent.idle = 0 if _less(plan.merit, parent.merit) else parent.idle + 1
         if plan.merit <= parent.merit:
             parent.site, parent.value = plan.site, plan.value
@@ -329,6 +429,44 @@ def _take_in(search: Search, parent: Plan | None, found: Found | None) -> None:
         search.best().idle > PATIENCE or (none_yet and search.taken % PATIENCE == 0)
     ):
         _raise_tariff(search)
+
+
+def _book(search: Search, task: Task, result: Redrawn) -> Found:
+    """Count what an exact model cost, and set the size of the next ones."""
+    spent = STEP * result.effort
+    search.spent += spent - task.booked
+    idle = 0 if task.base is None else task.base.idle
+    limit = CHEAP * (1.0 + min(idle, DULL) / 10)
+    if spent > 2.0 * limit:
+        search.pairs *= NARROWER
+    elif spent < limit and result.proved:
+        search.pairs *= WIDER
+    search.pairs = min(max(search.pairs, PAIRS / 2), float(search.ground.weight.size))
+    site = _brought_up_to_date(task, result.site)
+    return Found(site, *_weigh(search.ground, site), None)
+
+
+def _weigh(ground: Ground, site: Int32) -> tuple[float, float]:
+    """Return the weight of a plan and its overload."""
+    served = np.flatnonzero(site >= 0)
+    load = np.bincount(site[served], ground.demand[served], minlength=ground.capacity.size)
+    over = float(np.maximum(load - ground.capacity, 0.0).sum())
+    slip = 1e-9 * (1.0 + float(ground.demand.sum()))
+    return float(ground.weight[served, site[served]].sum()), over if over > slip else 0.0
+
+
+def _brought_up_to_date(task: Task, drawn: Int32) -> Int32:
+    """Put what was changed into the plan as it is now, where others changed only the rest of it."""
+    parent, base, region = task.parent, task.base, task.region
+    if parent is None or base is None or region is None or parent.site is base.site:
+        return drawn
+    inside = (base.site >= 0) & region[base.site]
+    now = (parent.site >= 0) & region[parent.site]
+    if (inside != now).any() or (base.site[inside] != parent.site[inside]).any():
+        return drawn
+    site = parent.site.copy()
+    site[inside] = drawn[inside]
+    return site
 
 
 def _raise_tariff(search: Search) -> None:

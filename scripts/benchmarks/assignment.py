@@ -37,6 +37,7 @@ MEASURED = tuple(
         "regions",
         "annealing",
         "partition",
+        "redraw",
         "growth",
     )
 )
