@@ -172,7 +172,7 @@ def test_a_search_goes_on_where_it_ended(tmp_path: Path) -> None:
     question = question_of_recipe(posed)
     n, t = question.problem.today.shape[0], len(question.problem.years)
     plan = model.consolidate(question, steps=1).plan
-    memory = model.Memory(plan.site_of, tuple(np.zeros((2, 2)) for _ in range(4)))
+    memory = model.Memory(plan.site_of, tuple(np.zeros((2, 2)) for _ in range(3)))
     path = write_memory(memory, tmp_path / "search.npz")
     again = read_memory(path)
     assert again.site_of.shape == (n, t)
