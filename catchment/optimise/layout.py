@@ -490,6 +490,9 @@ def band_places(problem: Problem, band: int, t: int) -> Int32:
 SLACKS = (0.0, 0.1, 0.3)
 """Shares by which places are exceeded when whole villages do not fit otherwise, tried in order."""
 
+WIDE_SLACKS = (0.6, 1.0, 2.0, np.inf)
+"""Further shares where planners ask what else would be refused for want of places alone."""
+
 OVER_LIMIT_MINUTES = 120.0
 """What a minute limit is worth: a trip beyond it counts as so many minutes longer."""
 
@@ -627,7 +630,7 @@ def _draw(task: _Task, clock: _Clock, seed: int, served: Int32, fixed: Int32) ->
     hard, asked = task.wishes.hard(), task.asked()
     seats = _Seats(places, capacity, most, share)
     used, late, found, done = 0.0, False, None, None
-    for slack in (*SLACKS, np.inf) if hard else SLACKS:
+    for slack in (*SLACKS, *WIDE_SLACKS) if hard else SLACKS:
         for divided in _divisions(task, share):
             own, room = _room(task, seats, divided, home, slack)
             found = draw(

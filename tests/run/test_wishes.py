@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 
 from catchment.errors import CatchmentError, InputError
 from catchment.plan import split, students_at
+from catchment.region.read import read_region
 from catchment.run import Run, run_scenario
 from catchment.run.change import ImpossibleError
-from catchment.scenario import parse_scenario
+from catchment.scenario import county_of, parse_scenario, read_scenario, resolve
 from catchment.verify import check_plan
 from tests.tiny_region import tiny_region
 
@@ -254,3 +256,12 @@ def test_a_wish_that_makes_no_sense_is_refused_in_words(wanted: Any, said: str) 
 def test_wishes_of_the_search_need_its_method() -> None:
     with pytest.raises(InputError, match="capacity"):
         run({"size": [{"school": "S1", "max": 30}]}, assignment="today")
+
+
+def test_the_shipped_example_fits_the_shipped_county() -> None:
+    path = Path(__file__).resolve().parents[2] / "data" / "demo" / "scenarios" / "catchments.toml"
+    scenario = read_scenario(path)
+    ready = resolve(scenario, county_of(scenario, read_region(path.parent / scenario.region)))
+    assert ready.catchments is not None
+    assert ready.catchments.grandfather
+    assert ready.catchments.shared[0].schools == ("2152270018", "2152270025")
