@@ -149,12 +149,13 @@ def ctrl_c() -> Iterator[Callable[[], bool]]:
         return
     before = signal.getsignal(signal.SIGINT)
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def _note(number: int, frame: FrameType | None) -> None:
+        """Remember, then do as Ctrl-C does."""
         heard.append(number)
         raise KeyboardInterrupt
 
     if before == signal.default_int_handler:
-        signal.signal(signal.SIGINT, note)
+        signal.signal(signal.SIGINT, _note)
     try:
         yield lambda: bool(heard)
     finally:

@@ -540,12 +540,12 @@ def frontier(
         raise InputError(f"方案数 {n} 应至少为 5 / ask for 5 plans or more")
     share = time_limit / (n - 1)
 
-    def made(name: str, asked: Question, answer: Answer) -> Choice:
+    def _made(name: str, asked: Question, answer: Answer) -> Choice:
         """Bring a plan into the list."""
         whole = answer if mend is None else mend(asked, answer)
         return Choice(name, asked, whole, figures(question, whole))
 
-    def find(name: str, asked: Question, start: Plan | None) -> Answer:
+    def _find(name: str, asked: Question, start: Plan | None) -> Answer:
         """Search for one plan."""
         if progress is not None:
             progress(name)
@@ -553,10 +553,10 @@ def frontier(
 
     kept = keep_everything(question)
     out = [Choice(KEPT, question, kept, figures(question, kept))]
-    least = find(CHEAPEST, question, None) if cheapest is None else cheapest
-    out.append(made(CHEAPEST, question, least))
-    for name, asked, answer in _capped(question, least, n, find, stopped):
-        out.append(made(name, asked, answer))
+    least = _find(CHEAPEST, question, None) if cheapest is None else cheapest
+    out.append(_made(CHEAPEST, question, least))
+    for name, asked, answer in _capped(question, least, n, _find, stopped):
+        out.append(_made(name, asked, answer))
     # Where few schools close there are few plans between; the journey is weighed more often then.
     for factor in FACTORS:
         good = sum(not c.dominated for c in _marked(out))
@@ -566,7 +566,7 @@ def frontier(
         costs = question.costs.replace(minute=question.costs.minute * factor)
         name = f"路途时间权重 ×{factor} / minutes weigh {factor} times"
         asked = question.replace(costs=costs)
-        out.append(made(name, asked, find(name, asked, least.plan)))
+        out.append(_made(name, asked, _find(name, asked, least.plan)))
     marked = _marked(out)
     spare = [k for k in range(len(marked) - 1, 1, -1) if marked[k].dominated]
     drop = set(spare[: max(len(marked) - n, 0)])
