@@ -15,6 +15,7 @@ from catchment.network.kept import Kept
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.run import Run, execute, names_of_sites
+from catchment.run.change import ImpossibleError
 from catchment.views.book import book_document, write_book
 from catchment.views.deck import write_deck
 from catchment.views.files import write_bytes, write_text
@@ -25,6 +26,9 @@ from catchment.views.pdf import write_pdf
 from catchment.views.report import report_document, write_report
 from catchment.views.tables import frame_csv, write_tables
 from catchment.views.workbook import write_ledger
+
+IMPOSSIBLE = "impossible.json"
+"""Witness and single changes where a recipe asks what no plan can give."""
 
 UNFINISHED = "unfinished.json"
 """Record of a run whose files are being written."""
@@ -115,6 +119,12 @@ def execute_again(
     Run
         The same run with and without the record: it counts only where the digest of every input,
         the version and the seed are those of this run.
+
+    Raises
+    ------
+    ImpossibleError
+        When no plan does all that the recipe asks; ``impossible.json`` in the folder then holds
+        the witness and the single changes that would do.
     """
     facts = _left_behind(folder)
     digest = hashlib.sha256(recipe.read_bytes()).hexdigest() if recipe.is_file() else ""
@@ -132,7 +142,13 @@ def execute_again(
             run = None
         if run is not None and run.provenance["digest"] == facts["provenance"].get("digest"):
             return run
-    return execute(recipe, set_aside=set_aside, progress=progress, kept=kept)
+    (folder / IMPOSSIBLE).unlink(missing_ok=True)
+    try:
+        return execute(recipe, set_aside=set_aside, progress=progress, kept=kept)
+    except ImpossibleError as fault:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_bytes(folder / IMPOSSIBLE, _json({"recipe_sha256": digest, **fault.why.record()}))
+        raise
 
 
 def _left_behind(folder: Path) -> dict[str, Any] | None:

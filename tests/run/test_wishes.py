@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from catchment.run import Run, run_scenario
 from catchment.run.change import ImpossibleError
 from catchment.scenario import county_of, parse_scenario, read_scenario, resolve
 from catchment.verify import check_plan
+from catchment.views.folder import execute_again
 from tests.tiny_region import tiny_region
 
 YEARS = [2026, 2027, 2028, 2030]
@@ -265,3 +267,14 @@ def test_the_shipped_example_fits_the_shipped_county() -> None:
     assert ready.catchments is not None
     assert ready.catchments.grandfather
     assert ready.catchments.shared[0].schools == ("2152270018", "2152270025")
+
+
+def test_the_folder_of_a_run_without_a_plan_holds_the_witness(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("catchment.views.folder.execute", lambda *_a, **_k: run({
+        "size": [{"school": s, "bands": ["lower"], "max": 40} for s in ("S1", "S2", "T1")]
+    }))  # fmt: skip
+    with pytest.raises(ImpossibleError):
+        execute_again(tmp_path / "recipe.toml", tmp_path / "out")
+    told = json.loads((tmp_path / "out" / "impossible.json").read_text(encoding="utf-8"))
+    assert (told["students"], told["places"], told["band"]) == (150, 120, "lower")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["impossible.json"]
