@@ -504,8 +504,9 @@ def _every_set(
     per = len(sizes)
     gain[: most + 1] = 0.0
     which[: most + 1] = 0
-    point_gain[: most + 1] = 0.0
-    point_which[: most + 1] = 0
+    if shared > 1:
+        point_gain[: most + 1] = 0.0
+        point_which[: most + 1] = 0
     load = np.zeros(per, dtype=np.int64)
     now, last = 0.0, 0
     for step in range(1, 1 << len(chosen)):
@@ -536,7 +537,7 @@ def _every_set(
         if gain[classes - 1] >= gain[classes]:
             gain[classes] = gain[classes - 1]
             which[classes] = which[classes - 1]
-        if point_gain[classes - 1] >= point_gain[classes]:
+        if shared > 1 and point_gain[classes - 1] >= point_gain[classes]:
             point_gain[classes] = point_gain[classes - 1]
             point_which[classes] = point_which[classes - 1]
 
