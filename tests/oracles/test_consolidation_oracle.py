@@ -13,6 +13,7 @@ from catchment.optimise.consolidation import check, consolidate
 from catchment.optimise.dice import dice
 from catchment.optimise.phases import anneal as walk
 from catchment.optimise.phases import bound as low
+from catchment.optimise.phases.combined import fewest_classes
 from catchment.optimise.phases.compile import compile_model
 from catchment.optimise.phases.decode import answer_of, keep_decision
 from tests.tiny_consolidation import brute_force, tiny_question
@@ -137,3 +138,31 @@ def test_whole_villages_fill_classes_as_the_best_of_all_subsets():
         low._whole_fill(profit, weight, chosen, most * size, np.zeros_like(table), taken, x)
         assert np.dot(weight, x) <= most * size
         assert np.dot(profit, x) == best
+
+
+def test_few_villages_are_taken_as_the_best_of_all_sets():
+    rng = np.random.default_rng(6)
+    for _ in range(150):
+        count, most = int(rng.integers(1, 7)), int(rng.integers(1, 5))
+        weight = rng.integers(0, 5, (4, count)).astype(np.float64)
+        weight[3] = weight[:3].sum(axis=0)
+        profit = rng.integers(1, 100, count).astype(np.float64)
+        sizes, shared = rng.integers(2, 6, 3), int(rng.choice([0, 4]))
+        best, point = np.zeros(most + 1), np.zeros(most + 1)
+        for chosen in itertools.product((0, 1), repeat=count):
+            load = (weight[:3] @ np.array(chosen)).astype(np.int64)
+            for gain, together in ((best, 0), (point, shared)):
+                least = fewest_classes(load, sizes, together)
+                gain[least:] = np.maximum(gain[least:], float(profit @ np.array(chosen)))
+        found, by = np.full(most + 1, -1.0), np.zeros((most + 1, 2), dtype=np.int64)
+        # Without combined classes those of another band are left alone.
+        other, other_by = np.full(most + 1, -1.0), np.full((most + 1, 2), -1)
+        low._every_set(
+            profit, weight, np.arange(count), sizes, most, shared, found, by, other, other_by
+        )
+        assert (found == best).all()
+        assert (other == (point if shared else -1.0)).all()
+        for classes in range(most + 1):
+            if by[classes, 0]:
+                mine = np.array([(by[classes, 1] >> k) & 1 for k in range(count)])
+                assert profit @ mine == found[classes]
