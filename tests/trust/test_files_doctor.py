@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -206,3 +209,37 @@ def test_the_command_shows_before_and_after(tmp_path):
         ("3", "纬度", "104.112", "30.107"),
     ]
     assert check_region(out / "mended").ok
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from catchment import files
+from catchment.region import mend
+where = sys.argv[3]
+real = getattr(mend, where)
+def die(*words, **more):
+    if where == "propose" and not hasattr(die, "asked"):
+        die.asked = True
+        return real(*words, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(mend, where, die)
+source, out = Path(sys.argv[1]), Path(sys.argv[2])
+mend.mend_region(source, out / "mended", listing=out / "repairs.csv")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are asked after on POSIX only")
+@pytest.mark.parametrize("where", ["_content", "propose", "write_text", "put_folder"])
+def test_a_kill_leaves_no_half_folder_and_is_swept(tmp_path, where):
+    source = county(tmp_path / "county", children=changed(CHILDREN, 0, 学生数="３"))
+    out = tmp_path / "out"
+    words = [sys.executable, "-c", _KILLED, str(source), str(out), where]
+    assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
+    left = sorted(p.name for p in out.iterdir())
+    assert "mended" not in left
+    assert any(name.startswith(".mended.") for name in left)
+    repairs = mend_region(source, out / "mended", listing=out / "repairs.csv")
+    assert sorted(p.name for p in out.iterdir()) == ["mended", "repairs.csv"]
+    assert (out / "repairs.csv").read_text(encoding="utf-8") == repairs_csv(repairs)
+    assert read_region(out / "mended").children["students"].sum() == TOTAL
