@@ -88,11 +88,13 @@ def emptied(flow: Flow, j: int, most: float, tolerance: float) -> tuple[Int32, F
         i = flow.unit[e]
         who[count] = i
         amount[count] = flow.amount[e]
-        best = np.inf
-        for k in range(flow.load.size):
-            here = flow.cost[i, k] + flow.price[k]
-            if here < best and k != j:
-                best = here
+        best = 0.0
+        if most > 0.0:  # else all leave, whoever is first
+            best = np.inf
+            for k in range(flow.load.size):
+                here = flow.cost[i, k] + flow.price[k]
+                if here < best and k != j:
+                    best = here
         margin[count] = best - flow.cost[i, j]
         count += 1
         e = flow.after[e]

@@ -232,6 +232,9 @@ def put(
             shift[j, k] = value
             back[k, j] = value
             mover[j, k] = i
+            cheaper -= 1
+            if cheaper == 0:
+                return
 
 
 @njit(cache=True)

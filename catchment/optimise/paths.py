@@ -42,6 +42,7 @@ def place(flow: Flow, who: Int32, left: Float64, tolerance: float) -> int:
     reckon(flow, True, tolerance, value, link)
     space = new_space(m)
     space.gone[value == np.inf] = 0
+    sums, bits = space.sums, space.bits
     seeds = np.empty(m, dtype=np.int32)
     chain = np.empty(m, dtype=np.int32)
     cost, load, capacity, shift = flow.cost, flow.load, flow.capacity, flow.shift
@@ -55,7 +56,7 @@ def place(flow: Flow, who: Int32, left: Float64, tolerance: float) -> int:
             if free[1] < m + 2:
                 code = FULL
                 break
-            best = least(cost, i, value)
+            best = least(cost, i, value, sums, bits)
             if best == np.inf:
                 break
             k = where(cost, i, value, best)

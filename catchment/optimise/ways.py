@@ -24,17 +24,19 @@ from catchment.optimise.holdings import STALE, Flow, look_up
 
 Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 
 _UNKNOWN = -2  # a lower bound whose next site has not been asked for
-# least numbers are found several at a time where nothing is said about not-a-numbers
-_NUMBERS = {"nnan", "nsz"}
+_INFINITE = 0x7FF0000000000000  # the bits of inf
+_POSITIVE = 0x7FFFFFFFFFFFFFFF
 
 
 class Space(NamedTuple):
-    """Work space of :func:`mend`, (m,) each.
+    """Work space of :func:`mend`, (m,) each, but for the last two.
 
-    ``gone`` says in which turn a site lost its last way, -1 for those that have one.
+    ``gone`` says in which turn a site lost its last way, -1 for those that have one; ``bits``
+    is ``sums`` (m + 1) read as whole numbers.
     """
 
     mark: Int8
@@ -43,6 +45,8 @@ class Space(NamedTuple):
     bound: Float64
     next_: Int32
     gone: Int32
+    sums: Float64
+    bits: Int64
 
 
 @njit(cache=True)
@@ -59,6 +63,7 @@ def new_space(m: int) -> Space:
     Space
         Nothing in it.
     """
+    sums = np.zeros(m + 1)
     return Space(
         np.zeros(m, dtype=np.int8),
         np.zeros(m, dtype=np.int32),
@@ -66,12 +71,17 @@ def new_space(m: int) -> Space:
         np.zeros(m),
         np.zeros(m, dtype=np.int32),
         np.full(m, -1, dtype=np.int32),
+        sums,
+        sums.view(np.int64),
     )
 
 
-@njit(cache=True, fastmath=_NUMBERS)
-def least(arcs: Float64, j: int, value: Float64) -> float:
+@njit(cache=True)
+def least(arcs: Float64, j: int, value: Float64, sums: Float64, bits: Int64) -> float:
     """Return the least sum of a row and the values.
+
+    The bits of a number, those below zero turned over, are whole numbers in the same order;
+    of these a processor finds the least several at a time, three times as fast.
 
     Parameters
     ----------
@@ -81,17 +91,26 @@ def least(arcs: Float64, j: int, value: Float64) -> float:
         Which row.
     value : (m,) float64
         Numbers or inf.
+    sums : (m + 1,) float64
+        Work space.
+    bits : (m + 1,) int64
+        The same memory.
 
     Returns
     -------
     float
         inf where no sum is finite.
     """
-    best = np.inf
-    for k in range(value.size):
-        here = arcs[j, k] + value[k]
+    m = value.size
+    for k in range(m):
+        sums[k] = arcs[j, k] + value[k]
+    best = np.int64(_INFINITE)
+    for k in range(m):
+        here = bits[k]
+        here = here ^ ((here >> np.int64(63)) & np.int64(_POSITIVE))
         best = here if here < best else best
-    return best
+    bits[m] = best ^ ((best >> np.int64(63)) & np.int64(_POSITIVE))
+    return float(sums[m])
 
 
 @njit(cache=True)
@@ -142,6 +161,8 @@ def reckon(flow: Flow, away: bool, tolerance: float, value: Float64, link: Int32
     open_ = np.full(m, np.inf)  # lower bounds above the heights, of sites not settled
     next_ = np.full(m, -1, dtype=np.int32)
     settled = np.zeros(m, dtype=np.bool_)
+    sums = np.empty(m + 1)
+    bits = sums.view(np.int64)
     cost, shift, back, mover = flow.cost, flow.shift, flow.back, flow.mover
     unit, after, first = flow.unit, flow.after, flow.first
     value[:] = np.inf
@@ -162,7 +183,7 @@ def reckon(flow: Flow, away: bool, tolerance: float, value: Float64, link: Int32
         b = next_[k] if away else k
         if next_[k] >= 0 and mover[a, b] == STALE:
             look_up(cost, shift, back, mover, unit, after, first, a, b)
-            best = least(arcs, k, value)
+            best = least(arcs, k, value, sums, bits)
             next_[k] = where(arcs, k, value, best) if best < np.inf else -1
             if not away and not best < 0.0:
                 next_[k] = -1
@@ -267,11 +288,10 @@ def mend(
     space : Space
         Work space.
     """
-    mark, lost, last, bound, next_, gone = space
+    mark, lost, last, bound, next_, gone, sums, bits = space
     cost, shift, back, mover = flow.cost, flow.shift, flow.back, flow.mover
     unit, after, first = flow.unit, flow.after, flow.first
     arcs = shift if away else back
-    reverse = back if away else shift
     root = np.inf if away else 0.0
     left = _behind(link, seeds, count, mark, lost)
     for a in range(left):
@@ -282,7 +302,7 @@ def mend(
     for a in range(count):
         mark[seeds[a]] = 3
     for a in range(left):
-        bound[lost[a]] = min(root, least(arcs, lost[a], value))
+        bound[lost[a]] = min(root, least(arcs, lost[a], value, sums, bits))
     rise = np.inf
     at = -1
     while count > 0:
@@ -302,7 +322,7 @@ def mend(
         b = next_[k] if away else k
         if next_[k] >= 0 and mover[a, b] == STALE:
             look_up(cost, shift, back, mover, unit, after, first, a, b)
-            bound[k] = min(root, least(arcs, k, value))
+            bound[k] = min(root, least(arcs, k, value, sums, bits))
             next_[k] = _UNKNOWN
             at = -1
             continue
@@ -314,7 +334,7 @@ def mend(
         at = -1
         for a in range(left):
             j = lost[a]
-            here = reverse[k, j] + value[k]
+            here = arcs[j, k] + value[k]  # these rows have just been read
             if here < bound[j]:
                 bound[j] = here
                 next_[j] = k
