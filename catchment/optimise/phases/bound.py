@@ -33,6 +33,8 @@ FEW = 10
 """Villages worth having up to which every set of them is tried."""
 SHARPEN, SHARP_PULL = 0.02, 0.06
 """Length of the step below which villages are taken whole, and the length to go on with."""
+SHORTEST, AGAIN = 1e-3, 0.03
+"""Length below which nothing is gained any more, and the length to begin again with."""
 
 
 class Parts(NamedTuple):
@@ -901,7 +903,9 @@ def improve(
         if value > prices.best:
             prices.best, prices.best_at = value, now
         if prices.idle >= IDLE and prices.best_at is not None:
-            prices.pull, prices.idle = max(prices.pull * SHORTER, 1e-4), 0
+            prices.pull, prices.idle = prices.pull * SHORTER, 0
+            if prices.pull < SHORTEST:
+                prices.pull = AGAIN
             now, prices.smooth = prices.best_at, None
         slope = (
             1.0 - used,
