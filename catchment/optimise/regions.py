@@ -50,7 +50,8 @@ LEAST = 0.1  # share of the work that the kind of task gets that lately brought 
 ON_BEST = 0.6  # share of exact models that are of the best plan in any case
 DULL = 40  # tasks without gain up to which models may cost ever more
 FRESH = 10  # regions looked at for one not tried before
-STALLED = 1000  # tasks without a better plan after which the search ends
+STALLED = 1000  # tasks without a better plan after which the search begins again
+AFRESH = 9  # times it does so before it ends
 
 
 class Scale(NamedTuple):
@@ -137,6 +138,7 @@ class Search:
     made: int = 0
     spent: int = 0
     taken: int = 0
+    afresh: int = 0
     last_gain: int = 0
     kept: Plan | None = None
     late: bool = False
@@ -183,7 +185,7 @@ def measure(ground: Ground, site: Int32, price: Float64) -> Scale:
 
 
 def run(search: Search) -> None:
-    """Search until time or work are over, the bound is reached or nothing better is found for long.
+    """Search until time or work are over, the bound is reached or new beginnings bring nothing.
 
     Tasks that were begun before the work was over are waited for, so that the plan does not depend
     on which of them happened to be ready.
@@ -212,10 +214,20 @@ def run(search: Search) -> None:
             stalled = search.taken - search.last_gain > STALLED
             least = max(search.bound, search.enough)
             done = kept is not None and kept.over == 0.0 and not _less(least, kept.value)
-            if stalled or done:
+            if done or (stalled and search.afresh == AFRESH):
                 search.halt[0] = True
+            elif stalled:
+                _begin_again(search)
         if joint is not None:
             _take_in(search, joint, _await(search, joint))
+
+
+def _begin_again(search: Search) -> None:
+    """Give up the plans in the running for new ones; the best met and its catchments are kept."""
+    search.afresh += 1
+    search.last_gain = search.taken
+    value, over = _weigh(search.ground, search.start)
+    search.plans = [Plan(search.start, value, over, value + search.tariff * over)]
 
 
 def _await(search: Search, task: Task) -> Found | Redrawn | None:

@@ -129,6 +129,7 @@ def test_a_home_larger_than_its_school_is_named():
 
 def test_the_same_seed_gives_the_same_plan_when_the_search_ends_by_itself(monkeypatch):
     monkeypatch.setattr(regions, "STALLED", 40)
+    monkeypatch.setattr(regions, "AFRESH", 1)
     rng = np.random.default_rng(5)
     side = 5
     n = side * side

@@ -171,3 +171,30 @@ def test_a_search_with_exact_models_is_the_same_on_every_run(monkeypatch):
     assert drawn[:models] == drawn[models:]
     assert one.site_of.tobytes() == two.site_of.tobytes()
     assert contiguity.pieces(one.site_of, county_touch(graph), 6).tolist() == [1] * 6
+
+
+def test_a_search_that_gets_nowhere_begins_again_and_keeps_the_best_plan(monkeypatch):
+    ground, graph = county(2)
+    best = min(value for _, value, over in plans(ground, graph) if over == 0)
+    begun = []
+    again = regions._begin_again
+
+    def counted(search):
+        again(search)
+        begun.append((search.kept.value, search.best().value))
+
+    monkeypatch.setattr(regions, "STALLED", 12)
+    monkeypatch.setattr(regions, "AFRESH", 3)
+    monkeypatch.setattr(regions, "_begin_again", counted)
+    answer = assignment.districts(
+        ground.weight / ground.demand[:, None],
+        ground.demand,
+        ground.capacity,
+        county_touch(graph),
+        np.array([0, 6, 11]),
+        time_limit=300,
+    )
+    assert not answer.timed_out
+    assert len(begun) == 3
+    assert answer.objective == pytest.approx(best)
+    assert begun[-1][0] == pytest.approx(best)
