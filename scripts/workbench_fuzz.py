@@ -1,6 +1,6 @@
 """Requests made up from the API document, by schemathesis, against a server of its own.
 
-python -m scripts.workbench_fuzz [--examples 200] [--seed 1]
+python -m scripts.workbench_fuzz [--examples 200] [--seed 1] [--swift] [--seconds 900]
 No fault (5xx other than the documented "busy"), no answer that the document does not name.
 """
 
@@ -25,10 +25,18 @@ CHECKS = (
 """``not_a_server_error`` is left to the conformance of statuses: 503 "busy" is documented, 500 is not."""
 LEFT_OUT = r"^/api/(events|logout)$"
 """The stream does not end by itself; logging out would end the session that asks."""
+SLOW = r"^/api/(events|logout|import.*|check|jobs.*)$"
+"""Also what starts processes or waits for them: a request takes seconds."""
 
 
 def fuzz(
-    server: Server, examples: int, seed: int, phases: str = "coverage,fuzzing"
+    server: Server,
+    examples: int,
+    seed: int,
+    phases: str = "coverage,fuzzing",
+    *,
+    left_out: str = LEFT_OUT,
+    seconds: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Let schemathesis ask.
 
@@ -42,6 +50,10 @@ def fuzz(
         Seed.
     phases : str
         Phases of schemathesis.
+    left_out : str
+        Pattern of paths that are not asked.
+    seconds : int, optional
+        How long to make requests up.
 
     Returns
     -------
@@ -63,9 +75,10 @@ def fuzz(
                 server.home,
                 "--header", f"Cookie: {cookie}", "--header", f"Origin: {server.home}",
                 "--checks", CHECKS, "--max-examples", str(examples), "--seed", str(seed),
-                "--phases", phases, "--exclude-path-regex", LEFT_OUT,
+                "--phases", phases, "--exclude-path-regex", left_out,
                 "--generation-database", "none", "--request-timeout", "60", "--no-color",
                 "--suppress-health-check", "all",
+                *(("--max-time", str(seconds)) if seconds else ()),
             ],
             capture_output=True, text=True, encoding="utf-8", check=False, cwd=folder,
         )  # fmt: skip
@@ -76,12 +89,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--swift", action="store_true", help="only what answers at once")
+    parser.add_argument("--seconds", type=int, help="stop making requests up after so long")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         server = Server(write_tiny(Path(folder) / "tiny"), Path(folder) / "state.sqlite")
         server.start()
         try:
-            found = fuzz(server, given.examples, given.seed)
+            left_out = SLOW if given.swift else LEFT_OUT
+            found = fuzz(
+                server, given.examples, given.seed, left_out=left_out, seconds=given.seconds
+            )
         finally:
             server.kill()
     sys.stdout.write(found.stdout[-12_000:] + found.stderr[-2000:])

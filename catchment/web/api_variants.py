@@ -11,11 +11,12 @@ import numpy as np
 from pydantic import Field
 
 from catchment.errors import InputError
+from catchment.scenario import Scenario
 from catchment.views.page import map_words
 from catchment.views.plain import plain
 from catchment.web import shapes as s
 from catchment.web.answer import Reckoned, answer, position_of
-from catchment.web.bench import Bench, reckon
+from catchment.web.bench import Bench, Opened, reckon
 from catchment.web.document import (
     Document,
     difference,
@@ -74,6 +75,7 @@ class New(Strict):
     why: Why = ""
     source: Annotated[int, Field(ge=1, le=10**12)] | None = Field(default=None, alias="from")
     year: Year | None = None
+    answer: bool = True
 
 
 class Saved(Strict):
@@ -217,17 +219,29 @@ def _answered(bench: Bench, kept: Plain, year: int | None, *, whole: bool = True
     return {"version": kept["version"], **out}
 
 
+def _sound(opened: Opened, scenario: Scenario, *, answer: bool) -> None:
+    """Refuse what cannot be carried out before it is saved."""
+    if answer:
+        opened.reckoner.reckon(scenario)
+    else:
+        opened.reckoner.pose(scenario)
+
+
 def create(bench: Bench, call: Call) -> Reply:
     """Add a variant."""
-    document, _ = reckon(bench, call.body.document, None)
+    opened = bench.opened
+    scenario = scenario_of(opened.county, call.body.document)
+    _sound(opened, scenario, answer=call.body.answer)
+    document = settled(call.body.document, scenario)
     base = None
     if call.body.source is not None:
         base = bench.store.variant(call.body.source)["document"]
-    change = Change(call.user, _why(call.body.why), "create", difference(bench.opened.county, base, document.values()))  # fmt: skip
+    change = Change(call.user, _why(call.body.why), "create", difference(opened.county, base, document.values()))  # fmt: skip
     source = f"variant {call.body.source}" if call.body.source is not None else None
     kept = bench.store.create(document.values(), change, source)
     told(bench, kept, change)
-    return Reply({"variant": kept, "answer": _answered(bench, kept, call.body.year)}, 201)
+    found = _answered(bench, kept, call.body.year) if call.body.answer else None
+    return Reply({"variant": kept, "answer": found}, 201)
 
 
 def save(bench: Bench, call: Call) -> Reply:
@@ -235,11 +249,7 @@ def save(bench: Bench, call: Call) -> Reply:
     opened, ident = bench.opened, call.path["id"]
     before = bench.store.expect(ident, call.body.expected)["document"]
     scenario = scenario_of(opened.county, call.body.document)
-    # What cannot be carried out is not saved.
-    if call.body.answer:
-        opened.reckoner.reckon(scenario)
-    else:
-        opened.reckoner.pose(scenario)
+    _sound(opened, scenario, answer=call.body.answer)
     document = settled(call.body.document, scenario)
     lines = difference(opened.county, before, document.values())
     change = Change(call.user, _why(call.body.why), "save", lines)

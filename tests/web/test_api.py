@@ -73,6 +73,17 @@ def test_figures_are_those_of_a_run(client: Client, bench: Bench) -> None:
     assert [g["result"] for g in found["gate"]] == gate["result"].tolist()
 
 
+def test_a_variant_is_added_without_an_answer_where_none_is_asked_for(client: Client) -> None:
+    body = {"document": {"name": "首个方案", "actions": []}, "answer": False}
+    made = client.send_json("POST", "/api/variants", body)
+    assert made.status_code == 201
+    assert made.json()["answer"] is None
+    assert made.json()["variant"]["version"] == 1
+    # It is judged all the same.
+    body["document"] = {"name": "x", "actions": [{**MERGE, "into": "T1"}]}
+    assert client.send_json("POST", "/api/variants", body).status_code == 422
+
+
 @pytest.mark.parametrize(
     "document",
     [

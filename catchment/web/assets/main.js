@@ -182,9 +182,11 @@ async function wholeAnswer(y, part) {
     if (mine !== asked) { return; }
     app.turning = null;
     if (!app.model.variant || app.model.variant.id !== v.id || answer.version !== app.model.variant.version) { controls(); return; }
+    /* Where the year in sight stood already, nothing of the picture changes. */
+    const seen = !part && app.model.fresh() && app.model.answer.digest === answer.digest;
     app.model.set({ answer });
     if (part) { Object.assign(app.state, part); remember(); }
-    app.paint();
+    if (!seen) { app.paint(); }
   } catch (fault) {
     if (mine === asked) { app.turning = null; controls(); }
     app.failed(fault);
@@ -207,6 +209,8 @@ function fullCheck(wait) {
   timer = window.setTimeout(async () => {
     const v = app.model.variant;
     if (!v || (app.model.check && app.model.check.version === v.version)) { return; }
+    /* A change is on its way: this version is about to be an old one. */
+    if (app.outbox.waiting) { fullCheck(CHECK_AFTER); return; }
     try {
       const check = await get(`/api/variants/${v.id}/check?version=${v.version}`);
       if (!app.model.variant || app.model.variant.id !== v.id || app.model.variant.version !== v.version) { return; }
@@ -268,7 +272,7 @@ function listenToServer() {
     change: (e) => {
       const v = app.model.variant;
       /* News of the own change comes before its answer, which refreshes the list itself. */
-      if (!v || e.variant !== v.id || !app.outbox.waiting) { app.variants.refresh(); }
+      if (!app.outbox.waiting || (v && e.variant !== v.id)) { app.variants.refresh(); }
       if (!v || e.variant !== v.id || e.version <= v.version || app.outbox.waiting) { return; }
       const words = e.words && e.words[C.lang()], what = Array.isArray(words) ? words.join(C.lang() === "zh" ? "；" : "; ") : words || "";
       if (e.kind === "delete") { app.tell("warn", C.t("web.other_deleted", { w: e.by })); app.show(null, null); return; }

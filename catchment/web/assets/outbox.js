@@ -67,9 +67,8 @@ export function createOutbox(app) {
   async function send(item) {
     const year = app.model.years[app.state.year];
     if (!app.model.variant) {
-      const fresh = await call("POST", "/api/variants", { document: { name: window.Catchment.t("web.first_variant"), note: "", actions: [] }, why: "", from: null });
+      const fresh = await call("POST", "/api/variants", { document: { name: window.Catchment.t("web.first_variant"), note: "", actions: [] }, why: "", from: null, answer: false });
       app.model.set({ variant: fresh.variant });
-      app.variants.refresh();
     }
     const v = app.model.variant, id = item.variant || v.id;
     const before = item.expected || v.version;
@@ -106,6 +105,8 @@ export function createOutbox(app) {
     if (fault.status === 409 && fault.body.error === "conflict" && fault.body.variant) { await app.conflict(fault.body, item); return 0; }
     app.tell("bad", fault.words(window.Catchment.lang()));
     app.paint();
+    /* The variant made for it stays. */
+    app.variants.refresh();
     return 0;
   }
 
