@@ -861,6 +861,11 @@ def _label(schools: pd.DataFrame, school: str) -> str:
 
 
 def _require_open(schools: pd.DataFrame, school: str, year: int | None, do: str) -> None:
+    if school not in schools.index:
+        raise InputError(
+            f"拟建校址“{school}”在 {year} 年尚未建成，不能 {do}；把该行动改到 build 之后的年份 / site is "
+            f"not built yet in {year}, cannot {do}; let the action come after its build"
+        )
     if schools.loc[school, "status"] != "existing":
         raise InputError(
             f"{_label(schools, school)} 在 {year} 年已不办学，不能 {do}；先写 reopen 或删去该行动 / "
