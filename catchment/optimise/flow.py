@@ -44,10 +44,11 @@ def _assign(flow: Flow, demand: Float64, site: Int32) -> None:
     cost, load, shift, back, mover = flow.cost, flow.load, flow.shift, flow.back, flow.mover
     unit, holder, amount, after = flow.unit, flow.site, flow.amount, flow.after
     before, peer, first, own, free = flow.before, flow.peer, flow.first, flow.own, flow.free
+    paid = flow.paid
     for i in range(site.size):
         if site[i] >= 0:
             put(
-                cost, load, shift, back, mover, unit, holder, amount, after, before, peer,
+                cost, load, shift, back, mover, unit, holder, amount, paid, after, before, peer,
                 first, own, free, i, site[i], demand[i],
             )  # fmt: skip
 
@@ -212,7 +213,7 @@ def spent(flow: Flow, sites: int) -> float:
     total = 0.0
     for e in range(flow.unit.size):
         if flow.unit[e] >= 0 and flow.site[e] < sites:
-            total += flow.amount[e] * flow.cost[flow.unit[e], flow.site[e]]
+            total += flow.amount[e] * flow.paid[e]
     return total
 
 
