@@ -337,9 +337,9 @@ def _villages(story: Story, trips: pd.DataFrame) -> list[Block]:
     if chosen.empty:
         chosen = trips[(trips["plan"] == "today") & (trips["year"] == facts.first)]
         caption = story.say("bk.villages_today", year=facts.first)
-    merged: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    merged: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for trip in rows_of(chosen):
-        merged.setdefault((trip["village_id"], trip["mode"]), []).append(trip)
+        merged.setdefault((trip["village_id"], trip["mode"], trip["part"]), []).append(trip)
     parts = [merged[key] for key in sorted(merged)]
     parts.sort(key=lambda part: -max(row["minutes"] for row in part))
     rows: list[tuple[str, ...]] = []
@@ -347,7 +347,7 @@ def _villages(story: Story, trips: pd.DataFrame) -> list[Block]:
     for part in parts[:MOST_VILLAGES]:
         rows.append(
             (
-                part[0]["village"], story.list_of([story.band(row["band"]) for row in part]),
+                _named(story, part), story.list_of([story.band(row["band"]) for row in part]),
                 whole(sum(row["students"] for row in part)) + story.mark(part[0]["estimated"]),
                 story.name("mode", part[0]["mode"]), decimal(max(row["minutes"] for row in part)),
             )
@@ -366,6 +366,12 @@ def _villages(story: Story, trips: pd.DataFrame) -> list[Block]:
         )
         blocks.append(Paragraph(plain(text, longest=900), "note"))
     return blocks
+
+
+def _named(story: Story, part: list[dict[str, Any]]) -> str:
+    """Village of a row; of one whose children go to several schools, which of them come here."""
+    name = str(part[0]["village"])
+    return f"{name} · {story.name('part', part[0]['part'])}" if part[0]["part"] else name
 
 
 def _findings(story: Story, code: str) -> Table:

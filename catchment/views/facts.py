@@ -18,6 +18,7 @@ from catchment.plan import Plan, students_at
 from catchment.problem import Problem
 from catchment.run import Run
 from catchment.views.plain import plain
+from catchment.views.shares import own_students, parts_of
 
 LONGEST_NAME, LONGEST_NOTE = 40, 300
 """Most characters of a name and of a sentence from the data; the rest is cut with an ellipsis."""
@@ -40,8 +41,10 @@ class Facts:
         One row a village in the order of the problem: ``village_id, name, township, x, y``.
     trips : DataFrame
         One row a plan, village, band and year: ``plan, village_id, village, township, band, year,
-        students, site_id, site, minutes, metres, mode, over_limit, estimated``; an empty
-        ``site_id`` is unserved.
+        students, site_id, site, minutes, metres, mode, over_limit, estimated, own, part``; an
+        empty ``site_id`` is unserved. Where children of a village go to several schools, a row a
+        school: ``own`` is the school of the village, ``part`` is ``shared`` (多校划片) or ``kept``
+        (they keep the school they began at), empty where all go to one.
     classes : DataFrame
         One row a plan, site, grade and year with students or classes: ``plan, site_id, site,
         township, grade, year, students, classes, class_size``.
@@ -244,7 +247,7 @@ def worse(run: Run) -> pd.DataFrame:
     DataFrame
         Rows of the explanations, the largest growth first; ``growth`` in minutes.
     """
-    table = run.explanations
+    table = _with_parts(run, run.explanations)
     if table.empty or not {"minutes_before", "minutes_after"} <= set(table.columns):
         return table.iloc[0:0].assign(growth=pd.Series(dtype=float))
     growth = pd.to_numeric(table["minutes_after"], errors="coerce") - pd.to_numeric(
@@ -256,6 +259,39 @@ def worse(run: Run) -> pd.DataFrame:
     return result.sort_values(
         ["growth", *keys], ascending=[False] + [True] * len(keys), kind="stable"
     ).reset_index(drop=True)
+
+
+def _with_parts(run: Run, table: pd.DataFrame) -> pd.DataFrame:
+    """Explanations and, for shared villages, a row a further school in its first year."""
+    problem, parts = run.problem, parts_of(run.problem, run.plan)
+    parts = parts[parts["shared"] == 1].drop_duplicates(["group", "site"])
+    if parts.empty:
+        return table
+    sites, villages = _sites(run), _villages(run)
+    label = sites["name"].tolist()
+    rows = []
+    for part in rows_of(parts):
+        i, t, j = int(part["group"]), int(part["year"]), int(part["site"])
+        v, before = int(problem.group_village[i]), int(run.today.site_of[i, 0])
+        old, mode = int(problem.network[0]), int(run.today.mode_of[i, 0])
+        rows.append(
+            {
+                "village_id": problem.village_ids[v], "village": villages["name"].iloc[v],
+                "township": villages["township"].iloc[v],
+                "band": problem.bands[problem.group_band[i]], "year": problem.years[t],
+                "from_site": problem.site_ids[before] if before >= 0 else "",
+                "from_name": label[before] if before >= 0 else "",
+                "to_site": problem.site_ids[j], "to_name": label[j],
+                "minutes_before": (
+                    float(problem.minutes[old, i, before]) if before >= 0 else np.nan
+                ),
+                "minutes_after": float(problem.minutes[problem.network[t], i, j]),
+                "mode_before": problem.modes[mode] if mode >= 0 else "",
+                "mode_after": problem.modes[part["mode"]] if part["mode"] >= 0 else "",
+                "students": int(part["students"]),
+            }
+        )  # fmt: skip
+    return pd.concat([table, pd.DataFrame(rows)], ignore_index=True)
 
 
 def _sites(run: Run) -> pd.DataFrame:
@@ -330,37 +366,49 @@ def _trips(
     problem: Problem, plan: Plan, name: str, villages: pd.DataFrame, sites: pd.DataFrame
 ) -> pd.DataFrame:
     groups, years = plan.site_of.shape
-    site = plan.site_of.astype(np.int64)
+    parts = parts_of(problem, plan)
+    rows = np.r_[np.repeat(np.arange(groups), years), parts["group"].to_numpy(np.int64)]
+    when = np.r_[np.tile(np.arange(years), groups), parts["year"].to_numpy(np.int64)]
+    site = np.r_[plan.site_of.astype(np.int64).ravel(), parts["site"].to_numpy(np.int64)]
+    mode = np.r_[plan.mode_of.astype(np.int64).ravel(), parts["mode"].to_numpy(np.int64)]
+    own = np.arange(len(rows)) < groups * years
     served = site >= 0
     safe = np.where(served, site, 0)
-    layer = np.broadcast_to(problem.network.astype(np.int64), (groups, years))
-    rows = np.broadcast_to(np.arange(groups)[:, None], (groups, years))
+    layer = problem.network.astype(np.int64)[when]
     if len(sites):
         minutes = np.where(served, problem.minutes[layer, rows, safe], np.nan).astype(float)
         metres = np.where(served, problem.metres[layer, rows, safe], np.nan).astype(float)
         codes = np.where(served, sites["site_id"].to_numpy(object)[safe], "")
         names = np.where(served, sites["name"].to_numpy(object)[safe], "")
     else:
-        minutes = metres = np.full((groups, years), np.nan)
-        codes = names = np.full((groups, years), "", dtype=object)
+        minutes = metres = np.full(len(rows), np.nan)
+        codes = names = np.full(len(rows), "", dtype=object)
     mode_names = np.array([*problem.modes, ""], dtype=object)
-    village = problem.group_village.astype(np.int64)
-    limit = problem.trip_limit[problem.group_band.astype(np.int64)].astype(float)[:, None]
+    village = problem.group_village.astype(np.int64)[rows]
+    band = problem.group_band.astype(np.int64)[rows]
+    limit = problem.trip_limit[band].astype(float)
+    count = np.r_[own_students(problem, parts).ravel(), parts["students"].to_numpy(np.int64)]
+    shared = np.zeros((groups, years), dtype=bool)
+    of_shared = parts["shared"].to_numpy(bool)
+    shared[rows[~own][of_shared], when[~own][of_shared]] = True
+    label = np.where(np.r_[shared.ravel(), of_shared], "shared", np.where(own, "", "kept"))
     flat: dict[str, Any] = {
         "plan": name,
-        "village_id": np.repeat(villages["village_id"].to_numpy(object)[village], years),
-        "village": np.repeat(villages["name"].to_numpy(object)[village], years),
-        "township": np.repeat(villages["township"].to_numpy(object)[village], years),
-        "band": np.repeat(np.array(problem.bands, dtype=object)[problem.group_band], years),
-        "year": np.tile(np.array(problem.years, dtype=np.int64), groups),
-        "students": problem.demand().astype(np.int64).ravel(),
-        "site_id": codes.ravel(),
-        "site": names.ravel(),
-        "minutes": minutes.ravel(),
-        "metres": metres.ravel(),
-        "mode": mode_names[plan.mode_of.astype(np.int64)].ravel(),
-        "over_limit": (served & np.isfinite(minutes) & (minutes > limit)).ravel(),
-        "estimated": problem.estimated[village].ravel(),
+        "village_id": villages["village_id"].to_numpy(object)[village],
+        "village": villages["name"].to_numpy(object)[village],
+        "township": villages["township"].to_numpy(object)[village],
+        "band": np.array(problem.bands, dtype=object)[band],
+        "year": np.array(problem.years, dtype=np.int64)[when],
+        "students": count.astype(np.int64),
+        "site_id": codes,
+        "site": names,
+        "minutes": minutes,
+        "metres": metres,
+        "mode": mode_names[mode],
+        "over_limit": served & np.isfinite(minutes) & (minutes > limit),
+        "estimated": problem.estimated[village, when],
+        "own": own,
+        "part": label.astype(object),
     }
     return pd.DataFrame(flat)
 
@@ -481,8 +529,18 @@ def _moved(trips: pd.DataFrame, site: str, year: int, earlier: int) -> tuple[int
     if earlier == year:
         today = trips[trips["plan"] == "today"]
         old = today[(today["year"] == year) & (today["site_id"] == site)]
-    new = plan[plan["year"] == year].merge(old[["village_id", "band"]], on=["village_id", "band"])
+    keys = ["village_id", "band"]
+    new = plan[plan["year"] == year].merge(old[keys].drop_duplicates(), on=keys)
     new = new[(new["site_id"] != site) & (new["students"] > 0)]
+    if not trips["own"].all():
+        # Children of the village who were at that school already do not come from this one.
+        was = (trips["plan"] == ("today" if earlier == year else "plan")) & (
+            trips["year"] == earlier
+        )
+        there = trips[was].groupby([*keys, "site_id"], as_index=False)["students"].sum()
+        new = new.merge(there, on=[*keys, "site_id"], how="left", suffixes=("", "_then"))
+        new["students"] -= new["students_then"].fillna(0).astype(np.int64)
+        new = new[new["students"] > 0]
     if new.empty:
         return 0, "", ""
     sums = new.groupby("site_id", sort=True)["students"].sum()

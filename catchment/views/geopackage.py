@@ -122,9 +122,12 @@ def _villages(run: Run, facts: Facts, lang: str) -> gpd.GeoDataFrame:
         for trip in rows_of(chosen):
             row, band = rows[trip["village_id"]], trip["band"]
             row[f"students_{end}"] = row.get(f"students_{end}", 0) + int(trip["students"])
-            row[f"{band}_school_{end}"] = trip["site"]
-            row[f"{band}_min_{end}"] = _rounded(trip["minutes"])
-            row[f"{band}_mode_{end}"] = name_of("mode", trip["mode"], lang)
+            if trip["own"]:
+                row[f"{band}_school_{end}"] = trip["site"]
+                row[f"{band}_min_{end}"] = _rounded(trip["minutes"])
+                row[f"{band}_mode_{end}"] = name_of("mode", trip["mode"], lang)
+            elif trip["part"] == "shared":
+                row[f"{band}_school_{end}"] += word("separator", lang) + trip["site"]
             if end == "plan":
                 served = trip["students"] > 0
                 row["worst_min"] = np.nanmax(
@@ -193,7 +196,7 @@ def _catchments(run: Run, facts: Facts, lang: str) -> gpd.GeoDataFrame | None:
     )
     shapes = [_multi(shape) for shape in result.geometry]
     order = ["plan", "plan_name", "year", "band", "band_name", "site_id", "school", "villages",
-             "students", "pieces", "colour"]  # fmt: skip
+             "students", "pieces", "shared", "colour"]  # fmt: skip
     kept = [name for name in order if name in result.columns]
     return gpd.GeoDataFrame(pd.DataFrame(result[kept]), geometry=shapes, crs=table.crs)
 

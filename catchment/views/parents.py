@@ -18,7 +18,7 @@ import pandas as pd
 
 from catchment.errors import InputError
 from catchment.indicators.measure import classes_listed
-from catchment.plan import Plan
+from catchment.plan import Plan, split, trip_mode
 from catchment.problem import Problem
 from catchment.views.page import (
     LANGS,
@@ -47,6 +47,7 @@ from catchment.views.public import (
     publish,
     rounded_up,
 )
+from catchment.views.shares import shared_with, stays
 
 if TYPE_CHECKING:
     from catchment.run import Run
@@ -177,6 +178,8 @@ def parents_payload(
             for v, n, w in zip(problem.village_ids, names, towns, strict=True)
         ],
         "steps": [_steps(run, largest, standard, i) for i in range(len(problem.group_village))],
+        "shared": _shared(run, largest, standard),
+        "stays": stays(run.plan),
         "distances": list(DISTANCE_BANDS_KM),
         "students": {
             "year": int(problem.years[0]),
@@ -210,20 +213,26 @@ def known_floors(run: Run, largest: list[npt.NDArray[np.int64]]) -> npt.NDArray[
     (v,) int64
         Students by village, over all bands; 0 where nothing is known.
     """
-    problem = run.problem
-    count = problem.students[:, :, 0].sum(axis=1)
-    floors = np.zeros(len(count), np.int64)
-    for plan, sizes in zip((run.today, run.plan), largest, strict=True):
+    bands = len(run.problem.bands)
+    floors = np.zeros(len(run.problem.group_village), np.int64)
+    for answer, sizes in zip((run.today, run.plan), largest, strict=True):
+        # A village that several schools share has some of its children in the classes of each.
+        problem, plan = split(run.problem, answer)
+        count = problem.students[:, :, 0].sum(axis=1)
         site = plan.site_of[:, 0]
-        there = np.flatnonzero(site >= 0)
-        key = site[there] * len(problem.bands) + problem.group_band[there]
+        whole = np.arange(len(count)) < len(floors)
+        there = np.flatnonzero((site >= 0) & (whole | (count > 0)))
+        key = site[there] * bands + problem.group_band[there]
         together = np.bincount(key, weights=count[there] + ROUND_TO // 2)
         told = rounded_up(sizes[site[there], problem.group_band[there], 0])
         others = together[key] - count[there] - ROUND_TO // 2
         least = told - ROUND_TO + 1 - others.astype(np.int64)
-        floors[there] = np.maximum(floors[there], np.where(told > 0, np.maximum(least, 0), 0))
+        known = np.zeros(len(floors), np.int64)
+        of = problem.group_village[there] * bands + problem.group_band[there]
+        np.add.at(known, of, np.where(told > 0, np.maximum(least, 0), 0))
+        floors = np.maximum(floors, known)
     return np.bincount(
-        problem.group_village, weights=floors, minlength=len(problem.village_ids)
+        run.problem.group_village, weights=floors, minlength=len(run.problem.village_ids)
     ).astype(np.int64)
 
 
@@ -321,6 +330,40 @@ def _steps(
     if len(out) == 1:
         out.append([int(years[-1]), *state(1, len(years) - 1)])
         out[1][0] = 0
+    return out
+
+
+def _shared(
+    run: Run, largest: list[npt.NDArray[np.int64]], standard: npt.NDArray[np.int64]
+) -> dict[str, list[list[Any]]]:
+    """Further schools of the village-bands that several schools share, as their steps are told.
+
+    By position of the village-band: year from which it is shared, then as in a step. No numbers of
+    students: who goes where is no matter of this page.
+    """
+    problem, plan = run.problem, run.plan
+    out: dict[str, list[list[Any]]] = {}
+    parts = plan.elsewhere
+    for i, sites in shared_with(plan).items():
+        band = int(problem.group_band[i])
+        rows = []
+        for j in sites:
+            mine = parts is not None and (parts.group == i) & (parts.site == j) & parts.shared
+            t = int(parts.year[mine].min()) if parts is not None else 0
+            w = int(problem.network[t])
+            cost = float(problem.minutes[w, i, j])
+            mode = int(trip_mode(problem, np.array([i], np.int32), np.array([j], np.int32), t)[0])
+            boards = mode >= 0 and problem.modes[mode] == "board"
+            over = cost > float(problem.trip_limit[band]) and not boards
+            rows.append(
+                [
+                    int(problem.years[t]), j, number(cost, 1),
+                    distance_band(float(problem.metres[w, i, j])), mode,
+                    int(rounded_up(max(largest[1][j, band, t], 1))),
+                    int(over) + 2 * int(largest[1][j, band, t] > standard[j, band]),
+                ]
+            )  # fmt: skip
+        out[str(i)] = rows
     return out
 
 

@@ -34,6 +34,7 @@ from catchment.views.ground import (
 )
 from catchment.views.page import pick_words
 from catchment.views.plain import plain
+from catchment.views.shares import parts_of
 from catchment.views.trial import trial_data
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def map_payload(run: Run, *, lang: str = "zh") -> dict[str, Any]:
             for p, bands in catchment_colours(problem, ways, touching).items()
         },
         "plans": {p: arrangement(run, p, ways[p]) for p in PLANS},
+        "parts": {p: _parts(run.problem_of(p), ways[p]) for p in PLANS},
         "indicators": _indicators(run.indicators),
         "measures": {
             k: [m.zh, m.en, m.definition_zh, m.definition_en] for k, m in registry().items()
@@ -240,10 +242,11 @@ def trips(problem: Problem, plans: Sequence[Plan]) -> list[list[list[float]]]:
     for w in range(problem.minutes.shape[0]):
         years = np.flatnonzero(problem.network == w)
         used = np.concatenate([p.site_of[:, years] for p in plans], axis=1)
+        more = _sites_of_parts(plans, years)
         rows: list[list[float]] = []
         for i in range(used.shape[0]):
             row: list[float] = []
-            for j in np.unique(used[i]):
+            for j in np.unique([*used[i].tolist(), *more.get(i, ())]):
                 if j < 0:
                     continue
                 cost = float(problem.minutes[w, i, j])
@@ -256,6 +259,26 @@ def trips(problem: Problem, plans: Sequence[Plan]) -> list[list[list[float]]]:
                 ]
             rows.append(row)
         out.append(rows)
+    return out
+
+
+def _sites_of_parts(plans: Sequence[Plan], years: Numbers) -> dict[int, set[int]]:
+    """Sites of the students who do not go where their group goes, by group."""
+    out: dict[int, set[int]] = {}
+    for parts in (p.elsewhere for p in plans):
+        if parts is None:
+            continue
+        for k in np.flatnonzero(np.isin(parts.year, years)).tolist():
+            out.setdefault(int(parts.group[k]), set()).add(int(parts.site[k]))
+    return out
+
+
+def _parts(problem: Problem, plan: Plan) -> list[list[int]]:
+    """By year: flat group, site, students, 1 where the village is shared, mode, of its parts."""
+    out: list[list[int]] = [[] for _ in problem.years]
+    table = parts_of(problem, plan)
+    for i, t, j, shared, count, mode in table.itertuples(index=False, name=None):
+        out[int(t)] += [int(i), int(j), int(count), int(shared), int(mode)]
     return out
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from catchment.errors import InputError
 from catchment.run import Run
 from catchment.views.facts import Facts, figure, read_facts, text_column
-from catchment.views.plain import plain
+from catchment.views.plain import decimal, plain
 from catchment.views.words import LANGS, name_of, word
 
 _HALVES = re.compile("(.*[\u4e00-\u9fff].*[。！；])\\s*([A-Za-z][\x20-\x7e]+)")
@@ -163,6 +163,30 @@ class Story:
         """
         names = dict(zip(self.facts.sites["site_id"], self.facts.sites["name"], strict=True))
         return self.list_of([str(names.get(code, code)) for code in codes.split()])
+
+    def shares(self, parts: Sequence[Mapping[str, Any]]) -> str:
+        """Tell which schools the children of a village go to, and how many to each.
+
+        Parameters
+        ----------
+        parts : sequence of mapping
+            Rows of ``Facts.trips`` of one village, band and year.
+
+        Returns
+        -------
+        str
+            School, students, minutes and why; empty where there are no parts.
+        """
+        texts = [
+            self.say(
+                "share.line", school=part["site"] or self.say("unserved"),
+                students=part["students"], minutes=decimal(part["minutes"]),
+                why=self.name("part", part["part"]),
+            )
+            for part in parts
+            if part["students"] > 0
+        ]  # fmt: skip
+        return self.parts(texts)
 
     def parts(self, texts: list[str]) -> str:
         """Join parts of a sentence.

@@ -184,7 +184,10 @@ def _village_list(
         entry = sums.setdefault(row["village_id"], [row["village"], row["township"], 0, False, []])
         entry[2] += int(row["students"])
         entry[3] = entry[3] or bool(row["estimated"])
-        entry[4].append(story.band(row["band"]))
+        note = [story.name("part", row["part"])] if row["part"] else []
+        told = story.band(row["band"]) + "".join(f"·{each}" for each in note)
+        if told not in entry[4]:
+            entry[4].append(told)
     texts = []
     for code, (name, town, students, estimated, taught) in sums.items():
         inner = f"{students}{story.mark(estimated)}"

@@ -22,6 +22,7 @@ from catchment.views.facts import figure, rows_of, text_column
 from catchment.views.files import steady_zip, write_bytes
 from catchment.views.needs_sheets import guessed_schools, needs_sheets
 from catchment.views.plain import plain
+from catchment.views.shares import whole
 from catchment.views.sheet import Field, Sheet
 from catchment.views.story import Story, digest_of, rules_of, standing, tell
 
@@ -454,7 +455,7 @@ def _classes(story: Story) -> Sheet:
 
 def _villages(story: Story) -> Sheet:
     facts = story.facts
-    fields = (
+    fields: tuple[Field, ...] = (
         Field("no", 5, "int"), Field("village_id", 13), Field("village", 12), Field("band", 10),
         Field("township", 9), Field("students_first", 8, "int", year=facts.first),
         Field("students_last", 8, "int", year=facts.focus), Field("estimated", 5),
@@ -467,8 +468,12 @@ def _villages(story: Story) -> Sheet:
     now = trips[(trips["plan"] == "today") & (trips["year"] == facts.first)]
     then = trips[(trips["plan"] == "plan") & (trips["year"] == facts.focus)]
     reasons = _reasons(story)
+    several = not trips["own"].all()
+    if several:
+        fields = (*fields, Field("shares", 24))
     rows, marks = [], {}
-    for k, (old, new) in enumerate(zip(rows_of(now), rows_of(then), strict=True)):
+    pairs = zip(whole(now), whole(then), strict=True)
+    for k, (old, new) in enumerate(pairs):
         growth = new["minutes"] - old["minutes"]
         if not new["site_id"] and new["students"]:
             marks[k] = "bad"
@@ -484,6 +489,7 @@ def _villages(story: Story) -> Sheet:
                 story.name("mode", old["mode"]), story.name("mode", new["mode"]),
                 story.say("yes" if new["over_limit"] else "no"),
                 reasons.get((new["village_id"], new["band"]), ""),
+                *((story.shares(new["parts"]),) if several else ()),
             )
         )  # fmt: skip
     return Sheet("villages", fields, rows, story.say("book.empty"), marks)

@@ -40,11 +40,32 @@ Catchment.start = function (mainMap, dataId) {
   function bandShort(b) { var x = data.bands[b]; return x.from ? t("map.grades", { a: x.from, b: x.to }) : bandName(b); }
   function roleOf(plan, y, j) { return data.roles[part(plan, "role", y)[j]]; }
 
-  /* Trip of a group in a plan and year: site, minutes, metres, over, mode. */
-  function trip(plan, y, g) {
-    var j = siteOf(plan, y, g);
+  /* Children who do not go to the school of their group, by group; a trial sends groups whole. */
+  var partsKept = { today: [], plan: [] };
+  function partsOf(plan, y) {
+    if (plan === "plan" && trial.active(y)) { return new Map(); }
+    if (!partsKept[plan][y]) {
+      var flat = data.parts[plan][y], out = partsKept[plan][y] = new Map();
+      for (var k = 0; k < flat.length; k += 5) {
+        if (!out.has(flat[k])) { out.set(flat[k], []); }
+        out.get(flat[k]).push({ site: flat[k + 1], n: flat[k + 2], why: flat[k + 3] ? "shared" : "kept", m: flat[k + 4] });
+      }
+    }
+    return partsKept[plan][y];
+  }
+
+  /* Where the children of a group go: its own school first, then those of its parts. */
+  function goers(plan, y, g) {
+    var left = at(data.demand, y)[g], more = partsOf(plan, y).get(g) || [];
+    more.forEach(function (p) { left -= p.n; });
+    return [{ site: siteOf(plan, y, g), n: left, why: more.length ? "own" : "", m: part(plan, "mode", y)[g] }].concat(more);
+  }
+
+  /* Trip of a group in a plan and year: site, minutes, metres, over, mode; of a part, to its school. */
+  function trip(plan, y, g, one) {
+    var j = one ? one.site : siteOf(plan, y, g);
     if (j < 0) { return { site: -1, minutes: null, metres: null, over: false, mode: "" }; }
-    var was = plan === "today", row = was ? data.trips_today[data.network_today[y]][g] : data.trips[data.network[y]][g], m = part(plan, "mode", y)[g], mode = m >= 0 ? data.modes[m] : "";
+    var was = plan === "today", row = was ? data.trips_today[data.network_today[y]][g] : data.trips[data.network[y]][g], m = one ? one.m : part(plan, "mode", y)[g], mode = m >= 0 ? data.modes[m] : "";
     for (var k = 0; k < row.length; k += 4) {
       if (row[k] === j) {
         return {
@@ -122,12 +143,13 @@ Catchment.start = function (mainMap, dataId) {
     }
     if (open && open[0] === "site") {
       for (var i = 0; i < nVillages; i++) {
-        if (siteOf(plan, y, group(i, b)) === open[1] && demand[group(i, b)] > 0) { threads.push([i, open[1], true, D.ink]); }
+        if (goers(plan, y, group(i, b)).some(function (o) { return o.site === open[1] && o.n > 0; })) { threads.push([i, open[1], true, D.ink]); }
       }
     } else if (open && open[0] === "village") {
       var g0 = group(open[1], b), was = siteOf("today", y, g0), will = siteOf("plan", y, g0);
       if (was >= 0 && was !== will) { threads.push([open[1], was, plan === "today", plan === "today" ? D.ink : "#6B7682"]); }
       if (will >= 0 && (plan === "plan" || was === will)) { threads.push([open[1], will, true, D.ink]); }
+      (partsOf(plan, y).get(g0) || []).forEach(function (o) { threads.push([open[1], o.site, true, D.ink]); });
     }
     return {
       layers: state.layers, tiles: backed, fade: backed ? 0.42 : state.fill === "catchments" || state.fill === "areas" ? 0.5 : 0.82,
@@ -453,11 +475,13 @@ Catchment.start = function (mainMap, dataId) {
     var y = state.year, b = state.band, limit = data.bands[b].limit, step = 10, demand = at(data.demand, y), rows = [[], []], top = 1, bins = 0;
     SAYS.forEach(function (p, k) {
       for (var i = 0; i < nVillages; i++) {
-        var g = group(i, b), x = trip(p, y, g);
-        if (x.minutes === null || !demand[g]) { continue; }
-        var n = Math.min(11, Math.floor(x.minutes / step));
-        rows[k][n] = (rows[k][n] || 0) + demand[g];
-        bins = Math.max(bins, n + 1);
+        goers(p, y, group(i, b)).forEach(function (o) {
+          var x = trip(p, y, group(i, b), o);
+          if (x.minutes === null || !o.n) { return; }
+          var n = Math.min(11, Math.floor(x.minutes / step));
+          rows[k][n] = (rows[k][n] || 0) + o.n;
+          bins = Math.max(bins, n + 1);
+        });
       }
     });
     if (!bins) { return null; }
@@ -513,13 +537,17 @@ Catchment.start = function (mainMap, dataId) {
   function worse() {
     var y = state.year, b = state.band, demand = at(data.demand, y), rows = [];
     for (var i = 0; i < nVillages; i++) {
-      var g = group(i, b), a = trip("today", y, g), p = trip("plan", y, g);
+      var g = group(i, b), a = trip("today", y, g);
       if (!demand[g]) { continue; }
-      if (p.site < 0 && a.site >= 0) { rows.push([i, a, p, Infinity]); }
-      else if (a.minutes !== null && p.minutes !== null && p.minutes - a.minutes > 0.05) { rows.push([i, a, p, p.minutes - a.minutes]); }
+      goers("plan", y, g).forEach(function (o) {
+        var p = trip("plan", y, g, o);
+        if (!o.n) { return; }
+        if (p.site < 0 && a.site >= 0) { rows.push([i, a, p, Infinity, o.n]); }
+        else if (a.minutes !== null && p.minutes !== null && p.minutes - a.minutes > 0.05) { rows.push([i, a, p, p.minutes - a.minutes, o.n]); }
+      });
     }
     rows.sort(function (m, n) { return n[3] - m[3] || m[0] - n[0]; });
-    var students = rows.reduce(function (s, r) { return s + demand[group(r[0], b)]; }, 0);
+    var students = rows.reduce(function (s, r) { return s + r[4]; }, 0);
     return [
       el("h2", { text: t("map.worse_title", { b: bandShort(b), y: data.years[y] }) }),
       el("p", { class: "quiet", text: rows.length ? t("map.worse_sum", { n: count(rows.length), s: count(students) }) : t("map.worse_none") }),
@@ -527,7 +555,7 @@ Catchment.start = function (mainMap, dataId) {
         el("tbody", {}, rows.slice(0, state.rows).map(function (r) {
           return el("tr", {}, el("th", { scope: "row" }, go("village", r[0], data.villages.name[r[0]]), el("small", {}, name(data.villages.towns[data.villages.town[r[0]]]), " · ", name(siteName(r[1].site)), " → ", name(siteName(r[2].site)))),
             el("td", {}, decimal(r[1].minutes) + " → ", el("b", { text: decimal(r[2].minutes) }), r[2].over ? el("span", { class: "badge bad", text: t("map.over") }) : null, el("small", { text: mode(r[1].mode) + " → " + mode(r[2].mode) })),
-            el("td", { class: "bad", text: r[3] === Infinity ? t("map.unserved") : "+" + decimal(r[3]) }), el("td", { text: count(demand[group(r[0], b)]) }));
+            el("td", { class: "bad", text: r[3] === Infinity ? t("map.unserved") : "+" + decimal(r[3]) }), el("td", { text: count(r[4]) }));
         }))) : null,
       more(rows.length)
     ];
@@ -696,7 +724,7 @@ Catchment.start = function (mainMap, dataId) {
       if (place < 0) { continue; }
       rows[place].villages.push([m, i]);
       rows[place].students += demand[g];
-      if (siteOf("plan", y, g) === j) { rows[place].own += demand[g]; }
+      goers("plan", y, g).forEach(function (o) { if (o.site === j) { rows[place].own += o.n; } });
     }
     if (!rows.some(function (r) { return r.villages.length; })) { return null; }
     rows.forEach(function (r) { r.villages.sort(function (a, c) { return a[0] - c[0] || a[1] - c[1]; }); });
@@ -718,12 +746,14 @@ Catchment.start = function (mainMap, dataId) {
   function leavers(j) {
     var y = state.year, demand = at(data.demand, y), to = new Map();
     for (var g = 0; g < nVillages * nBands; g++) {
-      var will = siteOf("plan", y, g);
-      if (siteOf("today", y, g) !== j || will === j || !demand[g]) { continue; }
-      if (!to.has(will)) { to.set(will, [0, []]); }
-      var e = to.get(will), i = Math.floor(g / nBands);
-      e[0] += demand[g];
-      if (e[1].indexOf(i) < 0) { e[1].push(i); }
+      if (siteOf("today", y, g) !== j || !demand[g]) { continue; }
+      goers("plan", y, g).forEach(function (o) {
+        if (o.site === j || !o.n) { return; }
+        if (!to.has(o.site)) { to.set(o.site, [0, []]); }
+        var e = to.get(o.site), i = Math.floor(g / nBands);
+        e[0] += o.n;
+        if (e[1].indexOf(i) < 0) { e[1].push(i); }
+      });
     }
     if (!to.size) { return null; }
     return el("details", { class: "more", open: true }, el("summary", { text: t("map.leavers") }), el("table", { class: "grid list" },
@@ -740,10 +770,13 @@ Catchment.start = function (mainMap, dataId) {
       var a = 0, p = 0, far = null, how = "";
       for (var b = 0; b < nBands; b++) {
         var g = group(i, b);
-        if (siteOf("today", y, g) === j) { a += demand[g]; }
-        if (siteOf("plan", y, g) === j) { p += demand[g]; }
-        [["today", a], ["plan", p]].forEach(function (k) {
-          if (siteOf(k[0], y, g) === j && demand[g]) { var x = trip(k[0], y, g); if (x.minutes !== null && (far === null || x.minutes > far)) { far = x.minutes; how = x.mode; } }
+        SAYS.forEach(function (k) {
+          goers(k, y, g).forEach(function (o) {
+            if (o.site !== j || !o.n) { return; }
+            if (k === "today") { a += o.n; } else { p += o.n; }
+            var x = trip(k, y, g, o);
+            if (x.minutes !== null && (far === null || x.minutes > far)) { far = x.minutes; how = x.mode; }
+          });
         });
       }
       if (a || p) { rows.push([i, a, p, far, how]); }
@@ -774,12 +807,27 @@ Catchment.start = function (mainMap, dataId) {
             pair(t("map.mode"), function (x) { return mode(x.mode); }),
             pair(t("map.km"), function (x) { return x.metres === null ? "—" : decimal(x.metres / 1000, 1); })
           ]),
+          shares(y, g),
           alternatives(g, b, ways[1].site),
           why ? el("p", { class: "why" }, el("b", { text: t("map.why") }), name(data.reasons.texts[why[3]][state.lang === "zh" ? 0 : 1])) : null);
       }),
       el("p", { class: "quiet", text: t("map.minutes_note") }),
       data.findings.rows.filter(function (r) { return r[3] === i && r[2] < 0 && (r[5] === null || r[5] === year); }).slice(0, 30).map(findingCard)
     ];
+  }
+
+  /* Of a village-band whose children go to several schools: who goes where, and why. */
+  function shares(y, g) {
+    return SAYS.map(function (p) {
+      var list = goers(p, y, g);
+      return list.length < 2 ? null : el("table", { class: "grid list parts" }, el("caption", { class: "quiet", text: t("map.parts") + " · " + t("map." + p) }),
+        el("thead", {}, el("tr", {}, [t("map.school"), t("map.students"), t("map.minutes")].map(function (h) { return el("th", { scope: "col", text: h }); }))),
+        el("tbody", {}, list.map(function (o) {
+          var x = trip(p, y, g, o);
+          return el("tr", {}, el("th", { scope: "row" }, o.site >= 0 ? go("site", o.site, siteName(o.site)) : el("span", { class: "bad", text: t("map.nowhere") }), el("small", { text: t("map.part_" + o.why) })),
+            el("td", { class: "strong", text: count(o.n) }), el("td", {}, decimal(x.minutes), x.over ? el("span", { class: "badge bad", text: t("map.over") }) : null, el("small", { text: mode(x.mode) })));
+        })));
+    });
   }
 
   /* The two nearest other schools that teach the band in the arrangement shown, and their places. */
@@ -862,7 +910,8 @@ Catchment.start = function (mainMap, dataId) {
       return el("div", {}, el("b", {}, name(data.sites.name[k])), el("br"), t("role." + role), role === "closed" ? "" : " · " + t("map.n_students", { n: count(load(plan, y, k)) }));
     }
     var x = trip(plan, y, group(k, state.band));
-    return el("div", {}, el("b", {}, name(data.villages.name[k])), el("br"), "→ ", name(siteName(x.site)), el("br"),
+    return el("div", {}, el("b", {}, name(data.villages.name[k])), el("br"), "→ ", name(siteName(x.site)),
+      (partsOf(plan, y).get(group(k, state.band)) || []).map(function (o) { return [t("map.comma"), name(siteName(o.site)) , " " + count(o.n)]; }), el("br"),
       x.minutes === null ? t("map.unserved") : t("map.tip_trip", { m: decimal(x.minutes), h: mode(x.mode) }), x.over ? " · " + t("map.over") : "");
   }
 

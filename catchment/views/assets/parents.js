@@ -28,6 +28,12 @@
       bus = bus || m.indexOf("bus") === 0; walk = walk || m.indexOf("walk") === 0; board = board || m === "board";
       if (s[1] >= 0 && steps.some(function (q) { return q[1] !== steps[0][1]; })) { moved.push([b, steps[0][1], s[1]]); }
       if (s[1] >= 0 && sites.indexOf(s[1]) < 0) { sites.push(s[1]); }
+      (data.shared[v * n + b] || []).forEach(function (o) {
+        var how = o[4] >= 0 ? data.modes[o[4]] : "";
+        bus = bus || how.indexOf("bus") === 0; walk = walk || how.indexOf("walk") === 0; board = board || how === "board";
+        if (o[1] !== steps[0][1]) { moved.push([b, steps[0][1], o[1]]); }
+        if (sites.indexOf(o[1]) < 0) { sites.push(o[1]); }
+      });
     }
     function names(list) { return list.map(function (j, k) { return [k ? t("map.comma") : "", siteName(j)]; }); }
     function add(q, parts) { out.push([el("dt", { text: t("par.ask_" + q) }), el("dd", {}, parts)]); }
@@ -65,10 +71,14 @@
   function bandPart(v, b) {
     var steps = data.steps[v * data.bands.length + b], band = data.bands[b], today = steps[0], later = steps.slice(1);
     var same = later.length === 1 && later[0][0] === 0, moved = later.some(function (s) { return s[1] !== today[1]; });
-    var verdict = same ? t("par.same") : moved ? t("par.changes", { y: later[0][0] }) : t("par.same_school", { y: later[0][0] });
-    return el("section", { class: "band" }, el("h3", { text: bandName(band) }), el("p", { class: "verdict" + (moved ? " change" : ""), text: verdict }),
+    var others = data.shared[v * data.bands.length + b] || [];
+    var verdict = others.length ? t("par.shared") : same ? t("par.same") : moved ? t("par.changes", { y: later[0][0] }) : t("par.same_school", { y: later[0][0] });
+    return el("section", { class: "band" }, el("h3", { text: bandName(band) }), el("p", { class: "verdict" + (moved || others.length ? " change" : ""), text: verdict }),
       el("div", { class: same ? "pair single" : "pair" }, card(same ? t("par.today_and_then") : t("par.today"), today, false, band.limit, null, same && later[0][5] !== today[5] ? later[0] : null),
-        same ? null : later.map(function (s) { return card(t("par.from_year", { y: s[0] }), s, true, band.limit, today); })));
+        same ? null : later.map(function (s) { return card(t("par.from_year", { y: s[0] }), s, true, band.limit, today); }),
+        others.map(function (s) { return card(t("par.shared_other") + " · " + t("par.from_year", { y: s[0] }), s, true, band.limit, today); })),
+      others.length ? el("p", { class: "small", text: t("par.shared_who") }) : null,
+      data.stays && (moved || others.length) ? el("p", { class: "small", text: t("par.stays") }) : null);
   }
 
   function work(w) { return el("li", {}, workText(w)); }
@@ -81,7 +91,7 @@
 
   function concerns(v) {
     var sites = [], n = data.bands.length;
-    for (var b = 0; b < n; b++) { data.steps[v * n + b].forEach(function (s) { if (s[1] >= 0) { sites.push(s[1]); } }); }
+    for (var b = 0; b < n; b++) { data.steps[v * n + b].concat(data.shared[v * n + b] || []).forEach(function (s) { if (s[1] >= 0) { sites.push(s[1]); } }); }
     return data.works.filter(function (w) { return w[2] < 0 || sites.indexOf(w[2]) >= 0; });
   }
 
@@ -146,7 +156,7 @@
       /* A village with many changes is set closer, so that it stays on its one sheet. */
       var lines = 0, n = data.bands.length;
       for (var b = 0; b < n; b++) {
-        var own = data.steps[v * n + b], cards = own.length === 2 && own[1][0] === 0 ? 1 : own.length;
+        var own = data.steps[v * n + b], cards = (own.length === 2 && own[1][0] === 0 ? 1 : own.length) + (data.shared[v * n + b] || []).length;
         lines += Math.ceil(cards / 2) + (cards > 1 ? 0.2 : 0);
       }
       lines += concerns(v).length / 2;

@@ -209,11 +209,13 @@ Catchment.trial = function (data, room) {
       type: "checkbox", id: "minded", checked: state.minded,
       onchange: function (event) { hub.change({ minded: event.target.checked }); hub.byId("minded").focus(); }
     }), t("map.minded"));
-    if (!state.what.length) { return [el("h2", { text: t("map.tab_trial") }), el("p", { text: t("map.trial_how") }), el("p", { class: "quiet", text: t("map.trial_rule") }), minded]; }
+    var split = data.parts.plan.some(function (p) { return p.length; }) ? el("p", { class: "callout", text: t("map.parts_trial") }) : null;
+    if (!state.what.length) { return [el("h2", { text: t("map.tab_trial") }), el("p", { text: t("map.trial_how") }), split, el("p", { class: "quiet", text: t("map.trial_rule") }), minded]; }
     var y = state.year, a = now(y), list = movers(), text = el("textarea", { id: "recipe", readonly: true, rows: 9, spellcheck: "false", "aria-label": t("map.recipe") });
     text.value = recipe();
     return [
       el("h2", { text: t("map.trial_title", { y: data.years[y] }) }),
+      split,
       el("ol", { class: "changes" }, state.what.map(function (c) { return el("li", {}, line(c)); })),
       el("div", { class: "try-row" }, el("button", { type: "button", class: "plain", text: t("map.undo"), onclick: undo }), el("button", { type: "button", class: "plain", text: t("map.reset"), onclick: reset })),
       minded,
