@@ -194,4 +194,19 @@ def test_figures_are_printed_with_what_gets_worse(sit: Sit, server: Server, tmp_
     assert page.locator("#figures").is_visible()
     assert page.locator("#worse-table").is_visible()
     assert page.locator(".rail").is_hidden()
+    # What goes from hand to hand says what it is: year, version, not for publication, invented.
+    year = page.evaluate("Catchment.workbench.model.years[Catchment.workbench.state.year]")
+    said = page.inner_text("#paper")
+    assert str(year) in said
+    assert page.inner_text("#link-state") in said
+    assert page.locator(".foot strong").is_visible()
+    assert page.locator("#stamp").is_visible()
+    assert page.locator("[data-figure=minutes_mean] .big small").is_visible()
+    # The whole list stands on paper; nobody can press "more" there.
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#worse-table tbody tr").count() == page.evaluate(
+        "Catchment.workbench.model.worse().length"
+    )
+    assert page.locator("#worse .wide").count() == 0
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     seat.quiet()

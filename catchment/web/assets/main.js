@@ -132,6 +132,9 @@ app.linkState = () => {
   const kind = "link-state " + (!app.connected ? "away" : waiting ? "saving" : "saved"), text = !app.connected ? C.t(waiting ? "web.away_waiting" : "web.away", { n: waiting }) : waiting ? C.t("web.saving") : app.model && app.model.variant ? C.t("web.saved", { n: app.model.variant.version }) : "";
   if (box.className !== kind) { box.className = kind; }
   if (box.textContent !== text) { box.textContent = text; }
+  /* A sheet that goes from hand to hand says which year and version it shows. */
+  const paper = app.model ? [app.model.years[app.state.year], text].filter(Boolean).join(" · ") : "";
+  if (byId("paper").textContent !== paper) { byId("paper").textContent = paper; }
 };
 
 /* ---------------------------------------------------------------- variants and answers */

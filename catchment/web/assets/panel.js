@@ -22,7 +22,7 @@ export function difference(name, unit, a, b) {
   const share = unit === "share", large = !share && Math.max(Math.abs(a), Math.abs(b)) >= 10000;
   const d = large ? Math.round(b) - Math.round(a) : round(share ? 100 * b : b) - round(share ? 100 * a : a);
   if (Math.abs(d) < 0.05) { return C.el("span", { class: "diff same" }, "＝", C.el("span", { class: "hidden", text: C.t("web.same") })); }
-  const text = share ? C.decimal(Math.abs(d), 1) + C.t("map.points") : show(round(Math.abs(d)), unit);
+  const text = share ? [C.decimal(Math.abs(d), 1), " ", C.el("small", { text: C.t("map.points") })] : show(round(Math.abs(d)), unit);
   const judged = LOWER_IS_BETTER.test(name) ? (d < 0 ? "good" : "bad") : "";
   return C.el("span", { class: "diff " + judged }, d > 0 ? "▲ " : "▼ ", text);
 }
@@ -30,6 +30,9 @@ export function difference(name, unit, a, b) {
 export function createPanel(app) {
   const byId = (id) => document.getElementById(id), el = C.el, t = C.t;
   let rows = 40;
+  /* Paper has no button for the rest of a list. */
+  window.addEventListener("beforeprint", () => { rows += 1e6; worse(); });
+  window.addEventListener("afterprint", () => { rows -= 1e6; worse(); });
 
   const word = (code) => { const m = app.model.measure(code); return m ? m[C.lang() === "zh" ? 0 : 1] : code.replace(/_/g, " "); };
   const definition = (code) => { const m = app.model.measure(code); return m ? m[C.lang() === "zh" ? 2 : 3] : null; };
