@@ -106,7 +106,7 @@ export function createPlaces(app) {
       const students = p.load[j * n + k] || 0, own = model.classes(p, j).filter((c) => c.from <= g && c.to >= g);
       if (!students && !own.length) { return el("td", {}, "—"); }
       any = true;
-      return el("td", {}, el("b", { text: C.count(students) }), own.length ? el("small", { text: t("map.in_classes", { n: own.length, s: own.map((c) => c.size).join(C.lang() === "zh" ? "、" : ", ") }) + (own[0].to > own[0].from ? t("map.combined", { a: own[0].from, b: own[0].to }) : "") }) : null);
+      return el("td", {}, el("b", { text: C.count(students) }), own.length ? el("small", { text: t("map.in_classes", { n: own.length, s: own.map((c) => c.size).join(t("map.comma")) }) + (own[0].to > own[0].from ? t("map.combined", { a: own[0].from, b: own[0].to }) : "") }) : null);
     })));
     return any ? el("details", { class: "more", open: true }, el("summary", { text: t("map.by_grade") }), el("table", { class: "grid facts" },
       el("thead", {}, el("tr", {}, [t("map.grade_head"), t("map.today"), model.variantName()].map((h) => el("th", { scope: "col" }, C.name(h))))), el("tbody", {}, body))) : null;
