@@ -75,6 +75,7 @@ class Transport:
     built: Float64
     _flow: Flow = field(repr=False)
     _tolerance: float = field(repr=False)
+    _earlier: tuple[Int32, Int32, Float64] | None = field(default=None, repr=False)
 
     @cached_property
     def share(self) -> csr_matrix:
@@ -126,7 +127,16 @@ class Transport:
     @cached_property
     def objective(self) -> float:
         """Sum of demand x cost of all that is served."""
-        return float(flow.spent(self._flow, self.capacity.size))
+        counts = self._flow.site < self.capacity.size
+        return float((self._paid * self._flow.amount)[counts].sum())
+
+    @cached_property
+    def _paid(self) -> Float64:
+        """Cost of each entry, taken from the plan this one was made from where it is the same."""
+        if self._earlier is None:
+            none = np.empty(0, dtype=np.int32)
+            return flow.paid(self._flow, none, none, np.empty(0))
+        return flow.paid(self._flow, *self._earlier)
 
     @cached_property
     def bound(self) -> float:
@@ -380,6 +390,7 @@ class Transport:
             self.built,
             state,
             self._tolerance,
+            (self._flow.unit, self._flow.site, self._paid),
         )
 
 

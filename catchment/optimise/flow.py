@@ -27,11 +27,11 @@ __all__ = [
     "emptied",
     "grown",
     "new_flow",
+    "paid",
     "place",
     "price_of_refusal",
     "shares",
     "solve",
-    "spent",
     "take",
     "with_site",
     "worth",
@@ -44,11 +44,10 @@ def _assign(flow: Flow, demand: Float64, site: Int32) -> None:
     cost, load, shift, back, mover = flow.cost, flow.load, flow.shift, flow.back, flow.mover
     unit, holder, amount, after = flow.unit, flow.site, flow.amount, flow.after
     before, peer, first, own, free = flow.before, flow.peer, flow.first, flow.own, flow.free
-    paid = flow.paid
     for i in range(site.size):
         if site[i] >= 0:
             put(
-                cost, load, shift, back, mover, unit, holder, amount, paid, after, before, peer,
+                cost, load, shift, back, mover, unit, holder, amount, after, before, peer,
                 first, own, free, i, site[i], demand[i],
             )  # fmt: skip
 
@@ -195,26 +194,31 @@ def price_of_refusal(cost: Float64) -> float:
 
 
 @njit(cache=True)
-def spent(flow: Flow, sites: int) -> float:
-    """Return the cost of all that is assigned to the first so many sites.
+def paid(flow: Flow, unit: Int32, site: Int32, before: Float64) -> Float64:
+    """Return what each entry costs; looked up only where it is not what it was before.
 
     Parameters
     ----------
     flow : Flow
         The assignment.
-    sites : int
-        How many sites count.
+    unit, site : (k,) int32
+        Entries of an assignment with the same costs, in the same places or fewer.
+    before : (k,) float64
+        What those cost.
 
     Returns
     -------
-    float
-        Sum of amount x cost.
+    (entries,) float64
+        Cost of each entry's unit at its site; zero where there is none.
     """
-    total = 0.0
-    for e in range(flow.unit.size):
-        if flow.unit[e] >= 0 and flow.site[e] < sites:
-            total += flow.amount[e] * flow.paid[e]
-    return total
+    cost = np.zeros(flow.unit.size)
+    for e in range(cost.size):
+        i, j = flow.unit[e], flow.site[e]
+        if e < before.size and unit[e] == i and site[e] == j:
+            cost[e] = before[e]
+        elif i >= 0:
+            cost[e] = flow.cost[i, j]
+    return cost
 
 
 @njit(cache=True)

@@ -20,7 +20,7 @@ class Flow(NamedTuple):
 
     Amounts are kept as entries (unit, site, amount): a list by site (both directions) and one
     by unit. ``shift[j, k]`` is the cheapest shift from j to k, ``back[k, j]`` the same, and
-    ``mover[j, k]`` its unit; ``paid`` is the cost of each entry's unit at its site.
+    ``mover[j, k]`` its unit.
     """
 
     cost: Float64
@@ -33,7 +33,6 @@ class Flow(NamedTuple):
     unit: Int32
     site: Int32
     amount: Float64
-    paid: Float64
     after: Int32
     before: Int32
     peer: Int32
@@ -72,7 +71,6 @@ def new_flow(cost: Float64, capacity: Float64) -> Flow:
         unit=np.full(size, -1, dtype=np.int32),
         site=np.full(size, -1, dtype=np.int32),
         amount=np.zeros(size),
-        paid=np.zeros(size),
         after=chain,
         before=np.full(size, -1, dtype=np.int32),
         peer=np.full(size, -1, dtype=np.int32),
@@ -107,7 +105,6 @@ def grown(flow: Flow) -> Flow:
         unit=longer(flow.unit),
         site=longer(flow.site),
         amount=np.concatenate([flow.amount, np.zeros(size)]),
-        paid=np.concatenate([flow.paid, np.zeros(size)]),
         after=after,
         before=longer(flow.before),
         peer=longer(flow.peer),
@@ -160,7 +157,6 @@ def with_site(flow: Flow, cost: Float64, capacity: float) -> Flow:
         unit=flow.unit.copy(),
         site=moved,
         amount=flow.amount.copy(),
-        paid=flow.paid.copy(),
         after=flow.after.copy(),
         before=flow.before.copy(),
         peer=flow.peer.copy(),
@@ -180,7 +176,6 @@ def put(
     unit: Int32,
     site: Int32,
     amount: Float64,
-    paid: Float64,
     after: Int32,
     before: Int32,
     peer: Int32,
@@ -197,7 +192,7 @@ def put(
 
     Parameters
     ----------
-    cost, load, shift, back, mover, unit, site, amount, paid, after, before, peer, first, own, free
+    cost, load, shift, back, mover, unit, site, amount, after, before, peer, first, own, free
         As in :class:`Flow`, changed in place.
     i, j : int
         Unit and site.
@@ -217,7 +212,6 @@ def put(
     unit[e] = i
     site[e] = j
     amount[e] = more
-    paid[e] = cost[i, j]
     peer[e] = own[i]
     own[i] = e
     head = first[j]
@@ -338,7 +332,6 @@ def look_up(
     back: Float64,
     mover: Int32,
     unit: Int32,
-    paid: Float64,
     after: Int32,
     first: Int32,
     j: int,
@@ -348,7 +341,7 @@ def look_up(
 
     Parameters
     ----------
-    cost, shift, back, mover, unit, paid, after, first
+    cost, shift, back, mover, unit, after, first
         As in :class:`Flow`, changed in place.
     j, k : int
         Sites.
@@ -358,7 +351,7 @@ def look_up(
     e = first[j]
     while e >= 0:
         i = unit[e]
-        value = cost[i, k] - paid[e]
+        value = cost[i, k] - cost[i, j]
         if value < best:
             best = value
             who = i

@@ -48,7 +48,7 @@ def place(flow: Flow, who: Int32, left: Float64, tolerance: float) -> int:
     cost, load, capacity, shift = flow.cost, flow.load, flow.capacity, flow.shift
     back, mover, unit, site = flow.back, flow.mover, flow.unit, flow.site
     holding, after, before, peer = flow.amount, flow.after, flow.before, flow.peer
-    first, own, free, paid = flow.first, flow.own, flow.free, flow.paid
+    first, own, free = flow.first, flow.own, flow.free
     code = DONE
     for at in range(who.size):
         i = who[at]
@@ -73,7 +73,7 @@ def place(flow: Flow, who: Int32, left: Float64, tolerance: float) -> int:
                 if goes == (mover[chain[a - 1], j] if a > 0 else i):
                     continue  # it comes here and goes on: one shift
                 _shift(
-                    cost, load, shift, back, mover, unit, site, holding, paid, after, before, peer,
+                    cost, load, shift, back, mover, unit, site, holding, after, before, peer,
                     first, own, free, goes, j, to, amount, dust,
                 )  # fmt: skip
                 if mover[j, link[j]] == STALE:
@@ -81,7 +81,7 @@ def place(flow: Flow, who: Int32, left: Float64, tolerance: float) -> int:
                     count += 1
                 to = j
             put(
-                cost, load, shift, back, mover, unit, site, holding, paid, after, before, peer,
+                cost, load, shift, back, mover, unit, site, holding, after, before, peer,
                 first, own, free, i, to, amount,
             )  # fmt: skip
             if not capacity[end] - load[end] > tolerance:
@@ -126,7 +126,7 @@ def draw(flow: Flow, target: int, tolerance: float, cheap: float) -> int:
     cost, load, capacity, shift = flow.cost, flow.load, flow.capacity, flow.shift
     back, mover, unit, site = flow.back, flow.mover, flow.unit, flow.site
     holding, after, before, peer = flow.amount, flow.after, flow.before, flow.peer
-    first, own, free, paid = flow.first, flow.own, flow.free, flow.paid
+    first, own, free = flow.first, flow.own, flow.free
     code = DONE
     while capacity[target] - load[target] > tolerance and -value[target] > cheap:
         if free[1] < m + 2:
@@ -148,7 +148,7 @@ def draw(flow: Flow, target: int, tolerance: float, cheap: float) -> int:
                 j = k  # it comes here and goes on: one shift
                 continue
             _shift(
-                cost, load, shift, back, mover, unit, site, holding, paid, after, before, peer,
+                cost, load, shift, back, mover, unit, site, holding, after, before, peer,
                 first, own, free, mover[k, j], k, to, amount, dust,
             )  # fmt: skip
             if mover[k, j] == STALE:
@@ -247,7 +247,6 @@ def _shift(
     unit: Int32,
     site: Int32,
     holding: Float64,
-    paid: Float64,
     after: Int32,
     before: Int32,
     peer: Int32,
@@ -265,6 +264,6 @@ def _shift(
     part = here if here - amount <= dust else amount
     pull(load, mover, unit, site, holding, after, before, peer, first, own, free, i, j, part)
     put(
-        cost, load, shift, back, mover, unit, site, holding, paid, after, before, peer, first, own, free,
+        cost, load, shift, back, mover, unit, site, holding, after, before, peer, first, own, free,
         i, k, part,
     )  # fmt: skip

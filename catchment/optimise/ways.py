@@ -164,7 +164,7 @@ def reckon(flow: Flow, away: bool, tolerance: float, value: Float64, link: Int32
     sums = np.empty(m + 1)
     bits = sums.view(np.int64)
     cost, shift, back, mover = flow.cost, flow.shift, flow.back, flow.mover
-    unit, paid, after, first = flow.unit, flow.paid, flow.after, flow.first
+    unit, after, first = flow.unit, flow.after, flow.first
     value[:] = np.inf
     link[:] = -1
     for j in range(m):
@@ -182,7 +182,7 @@ def reckon(flow: Flow, away: bool, tolerance: float, value: Float64, link: Int32
         a = k if away else next_[k]
         b = next_[k] if away else k
         if next_[k] >= 0 and mover[a, b] == STALE:
-            look_up(cost, shift, back, mover, unit, paid, after, first, a, b)
+            look_up(cost, shift, back, mover, unit, after, first, a, b)
             best = least(arcs, k, value, sums, bits)
             next_[k] = where(arcs, k, value, best) if best < np.inf else -1
             if not away and not best < 0.0:
@@ -290,7 +290,7 @@ def mend(
     """
     mark, lost, last, bound, next_, gone, sums, bits = space
     cost, shift, back, mover = flow.cost, flow.shift, flow.back, flow.mover
-    unit, paid, after, first = flow.unit, flow.paid, flow.after, flow.first
+    unit, after, first = flow.unit, flow.after, flow.first
     arcs = shift if away else back
     root = np.inf if away else 0.0
     left = _behind(link, seeds, count, mark, lost)
@@ -321,7 +321,7 @@ def mend(
         a = k if away else next_[k]
         b = next_[k] if away else k
         if next_[k] >= 0 and mover[a, b] == STALE:
-            look_up(cost, shift, back, mover, unit, paid, after, first, a, b)
+            look_up(cost, shift, back, mover, unit, after, first, a, b)
             bound[k] = min(root, least(arcs, k, value, sums, bits))
             next_[k] = _UNKNOWN
             at = -1
