@@ -15,7 +15,7 @@ from catchment.scenario import Scenario
 from catchment.views.page import map_words
 from catchment.views.plain import plain
 from catchment.web import shapes as s
-from catchment.web.answer import Reckoned, answer, position_of
+from catchment.web.answer import UNREACHED, Reckoned, answer, position_of
 from catchment.web.bench import Bench, Opened, reckon
 from catchment.web.document import (
     Document,
@@ -379,7 +379,7 @@ def compare(bench: Bench, call: Call) -> Reply:
 
 
 def _villages(found: list[Reckoned], answers: list[Plain], year: int) -> list[Plain]:
-    """List village-bands that go to different sites in some of the columns."""
+    """List village-bands whose site or minutes differ in some of the columns."""
     places = [position_of(f.scenario, year) for f in found]
     base = found[0].ground
     tables = [base.today.site_of[:, 0], *(f.plan.site_of[:, t] for f, t in zip(found, places, strict=True))]  # fmt: skip
@@ -389,29 +389,29 @@ def _villages(found: list[Reckoned], answers: list[Plain], year: int) -> list[Pl
         np.array([*ids, ""], dtype=object)[sites] for ids, sites in zip(codes, tables, strict=True)
     ]
     count = found[0].problem.students[:, :, places[0]].sum(axis=1)
-    differs = np.zeros(len(count), dtype=bool)
-    for other in names[1:]:
-        differs |= other != names[0]
+    at = base.base.minutes[0, np.arange(len(count)), np.maximum(tables[0], 0)].astype(np.float64)
+    there = (tables[0] >= 0) & np.isfinite(at)
+    today = np.where(there, np.rint(np.where(there, at, 0) * 10), UNREACHED).astype(np.int64)
     parts = []
     for one, t in zip(answers, places, strict=True):
         series = {k: one["plan"][k] for k in ("tenths", "over")}
         parts.append({k: v[v[t]] if isinstance(v[t], int) else v[t] for k, v in series.items()})
-    rows = []
-    for i in np.flatnonzero(differs & (count > 0)).tolist():
-        minutes = base.base.minutes[0, i, tables[0][i]] if tables[0][i] >= 0 else np.inf
-        first = round(float(minutes) * 10) if np.isfinite(minutes) else 65535
-        rows.append(
-            {
-                "village": int(base.base.group_village[i]),
-                "band": int(base.base.group_band[i]),
-                "students": int(count[i]),
-                "sites": [int(t[i]) for t in tables],
-                "site_ids": [str(n[i]) for n in names],
-                "tenths": [first, *(p["tenths"][i] for p in parts)],
-                "over": [None, *(p["over"][i] for p in parts)],
-            }
-        )
-    return rows
+    differs = np.zeros(len(count), dtype=bool)
+    for other, part in zip(names[1:], parts, strict=True):
+        # A road closed or built changes the way to a school that stays the same.
+        differs |= (other != names[0]) | (np.array(part["tenths"]) != today)
+    return [
+        {
+            "village": int(base.base.group_village[i]),
+            "band": int(base.base.group_band[i]),
+            "students": int(count[i]),
+            "sites": [int(t[i]) for t in tables],
+            "site_ids": [str(n[i]) for n in names],
+            "tenths": [int(today[i]), *(p["tenths"][i] for p in parts)],
+            "over": [None, *(p["over"][i] for p in parts)],
+        }
+        for i in np.flatnonzero(differs & (count > 0)).tolist()
+    ]
 
 
 def recipe_out(bench: Bench, call: Call) -> Reply:

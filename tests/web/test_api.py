@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from catchment.run import run_scenario
+from catchment.web import api_variants
+from catchment.web.answer import answer
 from catchment.web.bench import Bench
-from catchment.web.document import parse_document, scenario_of
+from catchment.web.document import Document, parse_document, scenario_of
 from tests.web.conftest import MERGE, Client
 
 
@@ -245,3 +247,17 @@ def test_what_is_kept_written_out_is_never_old(client: Client) -> None:
     assert now == [*names[:-1], "二"]
     assert len(client.get(f"{path}/history").json()["history"]) == 2
     assert client.get(f"{path}?version=1&version=2").status_code == 400
+
+
+def test_compare_lists_villages_that_keep_their_school_on_another_way(bench: Bench) -> None:
+    county = bench.opened.county
+    found = bench.opened.reckoner.reckon(scenario_of(county, Document(name="空")))
+    same = answer(county, found, found.scenario.years[0])
+    assert api_variants._villages([found], [same], found.scenario.years[0]) == []
+    tenths = list(same["plan"]["tenths"][0])
+    k = next(i for i, n in enumerate(found.problem.students[:, :, 0].sum(axis=1)) if n)
+    tenths[k] += 70
+    longer = {**same, "plan": {**same["plan"], "tenths": [tenths, *same["plan"]["tenths"][1:]]}}
+    (row,) = api_variants._villages([found], [longer], found.scenario.years[0])
+    assert row["tenths"] == [tenths[k] - 70, tenths[k]]
+    assert row["sites"][0] == row["sites"][1]
