@@ -166,6 +166,15 @@ def test_meeting_mode_is_large_keyboard_driven_and_changes_nothing(
     )
     assert larger > 1.5 * size
     assert page.locator("#frame-b").is_visible()
+    # The key that turns a page neither leaves the meeting nor opens the way to an undo.
+    for key in ("Space", "Enter", "Control+z"):
+        page.keyboard.press(key)
+    page.focus("#meeting")
+    for key in ("Space", "Enter", "Control+z"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(300)
+    assert page.evaluate("Catchment.workbench.state.meeting")
+    assert page.evaluate("Catchment.workbench.model.variant.version") == version
     for hidden in ("#undo", "#rail", "#limits", "#tab-colleague"):
         assert page.locator(hidden).is_hidden()
     page.evaluate("document.activeElement.blur()")
@@ -190,8 +199,19 @@ def test_meeting_mode_is_large_keyboard_driven_and_changes_nothing(
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("PageDown")
     page.wait_for_function("n => Catchment.workbench.model.variantName() !== n", arg=name)
+    for key in ("Enter", "Space", "Escape"):
+        page.keyboard.press("Escape")
+        page.wait_for_selector("#dialog[open]")
+        page.keyboard.press(key)
+        page.wait_for_selector("#dialog:not([open])", state="attached")
+        assert page.locator("#rail").is_hidden()
     page.keyboard.press("Escape")
-    assert page.locator("#rail").is_visible()
+    page.click("#dialog [data-answer=ok]")
+    page.wait_for_selector("#rail")
+    page.click("#meeting")
+    page.wait_for_selector("#rail", state="hidden")
+    page.click("#meeting")
+    page.wait_for_selector("#rail")
     seat.quiet()
 
 

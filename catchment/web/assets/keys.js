@@ -21,7 +21,7 @@ export function createKeys(app) {
 
   function meeting(event) {
     const act = {
-      ArrowRight: () => year(1), ArrowLeft: () => year(-1), PageDown: () => variant(1), PageUp: () => variant(-1), b: () => band(1), Escape: () => (app.state.open ? app.open(null) : app.meet(false)),
+      ArrowRight: () => year(1), ArrowLeft: () => year(-1), PageDown: () => variant(1), PageUp: () => variant(-1), b: () => band(1), Escape: () => (app.state.open ? app.open(null) : app.askLeave()),
       1: () => app.change({ view: "today" }), 2: () => app.change({ view: "plan" }), 3: () => app.change({ view: "both" })
     }[event.key];
     if (!act) { return false; }
@@ -32,6 +32,7 @@ export function createKeys(app) {
   document.addEventListener("keydown", (event) => {
     if (document.getElementById("dialog").open || event.altKey) { return; }
     const inText = typing(event.target), ctrl = event.ctrlKey || event.metaKey;
+    if (ctrl && app.state.meeting) { return; }
     if (ctrl && !inText && event.key.toLowerCase() === "z") { app.step(event.shiftKey ? "redo" : "undo"); event.preventDefault(); return; }
     if (ctrl && !inText && event.key.toLowerCase() === "y") { app.step("redo"); event.preventDefault(); return; }
     if (ctrl || inText) { return; }

@@ -358,7 +358,8 @@ function wire() {
   byId("redo").addEventListener("click", () => app.step("redo"));
   byId("limits").addEventListener("click", () => app.settings.open());
   byId("variant").addEventListener("click", () => app.tab("variants"));
-  byId("meeting").addEventListener("click", () => app.meet(!app.state.meeting));
+  /* Space and Enter come as a click without a pointer: nobody leaves a meeting by the key that turns a page. */
+  byId("meeting").addEventListener("click", (e) => { if (!app.state.meeting || e.detail > 0) { app.meet(!app.state.meeting); } });
   byId("print").addEventListener("click", () => window.print());
   byId("me").addEventListener("click", async () => { await post("/api/logout").catch(() => null); window.location.reload(); });
   byId("lang").addEventListener("click", () => { C.speak(app.words, C.lang() === "zh" ? "en" : "zh"); build(); app.paint(); app.linkState(); });
@@ -396,7 +397,16 @@ app.meet = (on) => {
   app.scene.frames();
   app.scene.fit();
   app.paint(true);
-  if (on) { app.tell("good", C.t("web.meeting_keys")); }
+  if (on) {
+    byId("page").focus({ preventScroll: true });
+    app.tell("good", C.t("web.meeting_keys"));
+  }
+};
+
+/* Enter and Space stay: leaving is a choice of its own. */
+app.askLeave = async () => {
+  const asked = await ask(C.t("web.meeting_leave"), C.el("p", { text: C.t("web.meeting_leave_note") }), [["cancel", C.t("web.meeting_stay"), "primary"], ["ok", C.t("web.meeting_leave_ok")]]);
+  if (asked.answer === "ok" && app.state.meeting) { app.meet(false); }
 };
 
 async function start() {
