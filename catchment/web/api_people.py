@@ -10,7 +10,7 @@ from pydantic import Field
 from catchment.web import shapes as s
 from catchment.web.bench import Bench
 from catchment.web.operations import Call, Operation, Reply, Strict
-from catchment.web.people import can
+from catchment.web.people import can, folded
 
 Plain = dict[str, Any]
 
@@ -97,7 +97,7 @@ def log_in(bench: Bench, call: Call) -> Reply:
     people = bench.people
     address = (call.request.scope.get("client") or ("?",))[0]
     wait = max(
-        people.tries.wait(f"n:{call.body.user}"),
+        people.tries.wait(f"n:{folded(call.body.user)}"),
         people.tries.wait(f"a:{address}"),
         people.tries_of_all.wait("all"),
     )

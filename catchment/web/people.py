@@ -136,13 +136,13 @@ class People:
         str or None
             Token of the session; None where name or password are wrong.
         """
-        user = self.store.user(_name(name))
+        user = self.store.user(folded(name))
         try:
             # The hash of nobody takes as long, so that names cannot be found out by the clock.
             self._hasher.verify(user[1] if user else self._nobody, password)
         except (VerificationError, InvalidHashError):
             return None
-        return self.store.open_session(_name(name), user[0]) if user else None
+        return self.store.open_session(folded(name), user[0]) if user else None
 
     def log_out(self, token: str) -> None:
         """End a session.
@@ -176,7 +176,7 @@ def add_user(store: Store, name: str, role: str, password: str) -> None:
     InputError
         When one of them will not do.
     """
-    clean = _name(name)
+    clean = folded(name)
     if not 1 <= len(clean) <= 40:
         raise InputError("用户名应为 1–40 个字符 / a user name has 1 to 40 signs")
     if role not in ROLES:
@@ -186,5 +186,17 @@ def add_user(store: Store, name: str, role: str, password: str) -> None:
     store.set_user(clean, role, PasswordHasher().hash(password))
 
 
-def _name(name: str) -> str:
+def folded(name: str) -> str:
+    """Bring the spellings of a name together: one user, one key.
+
+    Parameters
+    ----------
+    name : str
+        As typed.
+
+    Returns
+    -------
+    str
+        As kept.
+    """
     return plain(unicodedata.normalize("NFKC", name), longest=80)

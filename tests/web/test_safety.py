@@ -185,6 +185,28 @@ def test_passwords_cannot_be_tried_for_ever(office: Bench) -> None:
     assert answers[0].json()["error"] == "login"
 
 
+def test_spellings_of_a_name_share_one_limit(
+    office: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    limit = Rate(each=1e-9, reserve=2)
+
+    def wait(key: str) -> float:
+        asked.append(key)
+        # The address is the same for all of them; the name alone is looked at here.
+        return limit.wait(key) if key.startswith("n:") else 0.0
+
+    monkeypatch.setattr(office.people.tries, "wait", wait)
+    found = client_of(office)
+    spellings = ("editor", "\uff45ditor", " editor ", "edi\uff54or", "editor\u200b")
+    codes = [
+        found.send_json("POST", "/api/login", {"user": u, "password": "wrong-wrong"}).status_code
+        for u in spellings
+    ]
+    assert codes == [401, 401, 429, 429, 429]
+    assert len({k for k in asked if k.startswith("n:")}) == 1
+
+
 def test_log_in(office: Bench) -> None:
     office.people.tries = Rate(each=10, reserve=100)
     found = client_of(office)
