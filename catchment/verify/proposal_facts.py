@@ -144,24 +144,70 @@ class Facts:
         yield from self._rows
 
     def sits(self, i: int, g: int, t: int) -> int:
-        """Site of a grade: with ``finish``, the one its entrants' year went to."""
+        """Site of a grade: with ``finish``, the one its entrants' year went to.
+
+        Parameters
+        ----------
+        i : int
+            Position of the group (a village and band).
+        g : int
+            Position of the grade in its band.
+        t : int
+            Position of the year.
+        """
         back = self._step[g] if self.question.transition == "finish" else 0
         return int(self.answer.plan.site_of[i, max(t - back, 0)])
 
     def minutes(self, i: int, j: int, t: int) -> float:
-        """One-way minutes."""
+        """One-way minutes.
+
+        Parameters
+        ----------
+        i : int
+            Position of the group (a village and band).
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        """
         return float(self.problem.minutes[int(self.problem.network[t]), i, j])
 
     def mode(self, i: int, j: int, t: int) -> str:
-        """Name of the mode of a trip."""
+        """Name of the mode of a trip.
+
+        Parameters
+        ----------
+        i : int
+            Position of the group (a village and band).
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        """
         return str(self.problem.modes[int(self.problem.mode[int(self.problem.network[t]), i, j])])
 
     def students(self, i: int, t: int) -> int:
-        """Students of a group."""
+        """Students of a group.
+
+        Parameters
+        ----------
+        i : int
+            Position of the group (a village and band).
+        t : int
+            Position of the year.
+        """
         return sum(int(s) for s in self.problem.students[i, :, t])
 
     def alone(self, j: int, t: int) -> list[int]:
-        """Classes by grade where none is shared."""
+        """Classes by grade where none is shared.
+
+        Parameters
+        ----------
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        """
         return self._alone(self._now[0], j, t)
 
     def _alone(self, load: Counter[Any], j: int, t: int) -> list[int]:
@@ -169,20 +215,56 @@ class Facts:
         return [-(-load[j, g, t] // int(size[g])) for g in range(len(size))]
 
     def classes(self, j: int, t: int) -> int:
-        """Fewest classes of the plan at a site."""
+        """Fewest classes of the plan at a site.
+
+        Parameters
+        ----------
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        """
         return self._formed(self._now[0], j, t, self.answer.plan.open[j, :, t])
 
     def classes_today(self, j: int, t: int) -> int:
-        """Fewest classes where everyone stays and the site stays as it is."""
+        """Fewest classes where everyone stays and the site stays as it is.
+
+        Parameters
+        ----------
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        """
         return self._formed(self._then[0], j, t, self.problem.today_open[j])
 
     def is_point(self, j: int, t: int) -> bool:
-        """Whether the plan makes a site a teaching point: its lowest band alone."""
+        """Whether the plan makes a site a teaching point: its lowest band alone.
+
+        Parameters
+        ----------
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        """
         taught = self.answer.plan.open[j, :, t]
         return [b for b in range(len(self.problem.bands)) if taught[b]] == [0]
 
     def least_excess(self, j: int, t: int, classes: list[int], rooms: int) -> bool:
-        """Whether no other share of the rooms makes the fullest class exceed its size by less."""
+        """Whether no other share of the rooms makes the fullest class exceed its size by less.
+
+        Parameters
+        ----------
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        classes : list[int]
+            Classes by grade that the plan forms.
+        rooms : int
+            Classrooms that the site has.
+        """
         size = [int(s) for s in self.problem.class_size[j]]
         load = [self._now[0][j, g, t] for g in range(len(size))]
         here = [(n, c, s) for n, c, s in zip(load, classes, size, strict=True) if n]
@@ -205,31 +287,87 @@ class Facts:
         return rest + fewest_classes([load[j, g, t] for g in low], size, together)
 
     def size(self, j: int, t: int) -> int:
-        """Students of a site."""
+        """Students of a site.
+
+        Parameters
+        ----------
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        """
         return sum(self._now[0][j, g, t] for g in range(len(self.problem.grades)))
 
     def size_today(self, j: int, t: int) -> int:
-        """Students of a site where everyone stays."""
+        """Students of a site where everyone stays.
+
+        Parameters
+        ----------
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        """
         return sum(self._then[0][j, g, t] for g in range(len(self.problem.grades)))
 
     def boarders(self, j: int, t: int) -> int:
-        """Boarders at a site."""
+        """Boarders at a site.
+
+        Parameters
+        ----------
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        """
         return int(self._now[1][j, t])
 
     def boarders_today(self, j: int, t: int) -> int:
-        """Boarders at a site where everyone stays."""
+        """Boarders at a site where everyone stays.
+
+        Parameters
+        ----------
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        """
         return int(self._then[1][j, t])
 
     def riders(self, j: int, t: int) -> int:
-        """Students at a site who do not walk."""
+        """Students at a site who do not walk.
+
+        Parameters
+        ----------
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        """
         return int(self._now[2][j, t])
 
     def riders_today(self, j: int, t: int) -> int:
-        """Students at a site who do not walk, where everyone stays."""
+        """Students at a site who do not walk, where everyone stays.
+
+        Parameters
+        ----------
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        """
         return int(self._then[2][j, t])
 
     def allowed(self, j: int, t: int) -> tuple[int, int]:
-        """Lowest and highest state that the masks and demands leave a site."""
+        """Lowest and highest state that the masks and demands leave a site.
+
+        Parameters
+        ----------
+        j : int
+            Position of the site.
+        t : int
+            Position of the year.
+        """
         question = self.question
         today = levels(self.problem, self.problem.today_open[:, :, None], j)[0]
         top = min(sum(bool(h) for h in self.problem.can_host[j]), 2)
@@ -249,6 +387,13 @@ class Facts:
         """Students who begin at another site in a year than where their group was last.
 
         With ``known`` a group that the plan's first year leaves out was where it goes today.
+
+        Parameters
+        ----------
+        t : int
+            Position of the year.
+        known : bool
+            Whether a group that the first year leaves out was where it goes today.
         """
         total = 0
         for i, home in enumerate(self.home):
