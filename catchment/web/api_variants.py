@@ -266,8 +266,11 @@ def _changed(bench: Bench, call: Call, kept: Plain, change: Change) -> Reply:
 
 def _stepped(bench: Bench, call: Call, kind: str, step: int) -> Reply:
     opened, ident = bench.opened, call.path["id"]
-    now = bench.store.variant(ident)["document"]
+    now = bench.store.expect(ident, call.body.expected)["document"]
     other = bench.store.neighbour(ident, step)
+    if other is not None:
+        # The county or its limits may be others than when that version was saved.
+        _sound(opened, scenario_of(opened.county, parse_document(other)), answer=call.body.answer)
     lines = difference(opened.county, now, other or now)
     change = Change(call.user, _why(call.body.why), kind, lines)
     kept = bench.store.change(ident, call.body.expected, change)

@@ -13,6 +13,7 @@ from catchment.web import api_variants
 from catchment.web.answer import answer
 from catchment.web.bench import Bench
 from catchment.web.document import Document, parse_document, scenario_of
+from catchment.web.store import Change
 from tests.web.conftest import MERGE, Client
 
 
@@ -37,6 +38,22 @@ def test_save_undo_redo_and_history(client: Client) -> None:
     assert rows[2]["why"] == "人少"
     assert rows[2]["words"]["zh"] == ["撤并：丁村教学点 → 丙村小学（2028）"]
     assert client.send_json("POST", path + "/redo", {"expected": 4}).status_code == 422
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_step_that_cannot_be_answered_is_not_taken(
+    client: Client, bench: Bench, answer: bool
+) -> None:
+    lost = {"name": "旧", "actions": [{**MERGE, "school": "GONE"}]}
+    words: dict[str, list[str]] = {"zh": [], "en": []}
+    ident = bench.store.create(lost, Change("甲", "", "create", words))["id"]
+    path = f"/api/variants/{ident}"
+    sound = {"expected": 1, "document": {"name": "新", "actions": []}}
+    assert client.send_json("PUT", path, sound).status_code == 200
+    refused = client.send_json("POST", path + "/undo", {"expected": 2, "answer": answer})
+    assert refused.status_code == 422
+    kept = client.get(path).json()
+    assert (kept["version"], kept["name"]) == (2, "新")
 
 
 def test_conflict_is_readable(client: Client) -> None:
