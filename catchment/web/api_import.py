@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
 import secrets
@@ -20,12 +21,13 @@ from starlette.responses import Response
 
 from catchment.errors import CatchmentError, InputError
 from catchment.region.read import read_region
+from catchment.views.plain import plain
 from catchment.web import shapes as s
-from catchment.web.bench import Bench, open_county
+from catchment.web.bench import Bench, Opened, open_county
 from catchment.web.languages import halves
 from catchment.web.operations import Call, Operation, Reply, Strict, packed, said
 from catchment.web.people import can
-from catchment.web.store import MissingError
+from catchment.web.store import Change, MissingError
 from catchment.web.uploads import MOST_FILES, take
 from catchment.web.workers import ask_once
 
@@ -131,13 +133,36 @@ def accept(bench: Bench, call: Call) -> Reply:
         region, old.county.scenario, folder=folder, revision=old.revision + 1, lang=bench.lang,
         set_aside=call.body.set_aside,
     )  # fmt: skip
+    change, document = _told_of(old, opened, call)
+    # On disk first: what is opened without a trace would be gone after a restart.
+    # Whoever may not reopen a variant may not do so by the way round of an import.
+    withdrawn = bench.store.replace_county(
+        change, document, _note(opened), opened.revision, withdraw="approve" in can(call.role)
+    )
     bench.opened = opened
     setup = setup_of(bench)
     bench.checker.replace(setup)
     bench.jobs.replace(setup)
-    remember(bench)
-    bench.hub.tell("county", {"revision": opened.revision, "by": call.user})
-    return Reply({"revision": opened.revision, "county": region.name})
+    bench.hub.tell("county", {"revision": opened.revision, "by": call.user, "withdrawn": withdrawn})
+    return Reply({"revision": opened.revision, "county": region.name, "withdrawn": withdrawn})
+
+
+def _told_of(old: Opened, new: Opened, call: Call) -> tuple[Change, Plain]:
+    """Word the replacing of a county, with the digests of both."""
+    before, after = _files_digest(old), _files_digest(new)
+    aside = (["出错的行已搁置"], ["rows in error were set aside"]) if new.set_aside else ([], [])
+    zh = f"县域数据更换：第 {old.revision} 份 {before[:12]} → 第 {new.revision} 份 {after[:12]}"
+    en = f"county replaced: no. {old.revision} {before[:12]} → no. {new.revision} {after[:12]}"
+    words = {"zh": [zh, *aside[0]], "en": [en, *aside[1]]}
+    why = plain(call.body.why, longest=1000)
+    document = {"name": new.county.region.name, "before": before, "after": after}
+    return Change(call.user, why, "import", words), document
+
+
+def _files_digest(opened: Opened) -> str:
+    """Digest the files a county was read from."""
+    files = sorted((f.layer, f.file, f.sha256) for f in opened.county.region.sources)
+    return hashlib.sha256(json.dumps([files, opened.set_aside]).encode()).hexdigest()
 
 
 def setup_of(bench: Bench) -> Plain:
@@ -161,20 +186,10 @@ def setup_of(bench: Bench) -> Plain:
     }
 
 
-def remember(bench: Bench) -> None:
-    """Keep which county is open, so that a restart opens the same.
-
-    Parameters
-    ----------
-    bench : Bench
-        The bench.
-    """
-    opened = bench.opened
+def _note(opened: Opened) -> str:
+    """Say which county is open, so that a restart opens the same."""
     name = opened.folder.name
-    bench.store.set_meta(
-        "county",
-        json.dumps({"folder": name, "set_aside": opened.set_aside, "revision": opened.revision}),
-    )
+    return json.dumps({"folder": name, "set_aside": opened.set_aside, "revision": opened.revision})
 
 
 def remembered(store: Any, files: Path) -> tuple[Path, bool, int] | None:
@@ -203,7 +218,8 @@ def remembered(store: Any, files: Path) -> tuple[Path, bool, int] | None:
 OPERATIONS = (
     Operation("POST", "/api/import/{name}/accept", "accept_import", "启用导入的数据 / accept", accept,
               "edit", Accepted,
-              answers={200: s.thing({"revision": s.WHOLE, "county": s.TEXT})},
-              refusals=(404, 422), heavy=True),
+              answers={200: s.thing({"revision": s.WHOLE, "county": s.TEXT,
+                                    "withdrawn": s.listed(s.WHOLE)})},
+              refusals=(404, 409, 422), heavy=True),
 )  # fmt: skip
 """Operations of this room."""

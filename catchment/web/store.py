@@ -14,7 +14,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +86,8 @@ class Change:
     by, why : str
         Who and why.
     kind : str
-        ``create``, ``save``, ``undo``, ``redo``, ``approve``, ``reopen``, ``delete``, ``restore``
-        or ``job``.
+        ``create``, ``save``, ``undo``, ``redo``, ``approve``, ``reopen``, ``delete``, ``restore``,
+        ``import`` or ``job``.
     words : dict
         ``zh`` and ``en``: what it is, lines of words.
     """
@@ -354,6 +354,80 @@ class Store:
                  words, ident, expected),
             )  # fmt: skip
             return self._variant(db, ident)
+
+    def replace_county(
+        self,
+        change: Change,
+        document: Mapping[str, Any],
+        note: str,
+        revision: int,
+        *,
+        withdraw: bool,
+    ) -> list[int]:
+        """Keep that the county was replaced: in its own history and in that of every variant.
+
+        Every variant goes one version up, so that nobody saves on figures of the county before. An
+        approval was given on the county before, and is withdrawn.
+
+        Parameters
+        ----------
+        change : Change
+            Who, why; kind ``import``.
+        document : mapping
+            What the history of the county itself (variant 0) keeps: ``name``, ``before``,
+            ``after``.
+        note : str
+            What a restart opens.
+        revision : int
+            Number of the new county.
+        withdraw : bool
+            Whether who does it may withdraw approvals.
+
+        Returns
+        -------
+        list of int
+            Variants whose approval was withdrawn.
+
+        Raises
+        ------
+        ConflictError
+            When a variant is approved and that may not be withdrawn.
+        InputError
+            When another county was accepted in the meantime.
+        """
+        now = moment()
+        with self._write() as db:
+            rows = db.execute("SELECT * FROM variants ORDER BY id").fetchall()
+            closed = [int(r["id"]) for r in rows if r["state"] == "approved"]
+            if closed and not withdraw:
+                raise ConflictError(self._variant(db, closed[0]), [], approved=True)
+            taken = db.execute("SELECT MAX(version) FROM history WHERE variant = 0").fetchone()[0]
+            if taken is not None and taken >= revision:
+                raise InputError(
+                    "另一份县域数据刚刚启用，请重新导入 / another county was accepted meanwhile; import again"
+                )
+            _add(db, 0, revision, now, change, document)
+            for row in rows:
+                ident, version = int(row["id"]), int(row["version"]) + 1
+                gone = ident in closed
+                own = replace(
+                    change,
+                    words={
+                        "zh": [*change.words["zh"], *(["审定随之撤销"] if gone else [])],
+                        "en": [
+                            *change.words["en"],
+                            *(["its approval is withdrawn"] if gone else []),
+                        ],
+                    },
+                )
+                _add(db, ident, version, now, own, self._variant(db, ident)["document"])
+                db.execute(
+                    "UPDATE variants SET version = ?, state = 'draft', by = ?, at = ?, words = ?"
+                    " WHERE id = ?",
+                    (version, change.by, now, _text(own.words), ident),
+                )
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('county', ?)", (note,))
+        return closed
 
     def expect(self, ident: int, version: int) -> dict[str, Any]:
         """Return a variant if it is still at a version; :meth:`change` asks once more.

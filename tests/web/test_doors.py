@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import time
 import zipfile
@@ -77,7 +78,25 @@ def test_a_good_county_is_accepted_and_stays_open(
     assert client.get("/api/county").headers["etag"] == before  # checked, and nothing changed
     done = client.send_json("POST", f"/api/import/{sent['import']}/accept", {"why": "新学年"})
     assert done.status_code == 200, done.text
-    assert done.json()["revision"] == 2
+    assert done.json() == {
+        "revision": 2,
+        "county": bench.opened.county.region.name,
+        "withdrawn": [],
+    }
+    own, of_county = client.get("/api/history").json()["history"][:2]
+    for row in (own, of_county):
+        assert (row["kind"], row["by"], row["why"]) == ("import", "本机", "新学年")
+    assert (own["variant"], own["version"]) == (entry["id"], 2)
+    assert (of_county["variant"], of_county["version"]) == (0, 2)
+    with bench.store._open() as db:
+        text = db.execute("SELECT document FROM history WHERE variant = 0").fetchone()[0]
+    digests = json.loads(text)
+    assert digests["before"] != digests["after"]
+    for side in ("before", "after"):
+        assert digests[side][:12] in own["words"]["zh"][0]
+    kept = client.get(f"/api/variants/{entry['id']}").json()
+    assert (kept["version"], kept["document"]) == (2, entry["document"])
+    assert bench.store.sound() == []
     county = client.get("/api/county")
     assert county.headers["etag"] != before
     assert county.json()["workbench"]["revision"] == 2
@@ -87,6 +106,38 @@ def test_a_good_county_is_accepted_and_stays_open(
     kept = remembered(bench.store, bench.files)
     assert kept is not None
     assert kept == (bench.opened.folder, False, 2)
+
+
+def test_an_import_withdraws_approvals_and_not_everybody_may(
+    make_bench: Callable[..., Bench], tiny_folder: Path
+) -> None:
+    bench = make_bench(office=True)
+    clients = {}
+    for name, role in (("编", "editor"), ("批", "approver")):
+        clients[name] = client_of(bench)
+        token = bench.people.log_in(name, f"pass-word-{role}")
+        clients[name].cookies.set("catchment_8765", token or "")
+    entry = clients["编"].add("将审定", [MERGE])
+    path = f"/api/variants/{entry['id']}"
+    assert clients["批"].send_json("POST", path + "/approve", {"expected": 1}).status_code == 200
+    content = _packed(tiny_folder, {})
+    sent = (
+        clients["编"]
+        .request("POST", "/api/import", files={"files": ("county.zip", content, "application/zip")})
+        .json()
+    )
+    accept = f"/api/import/{sent['import']}/accept"
+    refused = clients["编"].send_json("POST", accept, {})
+    assert (refused.status_code, refused.json()["error"]) == (409, "approved")
+    assert bench.opened.revision == 1
+    assert clients["编"].get(path).json()["version"] == 2
+    done = clients["批"].send_json("POST", accept, {"why": "更正"})
+    assert done.json()["withdrawn"] == [entry["id"]]
+    row = clients["编"].get(path + "/history").json()["history"][0]
+    assert (row["by"], row["kind"], row["words"]["zh"][-1]) == ("批", "import", "审定随之撤销")
+    assert clients["编"].get(path).json()["state"] == "draft"
+    late = clients["编"].send_json("PUT", path, {"expected": 2, "document": entry["document"]})
+    assert late.status_code == 409
 
 
 def _until(client: Client, ident: int, done: Callable[[Any], bool], seconds: float = 60.0) -> Any:

@@ -1,6 +1,6 @@
 /* Doors: a county in, its problems in a table and on the map; documents and recipes out and in. */
 import { call, post } from "./api.js";
-import { ask } from "./dialog.js";
+import { ask, field } from "./dialog.js";
 
 const C = window.Catchment, D = C.draw;
 const RUNNING = ["queued", "running"];
@@ -88,10 +88,10 @@ export function createFiles(app) {
   }
 
   async function accept(aside) {
-    const asked = await ask(t("web.import_title"), el("p", { text: t(aside ? "web.import_sure_aside" : "web.import_sure") }), [["ok", t("web.import_accept"), "primary"], ["cancel", t("web.cancel")]]);
+    const asked = await ask(t("web.import_title"), [el("p", { text: t(aside ? "web.import_sure_aside" : "web.import_sure") }), field(t("web.why"), { name: "why", type: "text", maxlength: 300 })], [["ok", t("web.import_accept"), "primary"], ["cancel", t("web.cancel")]]);
     if (asked.answer !== "ok") { return; }
     try {
-      await post(`/api/import/${encodeURIComponent(checked.import)}/accept`, { set_aside: aside }, { patience: 300_000 });
+      await post(`/api/import/${encodeURIComponent(checked.import)}/accept`, { set_aside: aside, why: asked.values.why }, { patience: 300_000 });
       checked = null;
       app.reloadCounty();
     } catch (fault) { app.failed(fault); }
