@@ -364,7 +364,11 @@ def compare(bench: Bench, call: Call) -> Reply:
         raise InputError(f"年份 {year} 不是共同年份 / not all of them hold year {year}")
     answers = [answer(opened.county, f, year) for f in found]
     columns = [{"id": 0, "name": "今日"}]
-    columns += [{"id": k["id"], "name": k["name"], "version": k["version"]} for k in kept]
+    # Variants number the schools they bring along alike, and mean others by it.
+    columns += [
+        {"id": k["id"], "name": k["name"], "version": k["version"], "sites_added": a["sites_added"]}
+        for k, a in zip(kept, answers, strict=True)
+    ]
     rows: dict[tuple[str, str, str], Plain] = {}
     for n, one in enumerate(answers):
         for row in one["figures"]:

@@ -148,6 +148,35 @@ def test_an_answer_that_was_lost_is_not_taken_twice(sit: Sit, server: Server) ->
     seat.quiet()
 
 
+def test_compared_variants_name_their_own_new_schools(sit: Sit, tmp_path: Path) -> None:
+    region = write_tiny(tmp_path / "tiny")
+    alone = Server(region, tmp_path / "alone.sqlite").start()
+    try:
+        seat = sit(alone)
+        page = seat.page
+        ids = page.evaluate(
+            """async () => {
+              const out = [];
+              for (const name of ["河东新校", "河西新校"]) {
+                const actions = [{ do: "build", site: "NEW1", name, at: [108.016, 27.1119], rooms: 3, year: 2028 },
+                  { do: "move", villages: ["V2"], to: "NEW1", year: 2028 }];
+                out.push((await Catchment.workbench.variants.create({ name, actions })).id);
+              }
+              return out;
+            }"""
+        )
+        seat.year(2028)
+        page.evaluate("ids => Catchment.workbench.variants.compare(ids)", ids)
+        page.wait_for_selector("#comparison")
+        rows = page.locator("#comparison table.list tbody tr").all_inner_texts()
+        named = [r for r in rows if "新校" in r]
+        assert named
+        assert all(r.index("河东新校") < r.index("河西新校") for r in named)
+        seat.quiet()
+    finally:
+        alone.kill()
+
+
 def test_meeting_mode_is_large_keyboard_driven_and_changes_nothing(
     sit: Sit, server: Server
 ) -> None:

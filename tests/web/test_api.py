@@ -233,6 +233,21 @@ def test_compare(client: Client) -> None:
     assert {v["village"] for v in found["villages"]} == {3, 4}
 
 
+def test_compare_names_each_columns_own_schools(client: Client) -> None:
+    ids = []
+    for name, at in (("河东新校", [108.016, 27.1119]), ("河西新校", [108.0161, 27.112])):
+        build = {"do": "build", "site": "NEW1", "name": name, "at": at, "rooms": 3, "year": 2028}
+        move = {"do": "move", "villages": ["V2"], "to": "NEW1", "year": 2028}
+        ids.append(client.add(name, [build, move])["id"])
+    found = client.get(f"/api/compare?ids={ids[0]},{ids[1]}&year=2028").json()
+    row = next(v for v in found["villages"] if v["site_ids"][1:] == ["NEW1", "NEW1"])
+    shown = [
+        next(s["name"] for s in column["sites_added"] if s["position"] == site)
+        for column, site in zip(found["columns"][1:], row["sites"][1:], strict=True)
+    ]
+    assert shown == ["河东新校", "河西新校"]
+
+
 def test_county_is_packed_and_remembered_by_the_browser(client: Client) -> None:
     first = client.get("/api/county")
     assert first.headers["content-encoding"] == "gzip"

@@ -182,10 +182,15 @@ export function createVariants(app) {
     return el("details", { class: "more", open: true }, el("summary", { text: t("web.differ", { n: C.count(list.length) }) }), el("div", { class: "wide-table", tabindex: 0, role: "region", "aria-label": t("web.differ", { n: list.length }) },
       el("table", { class: "grid list" }, el("thead", {}, el("tr", {}, el("th", { scope: "col", text: t("map.village") }), c.columns.map((x) => el("th", { scope: "col" }, x.id ? C.name(x.name) : t("map.today"))))),
         el("tbody", {}, list.slice(0, 80).map((r) => el("tr", {}, el("th", { scope: "row" }, app.go("village", r.village, app.model.villageName(r.village)), el("small", { text: app.model.bandShort(r.band) })),
-          r.tenths.map((x, k) => el("td", { class: r.over[k] ? "bad" : "" }, app.panel.minutes(x), el("small", {}, siteWord(r.sites[k]))))))))));
+          r.tenths.map((x, k) => el("td", { class: r.over[k] ? "bad" : "" }, app.panel.minutes(x), el("small", {}, siteWord(r.sites[k], c.columns[k]))))))))));
   }
 
-  const siteWord = (j) => (j < app.model.nSites ? C.name(app.model.siteName(j)) : C.name("#" + j));
+  /* A school that a variant brings along is named by that variant, not by the one on the table. */
+  function siteWord(j, column) {
+    if (j < app.model.payload.sites.name.length) { return C.name(app.model.siteName(j)); }
+    const own = (column.sites_added || []).find((s) => s.position === j);
+    return C.name(own ? own.name : "#" + j);
+  }
 
   /* ---------------------------------------------------------------- history */
 
