@@ -34,6 +34,7 @@ Plain = dict[str, Any]
 Year = Annotated[int, Field(ge=1990, le=2100)]
 Version = Annotated[int, Field(ge=1, le=10**12)]
 Why = Annotated[str, Field(max_length=1000)]
+Ask = Annotated[str, Field(pattern=r"^[0-9A-Za-z-]{0,64}$")]
 
 
 class OfYear(Strict):
@@ -87,6 +88,7 @@ class Saved(Strict):
     year: Year | None = None
     answer: bool = True
     whole: bool = True
+    ask: Ask = ""
 
 
 class Step(Strict):
@@ -97,6 +99,7 @@ class Step(Strict):
     year: Year | None = None
     answer: bool = True
     whole: bool = True
+    ask: Ask = ""
 
 
 class State(Strict):
@@ -247,14 +250,26 @@ def create(bench: Bench, call: Call) -> Reply:
 def save(bench: Bench, call: Call) -> Reply:
     """Save a change; acknowledged means on disk."""
     opened, ident = bench.opened, call.path["id"]
+    if (again := _again(bench, call)) is not None:
+        return again
     before = bench.store.expect(ident, call.body.expected)["document"]
     scenario = scenario_of(opened.county, call.body.document)
     _sound(opened, scenario, answer=call.body.answer)
     document = settled(call.body.document, scenario)
     lines = difference(opened.county, before, document.values())
-    change = Change(call.user, _why(call.body.why), "save", lines)
+    change = Change(call.user, _why(call.body.why), "save", lines, call.body.ask)
     kept = bench.store.change(ident, call.body.expected, change, document.values())
     return _changed(bench, call, kept, change)
+
+
+def _again(bench: Bench, call: Call) -> Reply | None:
+    """Answer a request that was taken before as it would have been then: it is not done twice."""
+    body = call.body
+    kept = bench.store.taken(call.path["id"], call.user, body.ask) if body.ask else None
+    if kept is None:
+        return None
+    found = _answered(bench, kept, body.year, whole=body.whole) if body.answer else None
+    return Reply({"variant": kept, "answer": found})
 
 
 def _changed(bench: Bench, call: Call, kept: Plain, change: Change) -> Reply:
@@ -266,13 +281,15 @@ def _changed(bench: Bench, call: Call, kept: Plain, change: Change) -> Reply:
 
 def _stepped(bench: Bench, call: Call, kind: str, step: int) -> Reply:
     opened, ident = bench.opened, call.path["id"]
+    if (again := _again(bench, call)) is not None:
+        return again
     now = bench.store.expect(ident, call.body.expected)["document"]
     other = bench.store.neighbour(ident, step)
     if other is not None:
         # The county or its limits may be others than when that version was saved.
         _sound(opened, scenario_of(opened.county, parse_document(other)), answer=call.body.answer)
     lines = difference(opened.county, now, other or now)
-    change = Change(call.user, _why(call.body.why), kind, lines)
+    change = Change(call.user, _why(call.body.why), kind, lines, call.body.ask)
     kept = bench.store.change(ident, call.body.expected, change)
     return _changed(bench, call, kept, change)
 

@@ -46,6 +46,9 @@ CREATE TABLE IF NOT EXISTS sessions (
   token TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, until TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS users (
   name TEXT PRIMARY KEY, role TEXT NOT NULL, secret TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS asks (
+  variant INTEGER NOT NULL, by TEXT NOT NULL, ask TEXT NOT NULL, version INTEGER NOT NULL,
+  PRIMARY KEY (variant, by, ask)) STRICT;
 """
 
 _UNDER = {"save", "undo", "redo"}
@@ -90,12 +93,15 @@ class Change:
         ``import`` or ``job``.
     words : dict
         ``zh`` and ``en``: what it is, lines of words.
+    ask : str
+        Name the asker gave the request, by which it is known when it comes again; or empty.
     """
 
     by: str
     why: str
     kind: str
     words: Mapping[str, Sequence[str]]
+    ask: str = ""
 
 
 def moment() -> str:
@@ -326,6 +332,15 @@ class Store:
             held = self._variant(db, ident)
             row = db.execute("SELECT * FROM variants WHERE id = ?", (ident,)).fetchone()
             if held["version"] != expected:
+                if (
+                    change.ask
+                    and db.execute(
+                        "SELECT 1 FROM asks WHERE variant = ? AND by = ? AND ask = ?",
+                        (ident, change.by, change.ask),
+                    ).fetchone()
+                ):
+                    # It came again while it was being taken.
+                    return held
                 raise ConflictError(held, _since(db, ident, expected))
             if row["state"] == "approved" and change.kind in (*_UNDER, "delete"):
                 raise ConflictError(held, [], approved=True)
@@ -353,7 +368,32 @@ class Store:
                 (str(kept["name"]), version, state, gone, change.by, now, json.dumps(line), place,
                  words, ident, expected),
             )  # fmt: skip
+            if change.ask:
+                db.execute(
+                    "INSERT INTO asks VALUES (?, ?, ?, ?)", (ident, change.by, change.ask, version)
+                )
             return self._variant(db, ident)
+
+    def taken(self, ident: int, by: str, ask: str) -> dict[str, Any] | None:
+        """Find out whether a request was taken before; its answer may have been lost.
+
+        Parameters
+        ----------
+        ident : int
+            Number of the variant.
+        by, ask : str
+            Who asked, and the name given to the request.
+
+        Returns
+        -------
+        dict or None
+            The variant as it is now; None where the request is a new one.
+        """
+        with self._open() as db:
+            row = db.execute(
+                "SELECT 1 FROM asks WHERE variant = ? AND by = ? AND ask = ?", (ident, by, ask)
+            ).fetchone()
+            return None if row is None else self._variant(db, ident)
 
     def replace_county(
         self,

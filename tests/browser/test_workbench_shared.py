@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -145,6 +146,43 @@ def test_an_answer_that_was_lost_is_not_taken_twice(sit: Sit, server: Server) ->
     assert page.locator("#dialog[open]").count() == 0
     page.click("#undo")
     page.wait_for_function("() => Catchment.workbench.model.variant.document.actions.length === 0")
+    seat.quiet()
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_an_undo_whose_answer_was_lost(sit: Sit, server: Server, mine: bool) -> None:
+    """Taken once where it had arrived; asked about where it was another's that had."""
+    seat = sit(server)
+    seat.quiet_about = ("ERR_", "409", "Failed to load")
+    page = seat.page
+    seat.fresh(f"撤销回执丢失 {mine}")
+    close(seat, FIRST)
+    seat.saved()
+    close(seat, SECOND)
+    seat.saved()
+    lost: list[int] = []
+
+    def lose(route: Any) -> None:
+        if lost:
+            route.continue_()
+            return
+        sent = json.loads(route.request.post_data)
+        theirs = {"expected": sent["expected"], "answer": False}
+        lost.append(route.fetch(post_data=json.dumps(sent if mine else theirs)).status)
+        route.abort()
+
+    page.route("**/api/variants/*/undo", lose)
+    page.click("#undo")
+    if not mine:
+        page.wait_for_selector("#dialog .conflict")
+        page.click("#dialog [data-answer=mine]")
+    count = 1 if mine else 0
+    page.wait_for_function(
+        "n => Catchment.workbench.model.variant.document.actions.length === n", arg=count
+    )
+    seat.saved()
+    assert lost == [200]
+    assert page.evaluate("Catchment.workbench.model.variant.version") == (4 if mine else 5)
     seat.quiet()
 
 

@@ -56,6 +56,23 @@ def test_a_step_that_cannot_be_answered_is_not_taken(
     assert (kept["version"], kept["name"]) == (2, "新")
 
 
+def test_a_request_that_comes_again_is_known_by_its_name_alone(client: Client) -> None:
+    path = f"/api/variants/{client.add()['id']}"
+    for k, actions in enumerate(([MERGE], [])):
+        body = {"expected": 1 + k, "document": {"name": "甲", "actions": actions}, "ask": f"s-{k}"}
+        for _ in range(2):
+            found = client.send_json("PUT", path, body)
+            assert (found.status_code, found.json()["variant"]["version"]) == (200, 2 + k)
+    mine = {"expected": 3, "ask": "u-1"}
+    versions = [client.send_json("POST", path + "/undo", mine).json()["variant"]["version"] for _ in range(2)]  # fmt: skip
+    assert versions == [4, 4]
+    # Another's undo took the version mine was for: mine was never taken.
+    late = client.send_json("POST", path + "/undo", {"expected": 3, "ask": "u-2"})
+    assert (late.status_code, late.json()["error"]) == (409, "conflict")
+    kinds = [h["kind"] for h in client.get(path + "/history").json()["history"]]
+    assert kinds == ["undo", "save", "save", "create"]
+
+
 def test_conflict_is_readable(client: Client) -> None:
     entry = client.add()
     path = f"/api/variants/{entry['id']}"

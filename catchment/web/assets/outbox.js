@@ -24,6 +24,8 @@ function said(doc) {
 
 const same = (a, b) => said(a) === said(b);
 
+const fresh = () => Array.from(window.crypto.getRandomValues(new Uint8Array(16)), (x) => x.toString(16).padStart(2, "0")).join("");
+
 export function createOutbox(app) {
   const queue = [];
   let busy = false, timer = 0, pause = 400;
@@ -52,7 +54,6 @@ export function createOutbox(app) {
       app.taken(done, item);
     } catch (fault) {
       if (fault instanceof Away) {
-        item.tried = true;
         app.online(false);
         wait = pause;
         pause = Math.min(pause * 1.6, 4000);
@@ -67,23 +68,19 @@ export function createOutbox(app) {
   async function send(item) {
     const year = app.model.years[app.state.year];
     if (!app.model.variant) {
-      const fresh = await call("POST", "/api/variants", { document: { name: window.Catchment.t("web.first_variant"), note: "", actions: [] }, why: "", from: null, answer: false });
-      app.model.set({ variant: fresh.variant });
+      const made = await call("POST", "/api/variants", { document: { name: window.Catchment.t("web.first_variant"), note: "", actions: [] }, why: "", from: null, answer: false });
+      app.model.set({ variant: made.variant });
     }
     const v = app.model.variant, id = item.variant || v.id;
     const before = item.expected || v.version;
     item.expected = before;
     item.variant = id;
-    if (item.move) {
-      try { return await call("POST", `/api/variants/${id}/${item.move}`, { expected: before, year, whole: false }); } catch (fault) {
-        /* Sent before, and the version is one higher: it was taken, only the answer was lost. */
-        if (item.tried && fault instanceof Refusal && fault.status === 409 && fault.body.version === before + 1) { return taken(id, fault.body.variant, year); }
-        throw fault;
-      }
-    }
+    /* By this name the server knows the request when it comes again because its answer was lost. */
+    item.ask = item.ask || fresh();
+    if (item.move) { return call("POST", `/api/variants/${id}/${item.move}`, { expected: before, year, whole: false, ask: item.ask }); }
     item.document = item.document || item.make(v.document);
     try {
-      return await call("PUT", `/api/variants/${id}`, { expected: before, document: item.document, why: item.why || "", year, whole: false });
+      return await call("PUT", `/api/variants/${id}`, { expected: before, document: item.document, why: item.why || "", year, whole: false, ask: item.ask });
     } catch (fault) {
       if (fault instanceof Refusal && fault.status === 409 && fault.body.variant && same(fault.body.variant.document, item.document)) {
         return taken(id, fault.body.variant, year);
@@ -112,7 +109,7 @@ export function createOutbox(app) {
 
   /* Once more, on top of what the others made of it. */
   function again(item) {
-    delete item.document; delete item.expected; delete item.tried;
+    delete item.document; delete item.expected; delete item.ask;
     queue.unshift(item);
   }
 
