@@ -16,6 +16,7 @@ import uvicorn
 from catchment.errors import InputError
 from catchment.region.read import read_region
 from catchment.scenario import Scenario, parse_scenario, read_scenario
+from catchment.web.alone import alone
 from catchment.web.api_import import remembered
 from catchment.web.api_jobs import finished, shown
 from catchment.web.app import Quiet, build
@@ -197,6 +198,11 @@ def serve(settings: Settings, say: Callable[[str], None], ready: Callable[[str],
         raise InputError(
             "--tls-cert 与 --tls-key 须同时给出 / --tls-cert and --tls-key go together"
         )
+    with alone(settings.state or state_path(settings.folder)):
+        _serve(settings, say, ready)
+
+
+def _serve(settings: Settings, say: Callable[[str], None], ready: Callable[[str], None]) -> None:
     bench = set_table(settings, say)
     # The county stays for as long as the server: walking over it again to look for rubbish would
     # hold a click up for some hundred milliseconds now and then.

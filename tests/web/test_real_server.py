@@ -92,3 +92,19 @@ def test_starts_that_are_refused(tmp_path: Path) -> None:
     assert nobody.returncode == 2
     assert "--add-user" in nobody.stderr
     assert "Traceback" not in opened.stderr + nobody.stderr
+
+
+def test_a_second_server_on_a_state_file_is_refused_and_a_killed_one_leaves_no_lock(
+    server: Server,
+) -> None:
+    second = _serve(str(server.region), "--state", str(server.state), "--no-browser", "--port", "0")
+    assert second.returncode == 2
+    assert server.state.name in second.stderr
+    assert "已有一个工作台在用" in second.stderr
+    assert "Traceback" not in second.stderr
+    with httpx.Client(base_url=server.home, cookies=server.cookie(), timeout=20) as client:
+        assert client.get("/api/variants").status_code == 200
+    server.kill()
+    server.start()
+    with httpx.Client(base_url=server.home, cookies=server.cookie(), timeout=20) as client:
+        assert client.get("/api/variants").status_code == 200
