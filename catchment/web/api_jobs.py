@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from catchment.errors import InputError
+from catchment.views.plain import plain
 from catchment.web import shapes as s
 from catchment.web.api_variants import Why, told
 from catchment.web.bench import Bench, reckon
@@ -67,7 +68,7 @@ def add(bench: Bench, call: Call) -> Reply:
     about = {
         "variant": kept["id"], "version": kept["version"], "seconds": body.seconds,
         "folder": Path(task["folder"]).name if "folder" in task else None,
-        "county": bench.opened.revision,
+        "county": bench.opened.revision, "why": plain(body.why, longest=1000),
     }  # fmt: skip
     return Reply(shown(bench.jobs.add(body.kind, call.user, task, about)), 202)
 
@@ -99,7 +100,7 @@ def finished(bench: Bench, job: Plain, result: Plain) -> Plain:
         except MissingError:
             base = None
         lines = difference(bench.opened.county, base, document.values())
-        change = Change(job["by"], "", "job", lines)
+        change = Change(job["by"], job.get("why", ""), "job", lines)
         kept = bench.store.create(document.values(), change, f"job {job['id']}")
         told(bench, kept, change)
         made.append(kept["id"])

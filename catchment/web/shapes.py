@@ -110,7 +110,8 @@ JOB = thing(
         "seconds": NUMBER, "elapsed": NUMBER, "text": BOTH, "best": NUMBER_OR_NONE,
         "bound": NUMBER_OR_NONE, "gap": NUMBER_OR_NONE,
         "result": {"type": ["object", "null"]}, "error": {"anyOf": [BOTH, {"type": "null"}]},
-    }
+    },
+    why=TEXT,
 )  # fmt: skip
 IMPORT = thing(
     {

@@ -52,6 +52,11 @@ CREATE TABLE IF NOT EXISTS asks (
 """
 
 _UNDER = {"save", "undo", "redo"}
+_IDLE_STEPS = {
+    ("approve", "approved", False), ("reopen", "draft", False),
+    ("restore", "draft", False), ("restore", "approved", False),
+}  # fmt: skip
+"""Kind, state, put away: steps that would leave a line in the history and change nothing."""
 
 
 class MissingError(NotFoundError):
@@ -346,6 +351,8 @@ class Store:
                 raise ConflictError(held, [], approved=True)
             if row["deleted"] and change.kind != "restore":
                 raise MissingError(f"方案 {ident} 已删除，可先恢复 / variant was put away")
+            if (change.kind, row["state"], bool(row["deleted"])) in _IDLE_STEPS:
+                raise InputError("方案已是这个状态 / the variant is in that state already")
             line, place = json.loads(row["line"]), int(row["place"])
             version = expected + 1
             kept = held["document"]

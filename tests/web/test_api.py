@@ -73,6 +73,18 @@ def test_a_request_that_comes_again_is_known_by_its_name_alone(client: Client) -
     assert kinds == ["undo", "save", "save", "create"]
 
 
+def test_steps_that_change_nothing_are_refused(client: Client) -> None:
+    path = f"/api/variants/{client.add()['id']}"
+
+    def step(what: str, version: int) -> int:
+        return int(client.send_json("POST", f"{path}/{what}", {"expected": version}).status_code)
+
+    assert [step("restore", 1), step("reopen", 1), step("approve", 1)] == [422, 422, 200]
+    assert [step("approve", 2), step("restore", 2), step("reopen", 2)] == [422, 422, 200]
+    kinds = [h["kind"] for h in client.get(path + "/history").json()["history"]]
+    assert kinds == ["reopen", "approve", "create"]
+
+
 def test_conflict_is_readable(client: Client) -> None:
     entry = client.add()
     path = f"/api/variants/{entry['id']}"

@@ -51,12 +51,14 @@ def test_finish_keeps_what_is_named_and_a_killed_worker_is_told(
     client: Client, bench: Bench
 ) -> None:
     entry = client.add("成", [{"do": "keep", "school": "T1", "year": 2028}])
-    body = {"kind": "finish", "variant": entry["id"], "seconds": 2, "keep": ["S2"]}
+    body = {"kind": "finish", "variant": entry["id"], "seconds": 2, "keep": ["S2"], "why": "试排"}
     job = client.send_json("POST", "/api/jobs", body).json()
     done = _until(client, job["id"], ("done", "failed"))
     assert done["state"] == "done", done
     made = client.get(f"/api/variants/{done['result']['variants'][0]}").json()
     assert made["from"] == f"job {job['id']}"
+    (row,) = client.get(f"/api/variants/{made['id']}/history").json()["history"]
+    assert (row["kind"], row["why"], done["why"]) == ("job", "试排", "试排")
     closed = {a["school"] for a in made["document"]["actions"] if a["do"] in ("merge", "downgrade")}
     assert not closed & {"T1", "S2"}
     assert done["best"] >= (done["bound"] or 0)
