@@ -22,6 +22,7 @@ from catchment.web.document import (
     difference,
     document_of_toml,
     parse_document,
+    refuse_outlying,
     scenario_of,
     settled,
     toml_of,
@@ -224,6 +225,7 @@ def _answered(bench: Bench, kept: Plain, year: int | None, *, whole: bool = True
 
 def _sound(opened: Opened, scenario: Scenario, *, answer: bool) -> None:
     """Refuse what cannot be carried out before it is saved."""
+    refuse_outlying(opened.county, scenario)
     if answer:
         opened.reckoner.reckon(scenario)
     else:
@@ -449,6 +451,7 @@ def recipe_out(bench: Bench, call: Call) -> Reply:
 def recipe_in(bench: Bench, call: Call) -> Reply:
     """Take a recipe (TOML) as a new variant."""
     document = document_of_toml(bench.opened.county, call.body.toml, call.body.name)
+    refuse_outlying(bench.opened.county, scenario_of(bench.opened.county, document))
     document, _ = reckon(bench, document, None)
     lines = difference(bench.opened.county, None, document.values())
     change = Change(call.user, _why(call.body.why), "create", lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -20,6 +21,9 @@ from catchment.views.plain import plain
 from catchment.web.ground import OpenCounty
 
 Minutes = Annotated[float, Field(ge=5, le=240)]
+_KM_A_DEGREE = 111.2
+_OUTLYING_KM = 20.0
+"""No rule says how far: children of a neighbouring county live nearer, mistyped degrees lie farther."""
 
 _DO_ZH = {
     "keep": "保留", "downgrade": "改教学点", "merge": "撤并", "expand": "扩建", "build": "新建",
@@ -112,6 +116,38 @@ def scenario_of(county: OpenCounty, document: Document) -> Scenario:
         "limits": dict(document.limits),
     }
     return _identified(county, parse_scenario(values, plain(document.name) or "variant"))
+
+
+def refuse_outlying(county: OpenCounty, scenario: Scenario) -> None:
+    """Refuse a new school far from every village and school: a slip of the hand or of a column.
+
+    Parameters
+    ----------
+    county : OpenCounty
+        The county.
+    scenario : Scenario
+        The recipe.
+
+    Raises
+    ------
+    InputError
+        When a school is placed more than 20 km outside the box of villages and schools.
+    """
+    west, south, east, north = county.bounds
+    for action in scenario.actions:
+        if action.do != "build" or action.at is None:
+            continue
+        lon, lat = action.at
+        wide = _KM_A_DEGREE * math.cos(math.radians(min(abs(lat), 89.0)))
+        across = max(west - lon, 0.0, lon - east) * wide
+        along = max(south - lat, 0.0, lat - north) * _KM_A_DEGREE
+        away = math.hypot(across, along)
+        if away > _OUTLYING_KM:
+            raise InputError(
+                f"新校 {action.site}（{lon:.4f}, {lat:.4f}）在县域村庄与学校范围以外 {away:.0f} 千米；请核对坐标（先经度后"
+                f"纬度）/ the new school {action.site} ({lon:.4f}, {lat:.4f}) lies {away:.0f} km outside the "
+                "villages and schools of the county: check its coordinates (longitude first)"
+            )
 
 
 def _identified(county: OpenCounty, scenario: Scenario) -> Scenario:

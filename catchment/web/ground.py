@@ -201,6 +201,8 @@ class OpenCounty:
         Limits of class and school size among them.
     codes, village_codes : frozenset of str
         Codes of schools and candidate sites, and of villages.
+    bounds : (float, float, float, float)
+        West, south, east, north of villages and schools, degrees.
     """
 
     def __init__(self, region: Region, scenario: Scenario) -> None:
@@ -217,6 +219,12 @@ class OpenCounty:
             (*region.schools["school_id"].astype(str), *region.sites["site_id"].astype(str))
         )
         self.village_codes = frozenset(region.villages["village_id"].astype(str))
+        boxes = [
+            t.geometry.to_crs("EPSG:4490").total_bounds for t in (region.villages, region.schools)
+        ]
+        west, south = np.nanmin(boxes, axis=0)[:2].tolist()
+        east, north = np.nanmax(boxes, axis=0)[2:].tolist()
+        self.bounds: tuple[float, float, float, float] = (west, south, east, north)
         self._grounds: Shelf[Ground] = Shelf()
         self._networks: Shelf[RoadNetwork] = Shelf(24)
         self._times: Shelf[TravelTimes] = Shelf(16)

@@ -251,6 +251,19 @@ def test_own_site_has_a_place_and_takes_villages(client: Client) -> None:
     assert {last[i] for i in (3, 4, 6, 7)} == {site["position"]}
 
 
+@pytest.mark.parametrize(
+    ("at", "status"), [([108.2, 27.1119], 201), ([108.6, 27.1119], 422), ([27.1119, 108.016], 422)]
+)
+def test_a_school_far_outside_the_county_is_refused(
+    client: Client, at: list[float], status: int
+) -> None:
+    build = {"do": "build", "site": "N1", "at": at, "rooms": 3, "year": 2028}
+    body = {"document": {"name": "远", "actions": [build]}}
+    found = client.send_json("POST", "/api/variants", body)
+    assert found.status_code == status, found.text
+    assert status == 201 or "千米" in found.json()["zh"]
+
+
 def test_compare(client: Client) -> None:
     one, two = client.add("一", [MERGE]), client.add("二")
     found = client.get(f"/api/compare?ids={one['id']},{two['id']}&year=2028").json()
