@@ -210,7 +210,7 @@ def report(
         str, typer.Option(help="只出一个乡镇的审议册 / review book of one township")
     ] = "",
     pdf: Annotated[
-        bool, typer.Option("--pdf", help="另出 PDF（需安装 [pdf]）/ PDF as well (extra [pdf])")
+        bool, typer.Option("--pdf", help="另出 PDF（需附加包 pdf）/ PDF as well (extra: pdf)")
     ] = False,
     base_map: BaseMapFile = None,
     base_number: BaseNumber = "",

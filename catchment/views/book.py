@@ -211,7 +211,9 @@ def _area_page(story: Story, name: str, codes: list[str], *, pictures: bool) -> 
     if pictures:
         text = story.say("bk.area_map", area=name, year=focus)
         picture = charts.area_map(story.run, story.facts, codes, lang=story.lang)
-        blocks.append(Picture(picture, text, text, 120.0))
+        # The map gives way where many schools and actions share the page with it.
+        wide = min(max(120.0 - 6.0 * (len(rows) + 2 * len(mine) - 11), 70.0), 120.0)
+        blocks.append(Picture(picture, text, text, wide))
     return [
         *blocks,
         Table(columns, tuple(rows), story.say("bk.area", year=focus), "", tuple(tones)),

@@ -50,6 +50,7 @@ def write(folder: Path, county: County, schooling: Schooling, names: Mapping[str
         "today.toml": _head(names, "现状", "today", years),
         "capacity.toml": _head(names, "按学位就近划片", "capacity", years),
         "merge-2028.toml": _merge(county, schooling, names),
+        "catchments.toml": _catchments(names),
     }
     for name, text in plans.items():
         temporary = folder / f".writing-{name}"
@@ -63,6 +64,40 @@ def _head(
     return _HEAD.format(
         note=names["note"], name=name, method=method, years=years, stay_minutes=stay_minutes
     )
+
+
+_WISHES = """
+# 新学区只从新生起，在校生和三成新生（随兄姐）留在原校
+[catchments]
+grandfather = true
+siblings = 0.3
+border = "township"
+border_minutes = 10
+ride_minutes = 30
+
+# 县城两校共招，各收一半
+[[catchments.shared]]
+villages = ["桥头社区", "杨柳社区"]
+schools = ["云岭县第一小学", "云岭县第二小学"]
+shares = [0.5, 0.5]
+
+# 同一街区的社区不分开
+[[catchments.together]]
+villages = ["书院社区", "车站社区"]
+"""
+
+
+def _catchments(names: Mapping[str, Any]) -> str:
+    """Students keep their school, two villages share two schools, two go together."""
+    text = _head(
+        names,
+        "学区调整：在校生不动、多校划片、乡镇为界",
+        "capacity",
+        "2026, 2027, 2028, 2031",
+        stay_minutes=10,
+    )
+    method, rules = text.split("\n[rules]\n")
+    return f"{method}{_WISHES}\n[rules]\n{rules}"
 
 
 def _action(**values: object) -> str:

@@ -511,8 +511,13 @@ def test_most_villages_go_to_the_nearest_school_and_a_few_do_not() -> None:
 
 def test_recipes_name_what_exists() -> None:
     found = {p.name: tomllib.loads(p.read_text(encoding="utf-8")) for p in _recipes()}
-    assert set(found) == {"today.toml", "merge-2028.toml", "capacity.toml"}
+    assert set(found) == {"today.toml", "merge-2028.toml", "capacity.toml", "catchments.toml"}
     schools = {r["学校标识码"]: r for r in sheet("schools")}
+    wishes = found["catchments.toml"]["catchments"]
+    known = set(villages()["村名"])
+    for one in (*wishes["shared"], *wishes["together"]):
+        assert set(one["villages"]) <= known
+    assert set(wishes["shared"][0]["schools"]) <= {r["学校名称"] for r in schools.values()}
     sites = set(gpd.read_file(path_of("sites"))["校址代码"])
     assert 4 <= len(sites) <= 6
     for recipe in found.values():
