@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from catchment.batch.joint import Joint
+from catchment.plan import students_at
 from catchment.run import Run, names_of_sites
 
 WAYS = (
@@ -72,7 +72,7 @@ def _need(run: Run, i: int, t: int) -> str:
     if j < 0:
         return "unserved"
     named = int(problem.fixed_site[i, t]) >= 0
-    kept = getattr(plan, "elsewhere", None)
+    kept = plan.elsewhere
     split = kept is not None and bool(((kept.group == i) & (kept.year == t)).any())
     minutes = float(problem.minutes[problem.network[t], i, j])
     over = minutes > float(problem.trip_limit[problem.group_band[i]])
@@ -147,7 +147,7 @@ def seats_table(run: Run, county: str) -> pd.DataFrame:
         for table, key in ((run.region.schools, "school_id"), (run.region.sites, "site_id"))
         for code, p in zip(table[key], table.geometry.to_crs("EPSG:4490"), strict=True)
     }
-    here = _at_sites(run)
+    here = students_at(problem, plan)
     rows = []
     for j, code in enumerate(problem.site_ids):
         for t, year in enumerate(problem.years):
@@ -161,21 +161,3 @@ def seats_table(run: Run, county: str) -> pd.DataFrame:
                         )
                     )  # fmt: skip
     return pd.DataFrame(rows, columns=list(SEATS))
-
-
-def _at_sites(run: Run) -> npt.NDArray[np.int64]:
-    """Students at each site by grade and year."""
-    problem, plan = run.problem, run.plan
-    here = np.zeros((len(problem.site_ids), *problem.students.shape[1:]), dtype=np.int64)
-    for t in range(len(problem.years)):
-        served = plan.site_of[:, t] >= 0
-        np.add.at(here[:, :, t], plan.site_of[served, t], problem.students[served, :, t])
-    kept = getattr(plan, "elsewhere", None)
-    if kept is not None:
-        home = plan.site_of[kept.group, kept.year]
-        there = home >= 0
-        np.subtract.at(
-            here, (home[there], kept.grade[there], kept.year[there]), kept.students[there]
-        )
-        np.add.at(here, (kept.site, kept.grade, kept.year), kept.students)
-    return here

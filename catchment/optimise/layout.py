@@ -931,25 +931,3 @@ def _all_nearest(problem: Problem) -> float:
             some = np.isfinite(best)
             total += float((demand[members[some], t] * best[some]).sum())
     return total
-
-
-def students_at_sites(problem: Problem, site_of: Int32) -> Int32:
-    """Students at each site by grade and year under an assignment.
-
-    Parameters
-    ----------
-    problem : Problem
-        The question.
-    site_of : (n, t) int32
-        Site of each group, -1 = unserved.
-
-    Returns
-    -------
-    (m, g, t) int32
-        Students.
-    """
-    out = np.zeros((len(problem.site_ids), len(problem.grades), len(problem.years)), dtype=np.int32)
-    for t in range(len(problem.years)):
-        served = site_of[:, t] >= 0
-        np.add.at(out[:, :, t], site_of[served, t], problem.students[served, :, t])
-    return out

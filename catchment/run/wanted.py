@@ -14,7 +14,7 @@ from catchment.optimise.wishes import Shared, Wishes
 from catchment.plan import Plan
 from catchment.problem import Bool, Int32, Problem
 from catchment.region.model import Region
-from catchment.scenario import Catchments, Scenario, Size, start_of
+from catchment.scenario import Catchments, Scenario, Size, Villages, start_of
 
 Float64 = npt.NDArray[np.float64]
 
@@ -112,12 +112,11 @@ def _groups(problem: Problem, villages: Iterable[str], bands: Sequence[str]) -> 
     return [row[v] * count + b for v in villages for b in _band_positions(problem, bands)]
 
 
-def _sets(problem: Problem, entries: Iterable[object]) -> tuple[tuple[int, ...], ...]:
+def _sets(problem: Problem, entries: Iterable[Villages]) -> tuple[tuple[int, ...], ...]:
     out: list[tuple[int, ...]] = []
     for entry in entries:
-        villages, bands = entry.villages, entry.bands  # type: ignore[attr-defined]
-        for b in _band_positions(problem, bands):
-            out += [tuple(_groups(problem, villages, (problem.bands[b],)))]
+        for b in _band_positions(problem, entry.bands):
+            out += [tuple(_groups(problem, entry.villages, (problem.bands[b],)))]
     return tuple(out)
 
 

@@ -121,7 +121,11 @@ def _trip(facts: Facts, i: int, j: int, t: int) -> Iterator[Fault]:
         )
     if question.within is not None and not question.within[i, j]:
         yield Fault("area", problem.years[t], *where, band)
-    if t and question.tolerate_shortage and facts.classes_today(j, t) > int(problem.rooms[j, t]):
+    if (
+        t
+        and question.tolerate_shortage
+        and facts.classes(j, t, today=True) > int(problem.rooms[j, t])
+    ):
         yield Fault("receives_short", problem.years[t], *where, band)
 
 
@@ -163,7 +167,7 @@ def _rooms(facts: Facts) -> Iterator[Fault]:
             formed = facts.classes(j, t)
             own = int(problem.rooms[j, t])
             if t and question.tolerate_shortage:
-                own = max(own, facts.classes_today(j, t))
+                own = max(own, facts.classes(j, t, today=True))
             room = own + int(built.rooms[j, t])
             if t and formed > room:
                 yield Fault("class_rooms", year, code, found=str(formed), expected=str(room))
@@ -198,7 +202,7 @@ def _beds(facts: Facts, j: int, t: int) -> Iterator[Fault]:
     problem, built = facts.problem, facts.answer.built
     year, code = problem.years[t], problem.site_ids[j]
     boarders, riders = facts.boarders(j, t), facts.riders(j, t)
-    today_boarders, today_riders = facts.boarders_today(j, t), facts.riders_today(j, t)
+    today_boarders, today_riders = facts.boarders(j, t, today=True), facts.riders(j, t, today=True)
     bed = max(int(problem.beds[j, t]), 0, today_boarders) + int(built.beds[j, t])
     if boarders > bed:
         yield Fault("beds", year, code, found=str(boarders), expected=str(bed))
@@ -215,7 +219,7 @@ def _sizes(facts: Facts) -> Iterator[Fault]:
         worked = any(bool(o) for o in problem.today_open[j])
         protected = worked and all(facts.allowed(j, t)[0] > 0 for t in later)
         for t in later:
-            size, today = facts.size(j, t), facts.size_today(j, t)
+            size, today = facts.size(j, t), facts.size(j, t, today=True)
             most = max(int(limits.max_size), today)
             runs = any(bool(o) for o in facts.answer.plan.open[j, :, t])
             small = size < int(limits.min_size) and t >= max(int(limits.min_size_from), 1)

@@ -139,6 +139,9 @@ class Facts:
                 boarders[j, t] += number * (kind == "board")
         return load, boarders, riders
 
+    def _counted(self, today: bool) -> tuple[Counter[Any], Counter[Any], Counter[Any]]:
+        return self._then if today else self._now
+
     def rows(self) -> Iterator[tuple[int, int, int]]:
         """Group, grade and year of everyone."""
         yield from self._rows
@@ -214,8 +217,8 @@ class Facts:
         size = self.problem.class_size[j]
         return [-(-load[j, g, t] // int(size[g])) for g in range(len(size))]
 
-    def classes(self, j: int, t: int) -> int:
-        """Fewest classes of the plan at a site.
+    def classes(self, j: int, t: int, *, today: bool = False) -> int:
+        """Fewest classes at a site.
 
         Parameters
         ----------
@@ -223,20 +226,11 @@ class Facts:
             Position of the site.
         t : int
             Position of the year.
+        today : bool
+            Where everyone stays, instead of in the plan.
         """
-        return self._formed(self._now[0], j, t, self.answer.plan.open[j, :, t])
-
-    def classes_today(self, j: int, t: int) -> int:
-        """Fewest classes where everyone stays and the site stays as it is.
-
-        Parameters
-        ----------
-        j : int
-            Position of the site.
-        t : int
-            Position of the year.
-        """
-        return self._formed(self._then[0], j, t, self.problem.today_open[j])
+        taught = self.problem.today_open[j] if today else self.answer.plan.open[j, :, t]
+        return self._formed(self._counted(today)[0], j, t, taught)
 
     def is_point(self, j: int, t: int) -> bool:
         """Whether the plan makes a site a teaching point: its lowest band alone.
@@ -286,7 +280,7 @@ class Facts:
         rest = sum(alone) - sum(alone[g] for g in low)
         return rest + fewest_classes([load[j, g, t] for g in low], size, together)
 
-    def size(self, j: int, t: int) -> int:
+    def size(self, j: int, t: int, *, today: bool = False) -> int:
         """Students of a site.
 
         Parameters
@@ -295,22 +289,13 @@ class Facts:
             Position of the site.
         t : int
             Position of the year.
+        today : bool
+            Where everyone stays, instead of in the plan.
         """
-        return sum(self._now[0][j, g, t] for g in range(len(self.problem.grades)))
+        load = self._counted(today)[0]
+        return sum(load[j, g, t] for g in range(len(self.problem.grades)))
 
-    def size_today(self, j: int, t: int) -> int:
-        """Students of a site where everyone stays.
-
-        Parameters
-        ----------
-        j : int
-            Position of the site.
-        t : int
-            Position of the year.
-        """
-        return sum(self._then[0][j, g, t] for g in range(len(self.problem.grades)))
-
-    def boarders(self, j: int, t: int) -> int:
+    def boarders(self, j: int, t: int, *, today: bool = False) -> int:
         """Boarders at a site.
 
         Parameters
@@ -319,22 +304,12 @@ class Facts:
             Position of the site.
         t : int
             Position of the year.
+        today : bool
+            Where everyone stays, instead of in the plan.
         """
-        return int(self._now[1][j, t])
+        return int(self._counted(today)[1][j, t])
 
-    def boarders_today(self, j: int, t: int) -> int:
-        """Boarders at a site where everyone stays.
-
-        Parameters
-        ----------
-        j : int
-            Position of the site.
-        t : int
-            Position of the year.
-        """
-        return int(self._then[1][j, t])
-
-    def riders(self, j: int, t: int) -> int:
+    def riders(self, j: int, t: int, *, today: bool = False) -> int:
         """Students at a site who do not walk.
 
         Parameters
@@ -343,20 +318,10 @@ class Facts:
             Position of the site.
         t : int
             Position of the year.
+        today : bool
+            Where everyone stays, instead of in the plan.
         """
-        return int(self._now[2][j, t])
-
-    def riders_today(self, j: int, t: int) -> int:
-        """Students at a site who do not walk, where everyone stays.
-
-        Parameters
-        ----------
-        j : int
-            Position of the site.
-        t : int
-            Position of the year.
-        """
-        return int(self._then[2][j, t])
+        return int(self._counted(today)[2][j, t])
 
     def allowed(self, j: int, t: int) -> tuple[int, int]:
         """Lowest and highest state that the masks and demands leave a site.

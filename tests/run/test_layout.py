@@ -17,9 +17,9 @@ from catchment.network.travel import travel_times
 from catchment.optimise.layout import (
     band_places,
     scenario_plan,
-    students_at_sites,
     today_plan,
 )
+from catchment.plan import students_at
 from catchment.problem import Problem
 from catchment.region.model import Region
 from catchment.run import conserve, run_scenario
@@ -82,7 +82,7 @@ def test_today_keeps_every_designated_school(today: Problem) -> None:
     plan = today_plan(today)
     assert sites(today, plan.site_of, "lower") == ["S1", "S1", "S2", "T1", "T1"]
     assert sites(today, plan.site_of, "upper", 1) == ["S1", "S1", "S2", "S2", "S2"]
-    at = students_at_sites(today, plan.site_of)
+    at = students_at(today, plan)
     assert at[:, :, 0].sum(axis=1).tolist() == [120, 120, 60, 150, 0, 0]
     # 20 students a grade at S1, one class each; 50 a grade at J1, one class of 50.
     assert plan.classes[0, :6, 0].tolist() == [1] * 6
@@ -181,7 +181,7 @@ def test_a_school_made_a_teaching_point_shares_classes_from_that_year_on() -> No
     rooms[problem.site_ids.index("S1")] = 1
     plan = scenario_plan(problem.replace(rooms=rooms), "today")
     at = plan.classes[problem.site_ids.index("S1")]
-    students = students_at_sites(problem, plan.site_of)[problem.site_ids.index("S1")]
+    students = students_at(problem, plan)[problem.site_ids.index("S1")]
     assert (students[:6, 0] > 0).all()
     assert (at[:6, 0] > 0).all()  # a whole school forms a class for every grade
     assert (students[:3, 1] > 0).all()

@@ -25,6 +25,7 @@ from catchment.optimise.phases.decode import Decision
 Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
 
 
 IDLE, SHORTER, MEMORY = 15, 0.7, 0.7
@@ -77,7 +78,7 @@ class Parts(NamedTuple):
     start: Int64
     unit: Int64
     value: Float64
-    away: npt.NDArray[np.bool_]
+    away: Bool
     students: Int64
     settle: Float64
     free: Float64
@@ -457,7 +458,7 @@ def _whole_fill(
     chosen: Int64,
     room: int,
     table: Float64,
-    taken: npt.NDArray[np.bool_],
+    taken: Bool,
     x: Float64,
 ) -> None:
     """Entries in the optimum of one knapsack of whole villages."""
@@ -619,9 +620,11 @@ def _band_gain(
 
 
 @njit(cache=True)
-def _site_profit(  # type: ignore[no-untyped-def]
-    j, t, start, unit, value, away, count, settle, price, pace_price, link, profit, weight,
-):  # fmt: skip
+def _site_profit(
+    j: int, t: int, start: Int64, unit: Int64, value: Float64, away: Bool, count: Int64,
+    settle: Float64, price: Float64, pace_price: Float64, link: Float64, profit: Float64,
+    weight: Float64,
+) -> None:  # fmt: skip
     """Enter what every unit brings to a site in a year, and its students by grade and in all."""
     per = count.shape[1]
     for k in range(start[j, 0], start[j, -1]):
@@ -642,10 +645,12 @@ def _site_profit(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _evaluate(  # type: ignore[no-untyped-def]
-    start, unit, value, away, count, settle, free, size, sites, states, rooms, yuan, pace,
-    price, pace_price, link, whole, used, closed, moved, there,
-):  # fmt: skip
+def _evaluate(
+    start: Int64, unit: Int64, value: Float64, away: Bool, count: Int64, settle: Float64,
+    free: Float64, size: Int64, sites: Int64, states: Int64, rooms: Int64, yuan: Float64,
+    pace: Float64, price: Float64, pace_price: Float64, link: Float64, whole: bool, used: Float64,
+    closed: Float64, moved: Float64, there: Float64,
+) -> float:  # fmt: skip
     """Bound without the first year at given prices, and how the relaxed plan uses units."""
     m, bands = start.shape[0], start.shape[1] - 1
     units, per, years = count.shape
@@ -755,7 +760,9 @@ def _evaluate(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _worth(start, profit, weight, j, b, chosen):  # type: ignore[no-untyped-def]
+def _worth(
+    start: Int64, profit: Float64, weight: Float64, j: int, b: int, chosen: Int64,
+) -> tuple[int, Float64]:  # fmt: skip
     """Entries of a band that bring something: enter them, return their number and students."""
     per = weight.shape[0] - 1
     top, load = 0, np.zeros(per)
@@ -769,7 +776,7 @@ def _worth(start, profit, weight, j, b, chosen):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _best_path(was, cost, path):  # type: ignore[no-untyped-def]
+def _best_path(was: int, cost: Float64, path: Int64) -> float:
     """Cheapest way of a site through its states, each band given up or taken up once at most."""
     years = cost.shape[1]
     back = np.zeros((3, years), dtype=np.int64)
@@ -795,14 +802,15 @@ def _best_path(was, cost, path):  # type: ignore[no-untyped-def]
         path[years - 1] = best
     for t in range(years - 1, 1, -1):
         path[t - 1] = back[path[t], t]
-    return now[best]
+    return float(now[best])
 
 
 @njit(cache=True)
-def _best_classes(  # type: ignore[no-untyped-def]
-    j, t, sites, states, rooms, yuan, most_of, gain, which, point_gain, point_which, bands,
-    cost, filled,
-):  # fmt: skip
+def _best_classes(
+    j: int, t: int, sites: Int64, states: Int64, rooms: Int64, yuan: Float64, most_of: Int64,
+    gain: Float64, which: Int64, point_gain: Float64, point_which: Int64, bands: int,
+    cost: Float64, filled: Int64,
+) -> None:  # fmt: skip
     """Cost of each working state of a site in a year, with the knapsack that each band fills."""
     was, low = sites[j, 0], sites[j, 3]
     limit = rooms[1, j, t]
@@ -935,7 +943,7 @@ def improve(
     return prices.best
 
 
-def _active(parts: Parts) -> tuple[npt.NDArray[np.bool_], ...]:
+def _active(parts: Parts) -> tuple[Bool, ...]:
     """Where each kind of price stands for a rule at all."""
     there = parts.students.sum(axis=1) > 0
     there[:, 0] = False

@@ -21,7 +21,11 @@ from catchment.optimise.phases.compile import Model, compile_model, settled_toda
 from catchment.optimise.phases.decode import Decision, answer_of, decision_of, keep_decision
 from catchment.optimise.phases.question import Answer, Question
 from catchment.optimise.phases.verify import check
-from catchment.problem import Bool, Int32
+from catchment.problem import Bool, Int8, Int32
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+UInt64 = npt.NDArray[np.uint64]
 
 STEPS = 90_000
 """Proposals of one repair; the same question and seed give the same plan on every machine."""
@@ -44,7 +48,7 @@ class _Ground:
     indices: Int32
     home: Int32
     village: Int32
-    band: npt.NDArray[np.int8]
+    band: Int8
     group_at: Int32
     idle: Bool
     today: Int32
@@ -146,7 +150,10 @@ def _reached(ground: _Ground, site: Int32, j: int) -> Bool:
 
 
 @njit(cache=True)
-def _reach(indptr, indices, site, j, root, seen, stamp, stack):  # type: ignore[no-untyped-def]
+def _reach(
+    indptr: Int32, indices: Int32, site: Int32, j: int, root: int, seen: Int32, stamp: int,
+    stack: Int32,
+) -> int:  # fmt: skip
     """Stamp what is reached from a village within a catchment; -2 in ``site`` is passed through."""
     count, top = 0, 1
     stack[0] = root
@@ -248,17 +255,18 @@ def _mended(
 
 
 @njit(cache=True)
-def _site_at(model_today, options, plan, i, t):  # type: ignore[no-untyped-def]
+def _site_at(model_today: Int32, options: Int32, plan: Int32, i: int, t: int) -> int:
     if plan[0, i] >= 0 and t >= plan[1, i]:
-        return options[plan[0, i], 0]
-    return model_today[i, 0]
+        return int(options[plan[0, i], 0])
+    return int(model_today[i, 0])
 
 
 @njit(cache=True)
-def _cuts_of(  # type: ignore[no-untyped-def]
-    groups, options, plan, indptr, indices, home, group_at, idle, excused, astray, b, j, t,
-    seen, stack,
-):  # fmt: skip
+def _cuts_of(
+    groups: Int32, options: Int32, plan: Int32, indptr: Int32, indices: Int32, home: Int32,
+    group_at: Int32, idle: Bool, excused: Bool, astray: Bool, b: int, j: int, t: int, seen: Int32,
+    stack: Int32,
+) -> int:  # fmt: skip
     """Village-bands that one catchment cuts off in one year; ``seen[-1]`` holds the last stamp."""
     villages = group_at.shape[1]
     total = 0
@@ -298,9 +306,10 @@ def _cuts_of(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _count_reach(  # type: ignore[no-untyped-def]
-    groups, options, plan, indptr, indices, group_at, idle, excused, b, j, t, root, seen, stack
-):
+def _count_reach(
+    groups: Int32, options: Int32, plan: Int32, indptr: Int32, indices: Int32, group_at: Int32,
+    idle: Bool, excused: Bool, b: int, j: int, t: int, root: int, seen: Int32, stack: Int32,
+) -> int:  # fmt: skip
     """Members that count and are reached from a village."""
     seen[-1] += 1
     stamp = seen[-1]
@@ -326,7 +335,10 @@ def _count_reach(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _decide(groups, options, allowed, plan, undo, i, j, wish):  # type: ignore[no-untyped-def]
+def _decide(
+    groups: Int32, options: Int32, allowed: Bool, plan: Int32, undo: Int32, i: int, j: int,
+    wish: int,
+) -> bool:  # fmt: skip
     """Note that a group shall be at a site from about a year on; False where it may not."""
     years = allowed.shape[1]
     if j == groups[i, 0]:
@@ -347,9 +359,10 @@ def _decide(groups, options, allowed, plan, undo, i, j, wish):  # type: ignore[n
 
 
 @njit(cache=True)
-def _piece(  # type: ignore[no-untyped-def]
-    groups, options, plan, indptr, indices, village, band, group_at, idle, i, t, seen, stack
-):
+def _piece(
+    groups: Int32, options: Int32, plan: Int32, indptr: Int32, indices: Int32, village: Int32,
+    band: Int8, group_at: Int32, idle: Bool, i: int, t: int, seen: Int32, stack: Int32,
+) -> int:  # fmt: skip
     """Piece of a catchment around a village in a year, as the first so many of ``stack``."""
     seen[-1] += 1
     stamp = seen[-1]
@@ -373,10 +386,11 @@ def _piece(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _suggest(  # type: ignore[no-untyped-def]
-    groups, options, allowed, plan, dice_, undo, choosers, indptr, indices, village, band,
-    group_at, idle, cuts, seen, stack,
-):  # fmt: skip
+def _suggest(
+    groups: Int32, options: Int32, allowed: Bool, plan: Int32, dice_: UInt64, undo: Int32,
+    choosers: Int32, indptr: Int32, indices: Int32, village: Int32, band: Int8, group_at: Int32,
+    idle: Bool, cuts: Int32, seen: Int32, stack: Int32,
+) -> None:  # fmt: skip
     """Propose: a village or a piece goes where a neighbour goes, back, or in another year."""
     years = allowed.shape[1]
     i = choosers[below(dice_, len(choosers))]
@@ -453,15 +467,18 @@ def _suggest(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _mend(  # type: ignore[no-untyped-def]
-    groups, options, students, uses, option_uses, allowed, go, stay, moved, lag, kind, low_grade,
-    sites, limits_of_state, cap, extra, class_size, yuan, limits,
-    from_first, from_group, to_first, to_option, choosers, changeable,
-    plan, load, users, site, until, total, pace, dice_, undo, touched, old_site, old_until, mark,
-    best, best_value,
-    indptr, indices, home, village, band, group_at, idle, excused, astray, cuts,
-    steps, hot, cold, weight, penalty,
-):  # fmt: skip
+def _mend(
+    groups: Int32, options: Int32, students: Int32, uses: Int64, option_uses: Int64, allowed: Bool,
+    go: Float64, stay: Float64, moved: Int64, lag: Int32, kind: Bool, low_grade: Bool,
+    sites: Int64, limits_of_state: Int8, cap: Int64, extra: Int64, class_size: Int32,
+    yuan: Float64, limits: Int64, from_first: Int32, from_group: Int32, to_first: Int32,
+    to_option: Int32, choosers: Int32, changeable: Int32, plan: Int32, load: Int64, users: Int64,
+    site: Float64, until: Int32, total: Float64, pace: Int64, dice_: UInt64, undo: Int32,
+    touched: Int32, old_site: Float64, old_until: Int32, mark: Bool, best: Int32,
+    best_value: Float64, indptr: Int32, indices: Int32, home: Int32, village: Int32, band: Int8,
+    group_at: Int32, idle: Bool, excused: Bool, astray: Bool, cuts: Int32, steps: int, hot: float,
+    cold: float, weight: float, penalty: float,
+) -> int:  # fmt: skip
     """Propose, judge, accept or take back; returns how many are cut off at the end."""
     bands, villages = group_at.shape
     m, years = len(sites), students.shape[2]
