@@ -504,3 +504,29 @@ def test_only_sheets_whose_picture_changes_are_drawn_again(
     page.click("#layer-roads")
     assert page.evaluate("window.__drawn") == ["roads", "marks"]
     seen.quiet()
+
+
+def test_what_is_chosen_bears_its_name_once(visit: Visit, pages: dict[str, Path]) -> None:
+    page = visit(pages["map"]).page
+    page.evaluate(
+        """() => {
+          window.told = new Map();  // what each sheet bears since it was wiped
+          const draw = CanvasRenderingContext2D.prototype.fillText;
+          const wipe = CanvasRenderingContext2D.prototype.clearRect;
+          CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+            window.told.set(this.canvas, [...(window.told.get(this.canvas) || []), text]);
+            return draw.call(this, text, ...rest);
+          };
+          CanvasRenderingContext2D.prototype.clearRect = function (...rest) {
+            window.told.set(this.canvas, []);
+            return wipe.call(this, ...rest);
+          };
+        }"""
+    )
+    page.fill("#find", "S000")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#page h2")
+    name = page.inner_text("#page h2")
+    page.wait_for_timeout(600)
+    shown = "n => [...window.told].filter(([c]) => c.isConnected).map(([, t]) => t.filter(x => x === n).length)"
+    assert sum(page.evaluate(shown, name)) == 1

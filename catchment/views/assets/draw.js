@@ -494,6 +494,8 @@ Catchment.draw = (function () {
           labels.put(s.mark[0] === "site" ? s.siteName(s.mark[1]) : s.villageName(s.mark[1]), m[0], m[1], 19, { size: 14, weight: "700", colour: INK, force: true });
         }
       }
+      /* What is marked has its name already. */
+      var named = function (kind, i) { return s.mark && s.mark[0] === kind && s.mark[1] === i; };
       if (s.layers.names) {
         if (s.layers.townships && z < 11.8) {
           land.towns.forEach(function (t) {
@@ -501,7 +503,7 @@ Catchment.draw = (function () {
           });
         }
         order.map(function (j, n) { return [j, looks[n]]; })
-          .filter(function (k) { return k[1].shown && k[1].role !== "closed" && (z >= 11 || k[1].size > 8.5 || k[1].large); })
+          .filter(function (k) { return k[1].shown && k[1].role !== "closed" && !named("site", k[0]) && (z >= 11 || k[1].size > 8.5 || k[1].large); })
           .sort(function (a, b) { return b[1].size - a[1].size; })
           .forEach(function (k) {
             var q = px(land.sites[k[0]]);
@@ -509,7 +511,7 @@ Catchment.draw = (function () {
           });
         if (z >= 12.5 && s.layers.villages) {
           land.villages.forEach(function (p, i) {
-            if (p) { var q = px(p); labels.put(s.villageName(i), q[0], q[1], 5, { size: 11, colour: "#4A5563" }); }
+            if (p && !named("village", i)) { var q = px(p); labels.put(s.villageName(i), q[0], q[1], 5, { size: 11, colour: "#4A5563" }); }
           });
         }
       }
