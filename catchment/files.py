@@ -18,6 +18,7 @@ from catchment.errors import CatchmentError
 
 # A temporary whose writer cannot be asked (another machine, or Windows) is stale after this.
 STALE_SECONDS = 24 * 3600.0
+STAMP = "2000-01-01T00:00:00.000Z"  # the date of change in every GeoPackage
 _TRAILS = ("", "-journal", "-wal", "-shm")
 _TEMPORARY = re.compile(
     r"\..+\.(?P<machine>[0-9a-f]{6})-(?P<process>\d+)-[0-9a-f]{8}\.tmp(?:\.[^.]+)?(?:-\w+)?"
@@ -206,6 +207,37 @@ def write_text(path: Path, text: str) -> Path:
         ``path``.
     """
     return write_bytes(path, text.encode("utf-8"))
+
+
+def settle_geopackage(path: Path) -> Path:
+    """Take out of a finished GeoPackage what depends on when and how fast it was written.
+
+    Parameters
+    ----------
+    path : Path
+        A GeoPackage that no program has open; it is compacted, every layer's date of change
+        becomes ``STAMP``, and the count of transactions in the header becomes 1.
+
+    Returns
+    -------
+    Path
+        ``path``; the same content gives the same bytes.
+
+    Raises
+    ------
+    sqlite3.Error
+        When it is no SQLite file, or is locked.
+    """
+    with contextlib.closing(sqlite3.connect(path)) as base:
+        base.execute("UPDATE gpkg_contents SET last_change = ?", (STAMP,))
+        base.commit()
+        base.execute("VACUUM")
+    # The driver ends a transaction by the clock now and then; the header counts them twice.
+    with path.open("rb+") as stream:
+        for offset in (24, 92):
+            stream.seek(offset)
+            stream.write((1).to_bytes(4, "big"))
+    return path
 
 
 def sweep(folder: Path) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import sqlite3
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,16 +14,13 @@ import rasterio
 from affine import Affine
 
 from catchment.errors import InputError
-from catchment.files import write_atomically
+from catchment.files import settle_geopackage, write_atomically
 from catchment.region.elevation import Elevation
 from catchment.region.model import Region
 from catchment.region.schema import PLACE_COLUMNS, layers
 from catchment.region.templates import write_templates
 
 __all__ = ["write_region", "write_templates"]
-
-# Layers are stamped with one fixed time so that the same region gives the same bytes.
-_STAMP = "2000-01-01T00:00:00.000Z"
 
 
 def write_region(region: Region, path: str | Path) -> tuple[Path, ...]:
@@ -120,15 +115,7 @@ def _write_layers(region: Region, settings: dict[str, str], target: Path) -> Non
         _write_table(region.rejected, target, "rejected")
     pairs = pd.DataFrame(sorted(settings.items()), columns=["key", "value"], dtype="str")
     _write_table(pairs, target, "region_settings")
-    with contextlib.closing(sqlite3.connect(target)) as base:
-        base.execute("UPDATE gpkg_contents SET last_change = ?", (_STAMP,))
-        base.commit()
-        base.execute("VACUUM")
-    # The number of transactions, which the header keeps in two places, varies with timing.
-    with target.open("rb+") as stream:
-        for offset in (24, 92):
-            stream.seek(offset)
-            stream.write((1).to_bytes(4, "big"))
+    settle_geopackage(target)
 
 
 def _write_table(frame: pd.DataFrame, target: Path, layer: str) -> None:

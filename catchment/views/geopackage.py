@@ -17,14 +17,13 @@ import pandas as pd
 import shapely
 
 from catchment.errors import InputError
+from catchment.files import STAMP, settle_geopackage
 from catchment.run import Run
 from catchment.views import charts
 from catchment.views.facts import Facts, figure, read_facts, rows_of
 from catchment.views.files import write_atomically
 from catchment.views.plain import plain
 from catchment.views.words import name_of, word
-
-_STAMP = "2000-01-01T00:00:00.000Z"
 
 
 def write_geopackage(run: Run, path: Path, *, lang: str = "zh") -> Path:
@@ -269,7 +268,7 @@ def _finish(path: Path, layers: dict[str, gpd.GeoDataFrame | None], run: Run, la
         base.execute(
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, "
             "last_change) VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?)",
-            (_STAMP,),
+            (STAMP,),
         )
         base.execute(
             "CREATE TABLE IF NOT EXISTS gpkg_data_columns (table_name TEXT NOT NULL, "
@@ -289,7 +288,7 @@ def _finish(path: Path, layers: dict[str, gpd.GeoDataFrame | None], run: Run, la
                 "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, "
                 "f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, "
                 "owner, update_time) VALUES ('', '', ?, 'geom', ?, ?, '', 1, ?, '', ?)",
-                (name, name, _style(run, name, aliases, lang), word(f"layer.{name}", lang), _STAMP),
+                (name, name, _style(run, name, aliases, lang), word(f"layer.{name}", lang), STAMP),
             )
             for column, alias in aliases.items():
                 base.execute(
@@ -301,9 +300,8 @@ def _finish(path: Path, layers: dict[str, gpd.GeoDataFrame | None], run: Run, la
                 "UPDATE gpkg_contents SET identifier = ?, description = ? WHERE table_name = ?",
                 (name, f"{word(f'layer.{name}', lang)} - {word('internal', lang)}", name),
             )
-        base.execute("UPDATE gpkg_contents SET last_change = ?", (_STAMP,))
         base.commit()
-        base.execute("VACUUM")
+    settle_geopackage(path)
 
 
 def _style(run: Run, layer: str, aliases: dict[str, str], lang: str) -> str:

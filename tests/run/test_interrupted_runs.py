@@ -115,7 +115,8 @@ def _bytes_of(run, out: Path, recipe: Path) -> dict[str, bytes]:
 
 
 def _same(one: dict[str, bytes], other: dict[str, bytes]) -> bool:
-    return one == other
+    assert [name for name in sorted(one | other) if one.get(name) != other.get(name)] == []
+    return True
 
 
 def test_an_interrupted_run_goes_on_without_searching_again(county, tmp_path, monkeypatch) -> None:
@@ -136,7 +137,7 @@ def test_an_interrupted_run_goes_on_without_searching_again(county, tmp_path, mo
     monkeypatch.undo()
     assert any("interrupted" in line for line in said)
     write_run(again, out, recipe=recipe)
-    assert _bytes(out) == _bytes(whole)
+    assert _same(_bytes(out), _bytes(whole))
     assert reload_run(out).name == again.name
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -188,3 +190,24 @@ def test_what_is_written_is_what_is_there(tmp_path):
         hashlib.sha256((tmp_path / "deep" / "a.bin").read_bytes()).digest()
         == hashlib.sha256(content).digest()
     )
+
+
+def test_a_settled_geopackage_does_not_tell_how_it_was_written(tmp_path):
+    import geopandas as gpd
+    from shapely import Point
+
+    made = []
+    for name, pauses in (("one", 0), ("two", 5)):
+        path = tmp_path / f"{name}.gpkg"
+        table = gpd.GeoDataFrame({"n": [1, 2]}, geometry=[Point(1, 2), Point(3, 4)], crs=4490)
+        table.to_file(path, layer="places", driver="GPKG", engine="pyogrio")
+        with contextlib.closing(sqlite3.connect(path)) as base:
+            for pause in range(pauses):
+                base.execute("UPDATE gpkg_contents SET last_change = ?", (f"200{pause}-01-01",))
+                base.commit()
+        files.settle_geopackage(path)
+        made.append(path)
+        assert gpd.read_file(path, layer="places")["n"].tolist() == [1, 2]
+        with contextlib.closing(sqlite3.connect(path)) as base:
+            assert base.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert made[0].read_bytes() == made[1].read_bytes()
