@@ -41,6 +41,7 @@ from tests.tiny_files import write_tiny  # noqa: E402
 
 VERBS = ("run", "map", "report", "check --fix")
 WRITING = ("writing", "map", "report", "mending")  # phases in which files are put in place
+EVERY = 25  # kills between two tables
 _START = "start-up"
 _ENDS = {".html": "</html>"}
 
@@ -226,6 +227,14 @@ def _stale(scene: Scene) -> list[str]:
     ]
 
 
+def _tell(known: Known, killed: Counter[tuple[str, str]], resumed: int) -> None:
+    print(f"| killed while | {' | '.join(VERBS)} |\n|---|{'---|' * len(VERBS)}")
+    for phase in dict.fromkeys(name for verb in VERBS for name, _ in known.phases[verb]):
+        print(f"| {phase} | {' | '.join(str(killed[verb, phase]) for verb in VERBS)} |")
+    print(f"\nKills: {killed.total()}; files unreadable, short or of two runs: 0.")
+    print(f"Runs interrupted between their files and gone on from: {resumed}.", flush=True)
+
+
 def main() -> int:
     """Kill, look, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -238,7 +247,7 @@ def main() -> int:
         scene = lay_out(Path(name))
         known = Known(scene)
         killed: Counter[tuple[str, str]] = Counter()
-        resumed = left = tries = 0
+        resumed = left = tries = told = 0
         end = time.monotonic() + 60 * options.minutes
         while killed.total() < options.kills and time.monotonic() < end:
             verb = VERBS[tries % len(VERBS)]
@@ -264,15 +273,14 @@ def main() -> int:
                 if wrong or (scene.out / UNFINISHED).is_file():
                     print(f"after going on from a kill while {phase}: {wrong}")
                     return 1
+            if killed.total() >= told + EVERY:
+                told = killed.total()
+                _tell(known, killed, resumed)  # a long run that is stopped has lost little
         for verb in ("run", "check --fix"):
             last = scene.command(verb, scene.recipes()[0])
             subprocess.run(last, check=False, capture_output=True)
         swept = not _stale(scene) and not wrong_in(scene, known)
-        print(f"| killed while | {' | '.join(VERBS)} |\n|---|{'---|' * len(VERBS)}")
-        for phase in dict.fromkeys(name for verb in VERBS for name, _ in known.phases[verb]):
-            print(f"| {phase} | {' | '.join(str(killed[verb, phase]) for verb in VERBS)} |")
-        print(f"\nKills: {killed.total()}; files unreadable, short or of two runs: 0.")
-        print(f"Runs interrupted between their files and gone on from: {resumed}.")
+        _tell(known, killed, resumed)
         print(f"Kills that left temporaries: {left}; all swept by the next command: {swept}.")
         return 0 if swept else 1
 
