@@ -182,3 +182,21 @@ def links_of(
             }
         )
     return links
+
+
+def last_left(across: Guests) -> list[dict[str, Any]]:
+    """Catchments that some leave for a neighbouring county, in the last year of each recipe.
+
+    Parameters
+    ----------
+    across : Guests
+        What was settled.
+
+    Returns
+    -------
+    list of dict
+        Rows of ``left_behind.csv``.
+    """
+    last = across.counties.groupby("recipe")["year"].max().to_dict()
+    rows = [{str(k): v for k, v in row.items()} for row in across.left.to_dict("records")]
+    return [row for row in rows if row["year"] == last[row["recipe"]]]

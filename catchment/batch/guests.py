@@ -16,11 +16,12 @@ from typing import Any
 
 import pandas as pd
 
+from catchment.batch.left import CATCHMENTS, LEFT, left_behind
 from catchment.batch.offers import SEATS, WAYS
 from catchment.batch.seating import seat_guests
 from catchment.errors import CatchmentError
 from catchment.verify import demand_sound
-from catchment.verify.guests import Crossing, Host, Party, Seated, check_guests
+from catchment.verify.guests import Crossing, Host, Party, Seated, check_guests, check_left
 
 GUESTS = (
     "recipe", "year", "county", "township", "village_id", "village", "band", "need", "students",
@@ -53,6 +54,9 @@ class Guests:
         :data:`HOSTS`: schools that take guests in, with their classes before and after.
     counties : DataFrame
         :data:`COUNTIES`: every county's students, each counted once.
+    left : DataFrame
+        :data:`catchment.batch.left.LEFT`: every catchment that some leave, its pieces before and
+        after, and the villages cut off from the rest.
     proofs : DataFrame
         ``recipe, year, measure, value, bound``: what was reached and what cannot be bettered.
     """
@@ -60,6 +64,7 @@ class Guests:
     guests: pd.DataFrame
     hosts: pd.DataFrame
     counties: pd.DataFrame
+    left: pd.DataFrame
     proofs: pd.DataFrame
 
 
@@ -87,18 +92,24 @@ def settle_guests(folders: list[tuple[str, Path]]) -> Guests | None:
         return None
     guests: list[dict[str, Any]] = []
     hosts: list[dict[str, Any]] = []
+    left: list[dict[str, Any]] = []
     proofs: list[tuple[Any, ...]] = []
     for recipe in sorted({name.split("/")[-1] for name, _ in asked}):
         mine = [folder for name, folder in asked if name.split("/")[-1] == recipe]
         ways = pd.concat([_read(f / "ways.csv", WAYS) for f in mine], ignore_index=True)
         seats = pd.concat([_read(f / "seats.csv", SEATS) for f in mine], ignore_index=True)
+        whole = pd.concat([_read(f / "catchments.csv", CATCHMENTS) for f in mine])
         before: dict[_Key, tuple[str, str]] = {}
         for year in sorted(ways["year"].unique(), key=int):
             of_year = _Year(recipe, int(year), ways[ways["year"] == year], seats)
             crossing = of_year.crossing(before)
             seated = seat_guests(crossing)
             demand_sound(check_guests(crossing, seated, int(year)))
-            guests += of_year.guests(crossing, seated)
+            told = of_year.guests(crossing, seated)
+            guests += told
+            for row, catchment, said in left_behind(whole[whole["year"] == year], told):
+                demand_sound(check_left(catchment, said, int(year)))
+                left.append({"recipe": recipe, "year": int(year), **row})
             hosts += of_year.hosts(crossing, seated)
             proofs += [
                 (recipe, int(year), *row)
@@ -114,6 +125,7 @@ def settle_guests(folders: list[tuple[str, Path]]) -> Guests | None:
         table,
         pd.DataFrame(hosts, columns=list(HOSTS)),
         _counties(asked, table),
+        pd.DataFrame(left, columns=list(LEFT)),
         pd.DataFrame(proofs, columns=["recipe", "year", "measure", "value", "bound"]),
     )
 

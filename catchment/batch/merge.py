@@ -18,7 +18,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 from shapely import MultiPoint
 
-from catchment.batch.across import ADDED, after_border, border_indicators, links_of, with_guests
+from catchment.batch.across import (
+    ADDED,
+    after_border,
+    border_indicators,
+    last_left,
+    links_of,
+    with_guests,
+)
 from catchment.batch.guests import Guests, settle_guests
 from catchment.files import write_atomically, write_bytes, write_text
 from catchment.rules.clause import SEVERITIES
@@ -80,7 +87,8 @@ def write_province(table: pd.DataFrame, out: Path, *, lang: str = "zh") -> list[
         ``province/`` ``counties.csv`` (every task, its state, figures and rank),
         ``indicators.csv``, ``villages.parquet``, ``province.html``, ``batch.json`` (digests); where
         borders were looked across also ``border.csv`` and ``guests.csv``, ``hosts.csv``,
-        ``border_counties.csv``, ``border_proof.csv`` (:class:`catchment.batch.guests.Guests`).
+        ``border_counties.csv``, ``left_behind.csv``, ``border_proof.csv``
+        (:class:`catchment.batch.guests.Guests`).
 
     Raises
     ------
@@ -101,6 +109,7 @@ def write_province(table: pd.DataFrame, out: Path, *, lang: str = "zh") -> list[
     if across is not None:
         tables = {"guests": across.guests, "hosts": across.hosts}
         tables |= {"border_counties": across.counties, "border_proof": across.proofs}
+        tables |= {"left_behind": across.left}
         for stem, each in tables.items():
             written.append(write_text(target / f"{stem}.csv", frame_csv(each)))
     borders = [_read(f / "border.csv") for _, f in folders if (f / "border.csv").is_file()]
@@ -111,7 +120,8 @@ def write_province(table: pd.DataFrame, out: Path, *, lang: str = "zh") -> list[
     hulls = {name: outline_of(folder) for name, folder in folders}
     links = [] if across is None else links_of(across, hulls, folders)
     page = target / "province.html"
-    written.append(write_province_map(ranked, hulls, page, links=links, lang=lang))
+    left = [] if across is None else last_left(across)
+    written.append(write_province_map(ranked, hulls, page, links=links, left=left, lang=lang))
     facts = {
         "counties": {
             str(row["name"]): {"state": str(row["state"]), "output": str(row["output"])}

@@ -17,6 +17,8 @@ from catchment.region.read import read_region
 from catchment.scenario import read_scenario
 
 _RECIPES = ("scenario*.toml", "scenarios/*.toml")
+_FORMAT = 2
+"""Of what a task writes: a folder of another format is not taken for the answer."""
 _PLAIN = re.compile(r"[^\w.-]+")
 
 
@@ -33,7 +35,7 @@ class Task:
     region : str
         Path of the county.
     digest : str
-        SHA-256 of every file of the county, the recipe, the options and the version.
+        SHA-256 of every file of the county, the recipe, the options, the version and the format.
     full : bool
         Whether maps and documents are written too.
     set_aside : bool
@@ -192,7 +194,7 @@ def _near(
 
 
 def _digest(county: Path, recipe: Path, options: str, near: tuple[Path, ...]) -> str:
-    found = hashlib.sha256(f"{__version__} {options}".encode())
+    found = hashlib.sha256(f"{__version__} {_FORMAT} {options}".encode())
     for folder in (county, *near):
         # The neighbour's recipe of the same name says which roads there are and which schools.
         own = recipe.resolve() if folder == county else recipe_beside(recipe, folder)

@@ -20,6 +20,7 @@ import pandas as pd
 
 from catchment.batch.border import border_table
 from catchment.batch.joint import Joint, joint_question, recipe_beside
+from catchment.batch.left import catchments_table
 from catchment.batch.offers import seats_table, ways_table
 from catchment.batch.tasks import Task
 from catchment.errors import CatchmentError
@@ -193,7 +194,9 @@ def _write_border(run: Run, task: Task, folder: Path) -> None:
             joints[name] = joint
     border = border_table(run, county, joints.values(), refused)
     write_text(folder / "border.csv", frame_csv(border))
-    write_text(folder / "ways.csv", frame_csv(ways_table(run, county, joints)))
+    ways = ways_table(run, county, joints)
+    write_text(folder / "ways.csv", frame_csv(ways))
+    write_text(folder / "catchments.csv", frame_csv(catchments_table(run, county, ways)))
     write_text(folder / "seats.csv", frame_csv(seats_table(run, county)))
 
 

@@ -115,6 +115,106 @@ class Seated:
         return self.worth == self.bound
 
 
+@dataclass(frozen=True)
+class Catchment:
+    """Villages of one school and band in one year, before anybody leaves.
+
+    Attributes
+    ----------
+    site, band : str
+        Which.
+    touching : tuple of tuple of int
+        Positions of the villages that each village touches.
+    home : int
+        Position of the village the school stands in; -1 where it belongs to another catchment.
+    """
+
+    site: str
+    band: str
+    touching: tuple[tuple[int, ...], ...]
+    home: int
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is said of a catchment that some have left.
+
+    Attributes
+    ----------
+    leaving : tuple of int
+        Positions of the villages that go to school abroad.
+    pieces_before, pieces_after : int
+        Into how many pieces its villages fall with and without them.
+    cut_off : tuple of int
+        Villages that stay and no longer hold together with the main piece, though they did: the
+        piece of the school's own village, else the largest, of equals that of the first village.
+    """
+
+    leaving: tuple[int, ...]
+    pieces_before: int
+    pieces_after: int
+    cut_off: tuple[int, ...]
+
+
+def check_left(catchment: Catchment, left: Left, year: int) -> tuple[Fault, ...]:
+    """Check again whether what is left of a catchment holds together.
+
+    Parameters
+    ----------
+    catchment : Catchment
+        Its villages.
+    left : Left
+        What is said.
+    year : int
+        The school year, for words.
+
+    Returns
+    -------
+    tuple of Fault
+        What does not hold.
+    """
+    everyone = set(range(len(catchment.touching)))
+    gone = set(left.leaving)
+    where = (year, catchment.site, "", catchment.band)
+    if not gone <= everyone:
+        return (Fault("unknown_leaver", *where, found=str(sorted(gone - everyone))),)
+    before, after = (_parts_of(catchment, who) for who in (everyone, everyone - gone))
+    faults = []
+    said, counted = (left.pieces_before, left.pieces_after), (len(before), len(after))
+    if said != counted:
+        faults.append(Fault("pieces_left", *where, found=str(said), expected=str(counted)))
+    together = _main_of(before, catchment.home) - gone
+    lost = tuple(sorted(together - _main_of(after, catchment.home)))
+    if tuple(sorted(left.cut_off)) != lost:
+        faults.append(Fault("cut_off", *where, found=str(left.cut_off), expected=str(lost)))
+    return tuple(faults)
+
+
+def _parts_of(catchment: Catchment, who: set[int]) -> list[set[int]]:
+    parts: list[set[int]] = []
+    for first in sorted(who):
+        if any(first in part for part in parts):
+            continue
+        part, queue = {first}, [first]
+        while queue:
+            for u in catchment.touching[queue.pop()]:
+                if u in who and u not in part:
+                    part.add(u)
+                    queue.append(u)
+        parts.append(part)
+    return parts
+
+
+def _main_of(parts: list[set[int]], home: int) -> set[int]:
+    best: set[int] = set()
+    for part in parts:
+        if home in part:
+            return part
+        if len(part) > len(best):
+            best = part
+    return best
+
+
 def check_guests(crossing: Crossing, seated: Seated, year: int) -> tuple[Fault, ...]:
     """Check again, in whole numbers, who was taken in where.
 

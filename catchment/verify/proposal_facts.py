@@ -396,7 +396,10 @@ class Facts:
             if bands:
                 terms.append(costs.site_year + costs.band_year * (bands - 1))
                 if not any(bool(o) for o in problem.today_open[j]):
-                    terms.append(costs.site_build / costs.building_life)
+                    own = self.question.site_build
+                    dear = own is None or math.isnan(own[j])
+                    price = costs.site_build if dear else float(own[j])
+                    terms.append(price / costs.building_life)
             for price, stock in (
                 (costs.room_build, built.rooms),
                 (costs.bed_build, built.beds),

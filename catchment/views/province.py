@@ -26,6 +26,7 @@ def write_province_map(
     path: Path,
     *,
     links: Sequence[Mapping[str, Any]] = (),
+    left: Sequence[Mapping[str, Any]] = (),
     lang: str = "zh",
 ) -> Path:
     """Write the map and ranking of the counties of a batch.
@@ -41,6 +42,9 @@ def write_province_map(
     links : sequence of mapping
         Villages whose children a neighbouring county takes in: ``from`` and ``to`` (degrees),
         ``village``, ``school``, ``county``, ``host``, ``students``.
+    left : sequence of mapping
+        Catchments that those children leave: ``county``, ``school``, ``grade_from``, ``grade_to``,
+        ``cut_off``, ``cut_off_villages``, ``cut_off_students``.
     lang : {"zh", "en"}
         Language the page opens in.
 
@@ -79,6 +83,11 @@ def write_province_map(
         "words": pick_words("map", "prov"),
         "rows": rows,
         "links": [_link(link) for link in links],
+        "left": {
+            "all": len(left),
+            "whole": sum(not row["cut_off"] for row in left),
+            "cut": [_cut(row) for row in left if row["cut_off"]],
+        },
     }
     title = "各县结果 / Results by county"
     page = asset("province.html")
@@ -89,6 +98,13 @@ def _link(link: Mapping[str, Any]) -> dict[str, Any]:
     said = {key: text(link[key], longest=120) for key in ("village", "school", "county", "host")}
     ends = [round(c * _STEP) for end in ("from", "to") for c in link[end]]
     return said | {"students": int(link["students"]), "line": ends}
+
+
+def _cut(row: Mapping[str, Any]) -> dict[str, Any]:
+    longest = {"county": 120, "school": 120, "cut_off_villages": 2000}
+    said = {key: text(row[key], longest=most) for key, most in longest.items()}
+    numbers = {"from": "grade_from", "to": "grade_to", "students": "cut_off_students"}
+    return said | {key: int(row[column]) for key, column in numbers.items()}
 
 
 def _steps(outline: Sequence[tuple[float, float]]) -> list[int]:

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import geopandas as gpd
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,12 +17,22 @@ import pytest
 from catchment.batch import find_tasks, run_batch
 from catchment.batch.guests import COUNTIES, NO_SCHOOL, NO_SEAT, settle_guests
 from catchment.batch.joint import joint_question
+from catchment.batch.left import CATCHMENTS, left_behind
 from catchment.batch.offers import SEATS, WAYS
 from catchment.batch.seating import seat_guests
 from catchment.batch.work import digest_of
 from catchment.errors import CatchmentError
 from catchment.run import execute
-from catchment.verify.guests import Crossing, Host, Party, Seated, check_guests, worth_of
+from catchment.verify.guests import (
+    Catchment,
+    Crossing,
+    Host,
+    Party,
+    Seated,
+    check_guests,
+    check_left,
+    worth_of,
+)
 from tests.batch.counties import moved_east, write_counties
 from tests.batch.test_batch import Here
 
@@ -100,6 +111,18 @@ def test_both_counties_say_so_and_every_student_is_counted_once(pair, province) 
     assert '"line":[' in page.replace(" ", "")
 
 
+def test_the_catchment_they_leave_is_told_to_be_whole(province) -> None:
+    # V3, V4 and V5 on one road go to S2 in V3: without V5 at its end the rest is in one piece.
+    left = read(province, "left_behind.csv").query("year == 2026")
+    kinds = ["county", "school_id", "band", "grade_from", "grade_to", "villages", "leaving"]
+    kinds += ["pieces_before", "pieces_after", "cut_off", "cut_off_villages"]
+    assert left[kinds].values.tolist() == [
+        ["county-000", "S2", "upper", 4, 6, 3, 1, 1, 1, 0, ""],
+    ]
+    page = (province / "province.html").read_text(encoding="utf-8").replace(" ", "")
+    assert '"left":{"all":1,"whole":1,"cut":[]}' in page
+
+
 def test_the_province_counts_them_as_served_within_the_limit(province) -> None:
     table = read(province, "indicators.csv")
     table = table[(table["scope"] == "province") & (table["year"] == 2026)]
@@ -149,7 +172,13 @@ def test_a_road_that_the_neighbour_closes_is_not_travelled(pair, tmp_path) -> No
 # --- from written files alone --------------------------------------------------------------------
 
 
-def told(folder: Path, ways: list[tuple], seats: list[tuple], counts: dict[str, tuple]) -> list:
+def told(
+    folder: Path,
+    ways: list[tuple],
+    seats: list[tuple],
+    counts: dict[str, tuple],
+    catchments: list[tuple] = (),
+) -> list:
     """Folders of counties with what they tell each other, in the year 2026."""
     found = []
     for county, (students, served, over) in counts.items():
@@ -160,6 +189,9 @@ def told(folder: Path, ways: list[tuple], seats: list[tuple], counts: dict[str, 
         )
         pd.DataFrame([s for s in seats if s[0] == county], columns=list(SEATS)).to_csv(
             place / "seats.csv", index=False
+        )
+        pd.DataFrame([c for c in catchments if c[0] == county], columns=list(CATCHMENTS)).to_csv(
+            place / "catchments.csv", index=False
         )
         row = {"year": 2026, "students_in": students, "served": served, "rejected": 0}
         row["unserved"] = students - served
@@ -224,6 +256,93 @@ def test_a_county_that_counts_its_students_wrong_is_found(tmp_path) -> None:
     )
     with pytest.raises(CatchmentError, match="not conserved"):
         settle_guests(folders)
+
+
+def villages_of_h(*rows: tuple[str, str, int, int]) -> list[tuple]:
+    """Catchment of school H in county a: villages with what they touch, students, own village."""
+    return [
+        ("a", 2026, "low", 1, 3, "H", "甲校", code, f"{code}村", students, home, near)
+        for code, near, students, home in rows
+    ]
+
+
+def test_villages_that_leavers_cut_off_are_named(tmp_path) -> None:
+    # Home - Gap - End in a row, and Side beside Home. Gap leaves, End stays and is cut off.
+    folders = told(
+        tmp_path,
+        [
+            way("a", "Gap", "over_limit", "1:10", "b", "S", 5.0),
+            way("a", "End", "over_limit", "1:30", "b", "S", 35.0),
+        ],
+        [seat("b", "S", 1, 1, 34)],
+        {"a": (60, 60, 40), "b": (34, 34, 0)},
+        villages_of_h(("Home", "1 3", 12, 1), ("Gap", "0 2", 10, 0), ("End", "1", 30, 0),
+                      ("Side", "0", 8, 0)),
+    )  # fmt: skip
+    found = settle_guests(folders)
+    assert found is not None
+    assert found.guests.set_index("village_id")["school_id"].to_dict() == {"Gap": "S", "End": ""}
+    row = found.left.iloc[0].to_dict()
+    assert (row["villages"], row["leaving"]) == (4, 1)
+    assert (row["pieces_before"], row["pieces_after"], row["cut_off"]) == (1, 2, 1)
+    assert row["cut_off_villages"] == "End村（End）"
+    assert row["cut_off_students"] == 30
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_pieces_are_those_of_another_library(seed) -> None:
+    rng = np.random.default_rng([seed, 5])
+    n = int(rng.integers(2, 12))
+    graph = nx.gnp_random_graph(n, float(rng.uniform(0.1, 0.5)), seed=seed)
+    home = int(rng.integers(n)) if rng.random() < 0.7 else -1
+    leaving = sorted(rng.choice(n, int(rng.integers(1, n + 1)), replace=False).tolist())
+    table = pd.DataFrame(
+        villages_of_h(
+            *((f"v{v}", " ".join(map(str, sorted(graph[v]))), 1 + v, v == home) for v in range(n))
+        ),
+        columns=list(CATCHMENTS),
+    )
+    gone = [
+        {"county": "a", "band": "low", "school_home": "H", "village_id": f"v{v}",
+         "school_id": "S", "need": "over_limit"}
+        for v in leaving
+    ]  # fmt: skip
+    [(row, catchment, left)] = left_behind(table, gone)
+    rest = graph.copy()
+    rest.remove_nodes_from(leaving)
+    assert row["pieces_before"] == nx.number_connected_components(graph)
+    assert row["pieces_after"] == nx.number_connected_components(rest)
+
+    def main_of(these: nx.Graph) -> set[int]:
+        parts = sorted(
+            nx.connected_components(these), key=lambda c: (home not in c, -len(c), min(c))
+        )
+        return parts[0] if parts else set()
+
+    lost = main_of(graph) & set(rest) - main_of(rest)
+    assert row["cut_off"] == len(lost)
+    assert row["cut_off_students"] == sum(1 + v for v in lost)
+    assert check_left(catchment, left, 2026) == ()
+    wrong = {
+        "pieces_left": dataclasses.replace(left, pieces_after=left.pieces_after + 1),
+        "cut_off": dataclasses.replace(left, cut_off=(*left.cut_off, leaving[0])),
+        "unknown_leaver": dataclasses.replace(left, leaving=(*leaving, n)),
+    }
+    for code, spoiled in wrong.items():
+        assert {f.code for f in check_left(catchment, spoiled, 2026)} == {code}
+
+
+def test_a_piece_that_was_apart_before_is_no_leavers_doing() -> None:
+    # 0 (the school's village) - 1, and 2 - 3 apart already; 1 leaves.
+    catchment = Catchment("H", "low", ((1,), (0,), (3,), (2,)), 0)
+    table = pd.DataFrame(
+        villages_of_h(("A", "1", 5, 1), ("B", "0", 5, 0), ("C", "3", 5, 0), ("D", "2", 5, 0)),
+        columns=list(CATCHMENTS),
+    )
+    gone = {"county": "a", "band": "low", "school_home": "H", "village_id": "B"}
+    [(row, asked, _)] = left_behind(table, [gone | {"school_id": "S", "need": "over_limit"}])
+    assert asked == catchment
+    assert (row["pieces_before"], row["pieces_after"], row["cut_off"]) == (2, 2, 0)
 
 
 def random_crossing(rng: np.random.Generator) -> Crossing:

@@ -84,6 +84,10 @@ Catchment.province = function (map, dataId) {
       data.links.length ? [el("p", { class: "quiet", text: t("prov.links") }), el("ul", {}, data.links.map(function (l) {
         return el("li", {}, name(l.county + " " + l.village + " → " + l.host + " " + l.school + " "), t("prov.linked", { n: Catchment.count(l.students) }));
       }))] : null,
+      data.left.all ? el("p", { class: "left" }, t("prov.left_whole", { n: Catchment.count(data.left.all), m: Catchment.count(data.left.whole) })) : null,
+      data.left.cut.length ? [el("p", { class: "why" }, t("prov.left_cut")), el("ul", { class: "left" }, data.left.cut.map(function (c) {
+        return el("li", {}, name(c.county + " " + c.school + " "), t("map.grades", { a: c.from, b: c.to }) + " ", name(c.cut_off_villages + " "), t("prov.left_students", { n: Catchment.count(c.students) }));
+      }))] : null,
       data.rows.map(function (r, n) {
         var bad = r.state !== "done";
         return el("article", { class: "finding " + (bad ? "fail" : "unknown") + (n === chosen ? " moved" : "") },
