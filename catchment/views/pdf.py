@@ -68,7 +68,9 @@ def pdf_bytes(document: Document) -> bytes:
     try:
         made = maker.HTML(
             string=page, url_fetcher=maker.urls.URLFetcher(allowed_protocols=("data",))
-        ).write_pdf(pdf_identifier=b"catchment", optimize_images=False)
+        ).write_pdf(
+            pdf_identifier=b"catchment", optimize_images=False, presentational_hints=True
+        )
     finally:
         log.setLevel(level)
     return bytes(made)

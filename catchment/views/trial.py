@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from catchment.optimise.whatif import limits_of, start_of, tenths_of
+from catchment.plan import split
+from catchment.problem import Problem
 
 if TYPE_CHECKING:
     from catchment.run import Run
@@ -35,9 +37,13 @@ def trial_data(run: Run) -> dict[str, Any]:
         ``travel`` by road network and band: ``sites``, ``tenths`` (uint16, base64) and ``modes``
         (two a byte, 15 = none) of every village; ``students`` by year (uint16, base64, grades of
         the group's own band); ``rooms`` by year; ``size``, ``limit``;
-        ``may`` and ``today`` = bands each site can teach and teaches today, a bit a band.
+        ``may`` and ``today`` = bands each site can teach and teaches today, a bit a band. Where
+        children of a village go to several schools, each part is a group of its own that follows
+        after all villages, a block of bands each: ``of`` = its village, ``site`` and ``mode`` by
+        year of these groups alone.
     """
-    problem, plan = run.problem, run.plan
+    problem, plan = split(run.problem, run.plan)
+    first, bands = len(run.problem.group_band), len(problem.bands)
     most = most_rooms(run)
     starts = [start_of(problem, plan, t, most_rooms=most) for t in range(len(problem.years))]
     may = problem.can_host | problem.today_open | plan.open.any(axis=2) | run.today.open.any(axis=2)
@@ -45,10 +51,13 @@ def trial_data(run: Run) -> dict[str, Any]:
         raise ValueError("too many modes to pack")
     return {
         "travel": [
-            [_block(run, w, b, may[:, b]) for b in range(len(problem.bands))]
+            [_block(run, w, b, may[:, b]) for b in range(bands)]
             for w in range(problem.minutes.shape[0])
         ],
-        "students": _years([_own_grades(run, t) for t in range(len(problem.years))]),
+        "students": _years([_own_grades(problem, t) for t in range(len(problem.years))]),
+        "of": problem.group_village[first::bands].tolist(),
+        "site": _lists(plan.site_of[first:].T.tolist()),
+        "mode": _lists(plan.mode_of[first:].T.tolist()),
         "rooms": _lists([s.rooms.tolist() for s in starts]),
         "size": problem.class_size.ravel().tolist(),
         "limit": limits_of(problem).tolist(),
@@ -71,9 +80,8 @@ def _block(run: Run, network: int, band: int, may: npt.NDArray[np.bool_]) -> dic
     }
 
 
-def _own_grades(run: Run, year: int) -> str:
+def _own_grades(problem: Problem, year: int) -> str:
     """Students of each group by grade of its band, padded to the longest band."""
-    problem = run.problem
     grades = [np.flatnonzero(problem.grade_band == b) for b in range(len(problem.bands))]
     out = np.zeros((len(problem.group_band), max((len(g) for g in grades), default=0)), np.int64)
     for b, own in enumerate(grades):

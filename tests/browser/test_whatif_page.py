@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 
 from catchment.optimise.whatif import start_of, whatif
+from catchment.plan import split, students_at
 from catchment.run import Run, execute
 from catchment.scenario import parse_scenario
+from catchment.views.facts import read_facts
 from catchment.views.maps import write_map
 from catchment.views.trial import most_rooms
 from tests.browser.conftest import Watched
 from tests.views.map_county import HOSTILE, build_run
+from tests.views.shared_run import shared_run
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Watched]
@@ -61,8 +64,9 @@ def agree(page: Any, run: Run, count: int, seed: int) -> int:
     cases = random_cases(run, count, seed)
     weight = 1 << np.arange(len(run.problem.bands))
     asked = [[y, (o * weight).sum(axis=1).tolist(), c] for y, o, c in cases]
+    problem, plan = split(run.problem, run.plan)
     starts = [
-        start_of(run.problem, run.plan, t, most_rooms=most_rooms(run))
+        start_of(problem, plan, t, most_rooms=most_rooms(run))
         for t in range(len(run.problem.years))
     ]
     moved = 0
@@ -91,6 +95,23 @@ def test_page_and_engine_agree_on_the_shipped_county(
 ) -> None:
     seen = visit(write_map(demo, tmp_path / "map.html"))
     assert agree(seen.page, demo, 500, seed=11) > 450
+    seen.quiet()
+
+
+def test_page_and_engine_agree_where_schools_share_villages(visit: Visit, tmp_path: Path) -> None:
+    """Each part of a village is placed by itself, and only the part that loses its school."""
+    run = shared_run(90)
+    seen = visit(write_map(run, tmp_path / "map.html"))
+    assert agree(seen.page, run, 200, seed=7) > 150
+    t, parts = read_facts(run).focus_at, run.plan.elsewhere
+    assert parts is not None
+    closed = int(parts.site[np.flatnonzero(parts.shared & (parts.year == t))[0]])
+    opened = run.plan.open[:, :, t].copy()
+    opened[closed] = False
+    bits = (opened * (1 << np.arange(opened.shape[1]))).sum(axis=1).tolist()
+    said = seen.page.evaluate("([y, o]) => Catchment.reckon(y, o, true)", [t, bits])
+    # Whoever was there moves, and nobody else of the same village.
+    assert said["moved"] == students_at(run.problem, run.plan)[closed, :, t].sum()
     seen.quiet()
 
 

@@ -40,10 +40,10 @@ Catchment.start = function (mainMap, dataId) {
   function bandShort(b) { var x = data.bands[b]; return x.from ? t("map.grades", { a: x.from, b: x.to }) : bandName(b); }
   function roleOf(plan, y, j) { return data.roles[part(plan, "role", y)[j]]; }
 
-  /* Children who do not go to the school of their group, by group; a trial sends groups whole. */
+  /* Children who do not go to the school of their group, by group. */
   var partsKept = { today: [], plan: [] };
   function partsOf(plan, y) {
-    if (plan === "plan" && trial.active(y)) { return new Map(); }
+    if (plan === "plan" && trial.active(y)) { return trial.overlay(y).parts; }
     if (!partsKept[plan][y]) {
       var flat = data.parts[plan][y], out = partsKept[plan][y] = new Map();
       for (var k = 0; k < flat.length; k += 5) {

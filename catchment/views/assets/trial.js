@@ -3,7 +3,7 @@ Catchment.trial = function (data, room) {
   "use strict";
   var el = Catchment.el, t = Catchment.t, count = Catchment.count, decimal = Catchment.decimal, name = Catchment.name, W = Catchment.whatif;
   var T = data.trial, at = room.at, state = room.state, hub = null;
-  var nBands = data.bands.length, nSites = data.sites.id.length, nGrades = data.grades.length, nYears = data.years.length;
+  var nBands = data.bands.length, nSites = data.sites.id.length, nGrades = data.grades.length, nYears = data.years.length, nVillages = data.villages.id.length, nGroups = nVillages * nBands;
   var travels = [], starts = [], answers = new Map(), inks = new Map(), boards = data.modes.indexOf("board");
   var gradeBand = [], bandSize = data.bands.map(function () { return 0; }), firstGrade = [];
   data.grades.forEach(function (g, k) {
@@ -14,17 +14,22 @@ Catchment.trial = function (data, room) {
 
   function travel(y) {
     var w = data.network[y];
-    travels[w] = travels[w] || W.travel(T.travel[w], nBands, nSites);
+    travels[w] = travels[w] || W.travel(T.travel[w], nBands, nSites, nVillages, T.of);
     return travels[w];
   }
 
   function first(list, y) { return typeof list[y] === "number" ? list[y] : y; }
 
+  /* Village of a group; parts of villages that several schools share follow after all villages. */
+  function villageOf(i) { var v = Math.floor(i / nBands); return v < nVillages ? v : T.of[v - nVillages]; }
+
+  /* Groups of a year, without the children who go elsewhere, and then those as groups of their own. */
   function start(y) {
     if (!starts[y]) {
+      var students = W.words(T.students[first(T.students, y)]), wide = Math.max.apply(null, bandSize), site = at(data.plans.plan.site, y).concat(at(T.site, y));
       starts[y] = {
-        nSites: nSites, travel: travel(y), demand: at(data.demand, y), students: W.words(T.students[first(T.students, y)]), perGroup: Math.max.apply(null, bandSize),
-        site: at(data.plans.plan.site, y), mode: at(data.plans.plan.mode, y), opened: at(data.plans.plan.open, y), rooms: at(T.rooms, y),
+        nSites: nSites, travel: travel(y), students: students, perGroup: wide, site: site, mode: at(data.plans.plan.mode, y).concat(at(T.mode, y)),
+        demand: site.map(function (_, i) { var n = 0; for (var k = 0; k < wide; k++) { n += students[i * wide + k]; } return n; }), opened: at(data.plans.plan.open, y), rooms: at(T.rooms, y),
         classSize: T.size, limit: T.limit, gradeBand: gradeBand, bandSize: bandSize, firstGrade: firstGrade
       };
     }
@@ -62,7 +67,7 @@ Catchment.trial = function (data, room) {
     if (!answers.has(key)) {
       var a = now(y), s = start(y), roles = at(data.plans.plan.role, y), places = at(data.plans.plan.places, y), today = at(data.plans.today.role, y);
       answers.set(key, {
-        site: a.site, mode: a.mode, load: a.load, open: a.opened, rooms: s.rooms,
+        site: a.site.slice(0, nGroups), mode: a.mode.slice(0, nGroups), parts: partsOf(y, a, s), load: a.load, open: a.opened, rooms: s.rooms,
         role: roles.map(function (r, j) { return a.opened[j] === s.opened[j] ? r : a.opened[j] === T.today[j] && today[j] ? today[j] : role(a.opened[j]); }),
         places: places.map(function (p, j) {
           if (a.opened[j] === s.opened[j]) { return p; }
@@ -77,6 +82,20 @@ Catchment.trial = function (data, room) {
     }
     return answers.get(key);
   }
+
+  /* Children of a group who go elsewhere, in the trial: as in the run, unless their school no longer teaches them. */
+  function partsOf(y, a, s) {
+    var out = new Map(), flat = data.parts.plan[y], why = new Map();
+    for (var k = 0; k < flat.length; k += 5) { why.set(flat[k] + "/" + flat[k + 1], flat[k + 3] ? "shared" : "kept"); }
+    for (var i = nGroups; i < a.site.length; i++) {
+      if (!s.demand[i]) { continue; }
+      var g = group(i);
+      if (!out.has(g)) { out.set(g, []); }
+      out.get(g).push({ site: a.site[i], n: s.demand[i], why: why.get(g + "/" + s.site[i]) || "shared", m: a.mode[i] });
+    }
+    return out;
+  }
+  function group(i) { return villageOf(i) * nBands + i % nBands; }
 
   function trip(y, g, j, mode) {
     var x = travel(y).tenths(g, j);
@@ -183,7 +202,7 @@ Catchment.trial = function (data, room) {
 
   function movers() {
     var a = now(state.year), s = start(state.year), rows = [];
-    a.site.forEach(function (j, i) { if (j !== s.site[i]) { rows.push([i, s.site[i], j, s.demand[i], a.tenths[i], s.site[i] >= 0 ? s.travel.tenths(i, s.site[i]) : W.unreached]); } });
+    a.site.forEach(function (j, i) { if (j !== s.site[i] && (i < nGroups || s.demand[i])) { rows.push([i, s.site[i], j, s.demand[i], a.tenths[i], s.site[i] >= 0 ? s.travel.tenths(i, s.site[i]) : W.unreached]); } });
     return rows.sort(function (m, n) { return n[4] - m[4] || m[0] - n[0]; });
   }
 
@@ -228,7 +247,7 @@ Catchment.trial = function (data, room) {
       })))) : null,
       el("details", { class: "more", open: true }, el("summary", { text: t("map.movers", { n: list.length }) }), el("table", { class: "grid list" },
         el("thead", {}, el("tr", {}, [t("map.village"), t("map.minutes_then"), t("map.students")].map(function (h) { return el("th", { scope: "col", text: h }); }))), el("tbody", {}, list.slice(0, 150).map(function (r) {
-          var v = Math.floor(r[0] / nBands);
+          var v = villageOf(r[0]);
           return el("tr", {}, el("th", { scope: "row" }, hub.go("village", v, data.villages.name[v]), el("small", {}, hub.bandShort(r[0] % nBands) + " · ", name(hub.siteName(r[1])), " → ", name(hub.siteName(r[2])))),
             el("td", {}, (r[5] < W.unreached ? decimal(r[5] / 10) : "—") + " → ", el("b", { class: r[4] > T.limit[r[0] % nBands] ? "bad" : "", text: r[2] >= 0 ? decimal(r[4] / 10) : t("map.unserved") })), el("td", { text: count(r[3]) }));
         })))),

@@ -15,14 +15,18 @@ Catchment.whatif = (function () {
     return out;
   }
 
-  /* Tables of one road network: `tenths(i, j)` and `mode(i, j)` of group i and site j. */
-  function travel(part, nBands, nSites) {
+  /* Tables of one road network: `tenths(i, j)` and `mode(i, j)` of group i and site j; parts of villages,
+     whose village is given by `of`, follow after all villages. */
+  function travel(part, nBands, nSites, nVillages, of) {
     var blocks = part.map(function (p) {
       var at = new Int32Array(nSites).fill(-1);
       p.sites.forEach(function (j, k) { at[j] = k; });
       return { at: at, width: p.sites.length, sites: p.sites, tenths: words(p.tenths), modes: bytes(p.modes) };
     });
-    function cell(i, j) { var p = blocks[i % nBands], k = p.at[j]; return k < 0 ? -1 : Math.floor(i / nBands) * p.width + k; }
+    function cell(i, j) {
+      var p = blocks[i % nBands], k = p.at[j], v = Math.floor(i / nBands);
+      return k < 0 ? -1 : (v < nVillages ? v : of[v - nVillages]) * p.width + k;
+    }
     return {
       sites: function (band) { return blocks[band].sites; },
       tenths: function (i, j) { var c = cell(i, j); return c < 0 ? UNREACHED : blocks[i % nBands].tenths[c]; },
