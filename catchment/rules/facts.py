@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,8 @@ class Facts:
         Resources of the schools, see :mod:`catchment.indicators.balance`.
     ways : Ways or None
         What is known of the ways to school; None where nothing is.
+    grounds : mapping or None
+        Metres from candidate sites to railways and trunk roads, see :mod:`catchment.rules.ground`.
     """
 
     site_name: tuple[str, ...]
@@ -72,6 +74,7 @@ class Facts:
     public_transport: bool | None = None
     resources: pd.DataFrame | None = None
     ways: Ways | None = None
+    grounds: Mapping[str, Mapping[str, float]] | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from catchment.rules.clause import Rule
 from catchment.rules.facts import Case, Facts, case_of, facts_of
 from catchment.rules.findings import COLUMNS, NAN, RESULTS, Findings
 from catchment.rules.gate import check_gate
+from catchment.rules.ground import RAILWAY, TRUNK_ROAD, Grounds, check_ground
 from catchment.rules.records import judged
 from catchment.rules.resources import check_resources
 from catchment.rules.ways import Ways
@@ -41,6 +42,7 @@ def check(
     resources: pd.DataFrame | None = None,
     base: Problem | None = None,
     ways: Ways | None = None,
+    grounds: Grounds | None = None,
 ) -> pd.DataFrame:
     """Check a plan against every clause.
 
@@ -67,6 +69,8 @@ def check(
         The question of today's arrangement; ``problem`` when left out.
     ways : Ways, optional
         What is known of the ways of the plan: home again, crossings, straight walks.
+    grounds : mapping, optional
+        Metres from candidate sites to railways and trunk roads.
 
     Returns
     -------
@@ -83,6 +87,8 @@ def check(
         facts = facts_of(regions, problem, evidence, public_transport, resources)
     if ways is not None:
         facts = replace(facts, ways=ways)
+    if grounds is not None:
+        facts = replace(facts, grounds=grounds)
     table = pd.DataFrame() if indicators is None else indicators
     case = case_of(problem, plan, today, facts, rules, class_limits(rules), table, base)
     out = Findings()
@@ -144,6 +150,8 @@ def _checker(rule: Rule) -> _Check:
         "bus_speed": travel.check_bus_speed,
         "junior_schools": travel.check_towns,
         "barrier_crossings": travel.check_crossings,
+        RAILWAY: check_ground,
+        TRUNK_ROAD: check_ground,
     }
     by_quantity |= dict.fromkeys(travel.TRIP_QUANTITIES, travel.check_trips)
     return by_quantity.get(rule.quantity, _not_recorded)

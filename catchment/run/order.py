@@ -35,12 +35,14 @@ from catchment.region.bands import Band
 from catchment.region.model import Region
 from catchment.region.read import read_region
 from catchment.rules import books, rule
+from catchment.rules.ground import Grounds
 from catchment.run.account import conserve
 from catchment.run.change import ImpossibleError, impossible
 from catchment.run.designate import settle_designations
 from catchment.run.draw import catchments_of
 from catchment.run.explain import explain
 from catchment.run.model import Run
+from catchment.run.screen import grounds_of
 from catchment.run.wanted import named_by_wishes, wishes_of
 from catchment.run.ways import ways_of_parts
 from catchment.run.why import why_schools, why_villages
@@ -328,6 +330,7 @@ def run_scenario(
             evidence=None if region.folder is None else books.read_evidence(region.folder),
             resources=None if region.folder is None else books.read_resources(region.folder),
             ways=ways,
+            grounds=_grounds(problem, plan, region, posed.network),
         ),
         ledger=indicators.class_ledger(counted, going, region, limits),
         base=base,
@@ -347,6 +350,12 @@ def run_scenario(
         prices=why_schools(problem, plan, region, wishes=wishes, start=start_of(scenario)),
         provenance=_provenance(scenario, region, recipe, book),
     )
+
+
+def _grounds(problem: Problem, plan: Plan, region: Region, network: RoadNetwork) -> Grounds | None:
+    """Measure candidate sites against railways and main roads where the plan builds on any."""
+    new = plan.open.any(axis=(1, 2)) & ~problem.existing
+    return grounds_of(region, network) if new.any() else None
 
 
 def _planned(posed: Posed, region: Region, wishes: Wishes, progress: Progress | None) -> Plan:

@@ -20,6 +20,8 @@ from catchment.network.crossings import MAIN_CLASSES
 from catchment.network.graph import RoadNetwork
 from catchment.region.elevation import sample
 from catchment.region.model import Region
+from catchment.rules.ground import RAILWAY as RAILWAY_M
+from catchment.rules.ground import TRUNK_ROAD as TRUNK_ROAD_M
 
 PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"
 _HAZARDS = ("hazards.gpkg", "hazards.geojson", "隐患区.gpkg", "隐患区.geojson")
@@ -173,6 +175,33 @@ def screen_sites(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def grounds_of(region: Region, network: RoadNetwork) -> dict[str, dict[str, float]]:
+    """Measure how far railways and main roads are from every candidate site.
+
+    Parameters
+    ----------
+    region : Region
+        The county.
+    network : RoadNetwork
+        Roads, in the county's CRS.
+
+    Returns
+    -------
+    dict of str to dict
+        Metres by quantity of ``R-SITE-01`` and code of site: inf without any such line, nan where
+        the county has no source of railways.
+    """
+    codes = region.sites["site_id"].astype(str).tolist()
+    measured = {
+        RAILWAY_M: _to_railways(region),
+        TRUNK_ROAD_M: _to_main_roads(region.sites, network),
+    }
+    return {
+        name: dict(zip(codes, metres.astype(float).tolist(), strict=True))
+        for name, metres in measured.items()
+    }
 
 
 def _distance(sites: gpd.GeoDataFrame, lines: npt.NDArray[np.object_]) -> npt.NDArray[np.float64]:

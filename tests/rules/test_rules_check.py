@@ -265,6 +265,17 @@ def walks(state: int) -> Knob:
     return turn
 
 
+def ground(metres: float) -> Knob:
+    """A new school B so far from railways and trunk roads."""
+
+    def turn(world: World) -> World:
+        far = {"B": metres}
+        grounds = {"distance_railway": far, "distance_trunk_road": far}
+        return new_site("complete")(world).with_facts(grounds=grounds)
+
+    return turn
+
+
 CASES: dict[Key, tuple[Knob, Knob, Knob | None]] = {
     ("R-TRV-01", "grades=1-3"): (same, slower(5), lost),
     ("R-TRV-02", "grades=1-9;urban=rural"): (same, slower(5), lost),
@@ -288,6 +299,8 @@ CASES: dict[Key, tuple[Knob, Knob, Knob | None]] = {
     ("R-CLS-04", BOTH): (same, both(rooms(6), more_students(3)), "bare"),
     ("R-CLS-04", "county"): (same, both(rooms(6), more_students(3)), no_students),
     ("R-CLS-06", BOTH): (limit("R-CLS-06", BOTH, 45), limit("R-CLS-06", BOTH, 20), same),
+    ("R-SITE-01", "new;item=railway"): (ground(np.inf), ground(299), new_site("complete")),
+    ("R-SITE-01", "new;item=trunk_road"): (ground(80), ground(79), ground(np.nan)),
     ("R-SIZ-01", "role=school"): (same, more_students(20), all_to(0)),
     ("R-SIZ-01", "role=nine_year"): (same, more_students(5), all_to(1)),
     ("R-SIZ-02", "new;role=incomplete;urban=rural;item=most"): (both(new_site("incomplete"), load(1, 100)), both(new_site("incomplete"), load(1, 121)), both(new_site("incomplete"), all_to(0))),
@@ -620,6 +633,13 @@ def test_documents_outside_a_closing_are_looked_up_too(world: World) -> None:
     ):  # fmt: skip
         rows = evidence(("", "R-CLS-05", "", date, value, "台账制度"))
         assert results(world.with_facts(evidence=rows), key) == {said}, (date, value)
+
+
+def test_the_ground_of_a_school_that_stands_already_is_not_asked(world: World) -> None:
+    near = {"A": 1.0, "B": 1.0, "C": 1.0}
+    turned = world.with_facts(grounds={"distance_railway": near, "distance_trunk_road": near})
+    for item in ("railway", "trunk_road"):
+        assert results(turned, ("R-SITE-01", f"new;item={item}")) == {"pass"}
 
 
 def test_a_new_site_s_review_is_the_site_s_own(world: World) -> None:
