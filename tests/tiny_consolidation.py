@@ -139,6 +139,7 @@ def tiny_question(seed: int) -> Question:
         tolerate_shortage=bool(rng.random() < 0.8),
         at_least=at_least,
         at_most=at_most,
+        site_build=rng.choice([np.nan, 0.0, 900_000.0], m) if rng.random() < 0.3 else None,
     )
 
 
@@ -324,7 +325,9 @@ def _paths(question, j, w):
                         costs.site_year + costs.band_year * (bands - 1) * (course[t] == 2)
                     )
                     if not today:
-                        cost += w[t] * costs.site_build / costs.building_life
+                        own = question.site_build
+                        dear = own is None or math.isnan(own[j])
+                        cost += w[t] * (costs.site_build if dear else own[j]) / costs.building_life
             out.append((cost, course))
     return out
 

@@ -83,6 +83,10 @@ def propose(
             "--build", help="可在通过筛查的备选校址建校 / may build on candidate sites that pass"
         ),
     ] = False,
+    reopen: Annotated[
+        bool,
+        typer.Option("--reopen", help="停办的学校可以恢复 / closed schools may open again"),
+    ] = False,
     hand: Annotated[
         list[Path] | None,
         typer.Option(help="手工方案，与最优方案并排评判 / a recipe made by hand, judged beside"),
@@ -117,6 +121,7 @@ def propose(
         areas=areas,
         robust=robust,
         build=build,
+        reopen=reopen,
     )
     if robust and not draws:
         raise InputError("--robust 需要 --draws：稳健是对抽样而言 / --robust needs --draws")

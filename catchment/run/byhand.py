@@ -113,7 +113,12 @@ def _as_answer(
     )  # fmt: skip
     asked = question.replace(problem=problem)
     table = model.cost_of(
-        problem, plan, question.costs, built=built, transition=question.transition
+        problem,
+        plan,
+        question.costs,
+        built=built,
+        transition=question.transition,
+        site_build=question.site_build,
     )
     changed = plan.replace(objective=table.total, bound=float("nan"), status="feasible")
     return model.Answer(changed, built, table), asked

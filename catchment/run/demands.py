@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from catchment.optimise import consolidation as model
 from catchment.problem import Problem
+from catchment.region.model import Region
 from catchment.run.order import Posed
 from catchment.scenario import Keep
 
@@ -90,7 +93,82 @@ def question_of_recipe(
         at_least=least if least.any() else None,
         at_most=most if (most < 2).any() else None,
         sent=sent if (sent >= 0).any() else None,
+        site_build=_opening_yuan(posed, free.costs),
     )
+
+
+def with_building(question: model.Question, rooms: dict[str, int]) -> model.Question:
+    """Let schools be built on candidate sites.
+
+    Parameters
+    ----------
+    question : Question
+        A question.
+    rooms : dict of str to int
+        Most classrooms by code of site.
+
+    Returns
+    -------
+    Question
+        The question in which these sites, as far as they are closed today, may open.
+    """
+    problem = question.problem
+    opens, more = question.may_open.copy(), question.extra_rooms.copy()
+    seats = question.extra_seats.copy()
+    for j, code in enumerate(problem.site_ids):
+        if code in rooms and not problem.today_open[j].any():
+            opens[j], more[j], seats[j] = True, rooms[code], 60 * rooms[code]
+    return question.replace(may_open=opens, extra_rooms=more, extra_seats=seats)
+
+
+def with_reopening(question: model.Question, region: Region, *, more: int = 12) -> model.Question:
+    """Let schools that are closed today open again, in the classrooms that they still have.
+
+    Parameters
+    ----------
+    question : Question
+        A question.
+    region : Region
+        The county; its layer of schools tells the classrooms of closed ones.
+    more : int
+        Most classrooms that may be added to each.
+
+    Returns
+    -------
+    Question
+        The question in which these schools may open from the second year on.
+    """
+    problem, schools = question.problem, region.schools.set_index("school_id")
+    opens, rooms = question.may_open.copy(), problem.rooms.copy()
+    extra, seats = question.extra_rooms.copy(), question.extra_seats.copy()
+    for j, code in enumerate(problem.site_ids):
+        if (
+            code not in schools.index
+            or problem.today_open[j].any()
+            or not problem.can_host[j].any()
+        ):
+            continue
+        given = schools.loc[code, "rooms"]
+        rooms[j, 1:] = np.maximum(rooms[j, 1:], 0 if pd.isna(given) else int(given))
+        opens[j], extra[j] = True, max(int(extra[j]), more)
+        seats[j] = max(int(seats[j]), 60 * (int(rooms[j, -1]) + more))
+    return question.replace(
+        problem=problem.replace(rooms=rooms),
+        may_open=opens, extra_rooms=extra, extra_seats=seats,
+    )  # fmt: skip
+
+
+def _opening_yuan(posed: Posed, costs: model.Costs) -> npt.NDArray[np.float64] | None:
+    """Yuan of opening each site: the layer's own figure of a candidate, repairs of a closed school."""
+    problem, region = posed.problem, posed.regions[0]
+    own: dict[str, float] = {}
+    if len(region.sites) and "cost_yuan" in region.sites.columns:
+        yuan = pd.to_numeric(region.sites["cost_yuan"], errors="coerce").astype(float)
+        own = dict(zip(region.sites["site_id"].astype(str), yuan, strict=True))
+    closed = region.schools["status"] == "closed"
+    own |= dict.fromkeys(region.schools.loc[closed, "school_id"].astype(str), costs.site_reopen)
+    out = np.array([own.get(code, np.nan) for code in problem.site_ids], dtype=np.float64)
+    return None if np.isnan(out).all() else out
 
 
 def _from(problem: Problem, year: Any) -> int:

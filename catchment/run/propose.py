@@ -17,7 +17,12 @@ from catchment.region.model import Region
 from catchment.run import hearing, prospects
 from catchment.run.areas import Areas, areas_table, draw_areas, given_areas
 from catchment.run.byhand import beside_optimum
-from catchment.run.demands import costs_of, question_of_recipe
+from catchment.run.demands import (
+    costs_of,
+    question_of_recipe,
+    with_building,
+    with_reopening,
+)
 from catchment.run.model import names_of_sites
 from catchment.run.offer import Offer, broken_today, judge
 from catchment.run.order import Posed, pose
@@ -57,6 +62,8 @@ class Wish:
         Draws that are planned for by themselves in search of a robust plan, 0 for none.
     build : bool
         Whether schools may be built on candidate sites that pass the screening.
+    reopen : bool
+        Whether schools that are closed today may open again.
     """
 
     time_limit: float = 60.0
@@ -69,6 +76,7 @@ class Wish:
     areas: int | None = None
     robust: int = 0
     build: bool = False
+    reopen: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,8 +160,9 @@ def propose(
     """Let the optimiser plan the years of a recipe on a county as it is today.
 
     The recipe's own actions are carried out as they stand. Beyond them, schools with fewer than
-    100 students may close or become teaching points, larger ones may be expanded, and schools may
-    be built on candidate sites that pass the screening where that is wished. Where the recipe's
+    100 students may close or become teaching points, larger ones may be expanded, and where that
+    is wished schools may be built on candidate sites that pass the screening and closed ones open
+    again. Where the recipe's
     method is ``connected``, plans cut no village off from its school that is not cut off today.
     Costs are those of ``costs.csv`` in the county's folder, else the shipped ones.
 
@@ -195,6 +204,8 @@ def propose(
         _tell(progress, "备选校址筛查 / candidate sites screened")
         screening = screen_sites(region, posed.network)
         question = with_building(question, rooms_of_fit(region, screening))
+    if wish.reopen:
+        question = with_reopening(question, region)
     areas = _areas(posed, region, question, wish, seed)
     if areas is not None:
         question = question.replace(within=areas.allowed(posed.problem))
@@ -278,30 +289,6 @@ def _mender(posed: Posed, seed: int, progress: Progress | None) -> Mend | None:
         return model.connect(question, answer, seed=seed)
 
     return mend
-
-
-def with_building(question: model.Question, rooms: dict[str, int]) -> model.Question:
-    """Let schools be built on candidate sites.
-
-    Parameters
-    ----------
-    question : Question
-        A question.
-    rooms : dict of str to int
-        Most classrooms by code of site.
-
-    Returns
-    -------
-    Question
-        The question in which these sites, as far as they are closed today, may open.
-    """
-    problem = question.problem
-    opens, more = question.may_open.copy(), question.extra_rooms.copy()
-    seats = question.extra_seats.copy()
-    for j, code in enumerate(problem.site_ids):
-        if code in rooms and not problem.today_open[j].any():
-            opens[j], more[j], seats[j] = True, rooms[code], 60 * rooms[code]
-    return question.replace(may_open=opens, extra_rooms=more, extra_seats=seats)
 
 
 def _draws(posed: Posed, region: Region, wish: Wish, seed: int) -> npt.NDArray[np.int32] | None:

@@ -16,8 +16,7 @@ from catchment.errors import InputError
 from catchment.network.load import load_network
 from catchment.optimise import consolidation as model
 from catchment.run import Wish, pose, propose, run_scenario
-from catchment.run.demands import question_of_recipe
-from catchment.run.propose import with_building
+from catchment.run.demands import question_of_recipe, with_building, with_reopening
 from catchment.run.screen import checks_of, rooms_of_fit, screen_sites
 from catchment.scenario import parse_scenario
 from tests.tiny_region import METRIC, tiny_region
@@ -197,3 +196,50 @@ def test_the_smallest_relaxation_is_where_plans_begin_to_exist():
     for most, status in ((int(gone.sum()), {"optimal"}), (int(gone.sum()) - 1, {"infeasible"})):
         tried = free.replace(limits=model.Limits(moved_per_year=most))
         assert model.consolidate(tried, steps=1).plan.status in status
+
+
+def test_a_site_costs_what_its_layer_says_and_a_closed_school_its_repair():
+    question = question_of_recipe(pose(asked(), tiny_region(students=12)))
+    problem, yuan = question.problem, question.site_build
+    assert yuan is not None
+    assert yuan[problem.site_ids.index("C1")] == 1e6
+    assert yuan[problem.site_ids.index("X1")] == question.costs.site_reopen
+    assert np.isnan(yuan[problem.site_ids.index("S1")])
+    opens = with_building(question, {"C1": 12})
+    j = problem.site_ids.index("C1")
+    must = np.zeros((len(problem.site_ids), len(YEARS)), dtype=np.int8)
+    must[j, 1:] = 2
+    built = model.consolidate(opens.replace(at_least=must), steps=1)
+    assert model.check(opens.replace(at_least=must), built) == []
+    life = question.costs.building_life
+    assert built.breakdown.of("new_sites") == pytest.approx((len(YEARS) - 1) * 1e6 / life)
+    # Without a figure in the layer it is that of the costs.
+    plain = opens.replace(at_least=must, site_build=None)
+    dear = model.consolidate(plain, steps=1)
+    assert dear.breakdown.of("new_sites") == pytest.approx(
+        (len(YEARS) - 1) * question.costs.site_build / life
+    )
+
+
+def test_a_closed_school_opens_again_where_that_is_cheaper_and_the_recipe_does_it():
+    region = tiny_region(students=12)
+    wish = Wish(steps=1, reopen=True)
+    dear = {"minute": 50.0, "site_reopen": 0.0, "site_year": 0.0}
+    posed = pose(asked(), region)
+    free = question_of_recipe(posed, costs=model.read_costs().replace(**dear))
+    shut = model.consolidate(free, steps=1)
+    asks = with_reopening(free, region)
+    j = asks.problem.site_ids.index("X1")
+    assert not free.may_open.any()
+    assert np.flatnonzero(asks.may_open).tolist() == [j]
+    assert (asks.problem.rooms[j] == [0, 4, 4]).all()
+    again = model.consolidate(asks, steps=1)
+    assert model.check(asks, again) == []
+    assert again.plan.objective < shut.plan.objective
+    done = model.actions(asks, again, candidates={"C1"})
+    reopened = [a for a in done if a["do"] == "reopen"]
+    assert [a["school"] for a in reopened] == ["X1"]
+    assert reopened[0]["rooms"] >= 4
+    # Through the whole order, whatever is cheapest, the recipe gives the plan itself.
+    result = propose(asked(), region, wish=wish)
+    assert result.violations == ()

@@ -82,6 +82,7 @@ def cost_of(
     *,
     built: Building | None = None,
     transition: str = "together",
+    site_build: npt.NDArray[np.float64] | None = None,
 ) -> Breakdown:
     """Count what a plan costs, whoever made it.
 
@@ -103,6 +104,8 @@ def cost_of(
         What is built; nothing by default.
     transition : {"together", "finish"}
         Whether current students finish where they are.
+    site_build : (m,) float64, optional
+        Yuan of opening each site, see :class:`catchment.optimise.phases.question.Question`.
 
     Returns
     -------
@@ -117,6 +120,7 @@ def cost_of(
     classes = classes_counted(problem, at_site, plan.open, costs)
     new = ~problem.today_open.any(axis=1)
     life = costs.building_life
+    opening = opening_yuan(costs, site_build, len(problem.site_ids))
     for t in range(years):
         row = dict.fromkeys(ITEMS, 0.0)
         row["teachers"] = costs.class_year * float(classes[:, :, t].sum())
@@ -125,7 +129,7 @@ def cost_of(
         row["sites"] = costs.site_year * float(runs.sum()) + costs.band_year * float(
             (open_bands[runs] - 1).sum()
         )
-        row["new_sites"] = costs.site_build / life * float((runs & new).sum())
+        row["new_sites"] = float(opening[runs & new].sum())
         if built is not None:
             row["rooms"] = costs.room_build / life * float(built.rooms[:, t].sum())
             row["beds"] = costs.bed_build / life * float(built.beds[:, t].sum())
@@ -135,6 +139,29 @@ def cost_of(
             row["moves"] = costs.move * float(movers(problem, plan.site_of, transition)[:, t].sum())
         yuan[:, t] = [row[item] * weight[t] for item in ITEMS]
     return Breakdown(ITEMS, yuan)
+
+
+def opening_yuan(
+    costs: Costs, site_build: npt.NDArray[np.float64] | None, sites: int
+) -> npt.NDArray[np.float64]:
+    """Yuan that a year of each new site bears of its opening.
+
+    Parameters
+    ----------
+    costs : Costs
+        Figures in yuan.
+    site_build : (m,) float64 or None
+        Yuan of opening each site; nan, or None, for the figure of the costs.
+    sites : int
+        Number of sites.
+
+    Returns
+    -------
+    (m,) float64
+        In equal parts over the life of a building.
+    """
+    own = np.full(sites, np.nan) if site_build is None else site_build
+    return np.where(np.isnan(own), costs.site_build, own) / costs.building_life
 
 
 def _trips(problem: Problem, where: Int32, t: int, costs: Costs, row: dict[str, float]) -> None:

@@ -61,8 +61,10 @@ class Table(NamedTuple):
         Rooms, beds, seats that may be added.
     class_size : (m, g) int32
         Class size.
-    yuan : (7, t) float64
-        One class, site, further band, new site, added room, bed, seat.
+    yuan : (5, t) float64
+        One class, further band, added room, bed, seat.
+    rent : (m, t) float64
+        Running a site, and opening it where it is closed today.
     limits : (5,) int64
         Least size, its first year, closures and moved students a year, closures in all.
     from_first, from_group : (m + 1,), (k,) int32
@@ -91,6 +93,7 @@ class Table(NamedTuple):
     extra: Int64
     class_size: Int32
     yuan: Float64
+    rent: Float64
     limits: Int64
     from_first: Int32
     from_group: Int32
@@ -233,12 +236,11 @@ def tabulate(model: Model) -> Table:
         yuan=np.vstack(
             (
                 model.class_cost,
-                model.site_cost,
                 model.band_cost,
-                model.new_cost,
                 *(u * model.weight for u in model.unit),
             )
         ),
+        rent=model.rent,
         limits=np.array(
             (
                 model.min_size,
@@ -256,6 +258,22 @@ def tabulate(model: Model) -> Table:
         choosers=choosers.astype(np.int32),
         changeable=np.flatnonzero(reached).astype(np.int32),
     )
+
+
+def heaviest(table: Table) -> float:
+    """Yuan of the dearest single thing: a class, a site or a further band in one year.
+
+    Parameters
+    ----------
+    table : Table
+        Constant arrays.
+
+    Returns
+    -------
+    float
+        1 at least.
+    """
+    return max(float(table.yuan[:2].max()), float(table.rent.max(initial=0.0)), 1.0)
 
 
 def _values(model: Model, owner: Int32, moved: Int64) -> tuple[Float64, Float64]:
@@ -327,13 +345,13 @@ def restart(c: Table, run: Run) -> None:
     run : Run
         State, changed in place.
     """
-    _count(*c[:19], *run[:7])
+    _count(*c[:20], *run[:7])
 
 
 @njit(cache=True)
 def _count(  # type: ignore[no-untyped-def]
     groups, options, students, uses, option_uses, allowed, go, stay, moved, lag, kind, low_grade,
-    sites, limits_of_state, cap, extra, class_size, yuan, limits,
+    sites, limits_of_state, cap, extra, class_size, yuan, rent, limits,
     plan, load, users, site, until, total, pace,
 ):  # fmt: skip
     load[:] = 0
@@ -348,7 +366,7 @@ def _count(  # type: ignore[no-untyped-def]
     years = students.shape[2]
     for j in range(len(sites)):
         _judge(
-            low_grade, sites, limits_of_state, cap, extra, class_size, yuan, limits,
+            low_grade, sites, limits_of_state, cap, extra, class_size, yuan, rent, limits,
             load, users, site, until, j,
         )  # fmt: skip
         total[1] += site[j, 0]
@@ -394,7 +412,7 @@ def _enter(  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _judge(  # type: ignore[no-untyped-def]
-    low_grade, sites, limits_of_state, cap, extra, class_size, yuan, limits,
+    low_grade, sites, limits_of_state, cap, extra, class_size, yuan, rent, limits,
     load, users, site, until, j,
 ):  # fmt: skip
     """Cost, violation and closing year of one site as it is loaded now."""
@@ -428,11 +446,9 @@ def _judge(  # type: ignore[no-untyped-def]
         state = 0
         if low:
             state = 2 if full else 1
-            cost += yuan[1, t]
+            cost += rent[j, t]
             if full:
-                cost += yuan[2, t] * (sites[j, 3] - 1)
-            if was == 0:
-                cost += yuan[3, t]
+                cost += yuan[1, t] * (sites[j, 3] - 1)
         if state > limits_of_state[1, j, t]:
             broken += 3.0
         classes, size = 0, 0
@@ -448,7 +464,7 @@ def _judge(  # type: ignore[no-untyped-def]
         rooms = max(rooms, classes - cap[0, j, t])
         beds = max(beds, users[1, j, t] - cap[1, j, t])
         seats = max(seats, users[0, j, t] - cap[2, j, t])
-        cost += rooms * yuan[4, t] + beds * yuan[5, t] + seats * yuan[6, t]
+        cost += rooms * yuan[2, t] + beds * yuan[3, t] + seats * yuan[4, t]
         broken += max(0, rooms - extra[0, j])
         broken += max(0, beds - extra[1, j]) / 10.0
         broken += max(0, seats - extra[2, j]) / 20.0
@@ -653,7 +669,7 @@ def _school(  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _walk(  # type: ignore[no-untyped-def]
     groups, options, students, uses, option_uses, allowed, go, stay, moved, lag, kind, low_grade,
-    sites, limits_of_state, cap, extra, class_size, yuan, limits,
+    sites, limits_of_state, cap, extra, class_size, yuan, rent, limits,
     from_first, from_group, to_first, to_option, choosers, changeable,
     plan, load, users, site, until, total, pace, dice, undo, touched, old_site, old_until, mark,
     best, best_value, steps, hot, cold, weight, rises,
@@ -698,7 +714,7 @@ def _walk(  # type: ignore[no-untyped-def]
             old_site[p, 0], old_site[p, 1], old_site[p, 2] = site[j, 0], site[j, 1], site[j, 2]
             old_until[p, 0], old_until[p, 1] = until[j, 0], until[j, 1]
             _judge(
-                low_grade, sites, limits_of_state, cap, extra, class_size, yuan, limits,
+                low_grade, sites, limits_of_state, cap, extra, class_size, yuan, rent, limits,
                 load, users, site, until, j,
             )  # fmt: skip
             total[1] += site[j, 0] - old_site[p, 0]

@@ -310,9 +310,7 @@ def _site_columns(draft: Draft) -> None:
     for j in draft.sites:
         for t in range(1, draft.years):
             least, most = int(model.at_least[j, t]), int(model.at_most[j, t])
-            opening = float(model.site_cost[t]) + (
-                float(model.new_cost[t]) if model.was[j] == 0 else 0.0
-            )
+            opening = float(model.rent[j, t])
             held = draft.base_open.get((j, LOWEST, t), False)
             draft.low[j, t] = draft.column(
                 f"low[{j},{t}]", opening, float(least >= LOWEST or held), float(most >= LOWEST)

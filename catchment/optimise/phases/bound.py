@@ -69,8 +69,10 @@ class Parts(NamedTuple):
         Lowest and highest state.
     rooms : (2, m, t) int64
         Rooms there, and with all that may be added.
-    yuan : (5, t) float64
-        One class, site, further band, new site, added room.
+    yuan : (3, t) float64
+        One class, further band, added room.
+    rent : (m, t) float64
+        Running a site, and opening it where it is closed today.
     pace : (2, t) float64
         Sites closed and students moved, at most, up to each year; inf for no limit.
     """
@@ -87,6 +89,7 @@ class Parts(NamedTuple):
     states: Int64
     rooms: Int64
     yuan: Float64
+    rent: Float64
     pace: Float64
 
 
@@ -195,15 +198,8 @@ def split(
         ).astype(np.int64),
         states=np.stack([model.at_least, model.at_most]).astype(np.int64),
         rooms=np.stack([room, room + model.extra[0][:, None]]),
-        yuan=np.vstack(
-            (
-                model.class_cost,
-                model.site_cost,
-                model.band_cost,
-                model.new_cost,
-                model.unit[0] * model.weight,
-            )
-        ),
+        yuan=np.vstack((model.class_cost, model.band_cost, model.unit[0] * model.weight)),
+        rent=model.rent,
         pace=pace,
     )
 
@@ -304,7 +300,7 @@ def first_prices(model: Model, parts: Parts, decision: Decision) -> Prices:
             mine = parts.students[u, :, t]
             share = mine / np.maximum(load[j, band_of[u], :, t], 1)
             price[u, t] = value[u, t] + float((share * classes[j, band_of[u], :, t]).sum())
-            price[u, t] += mine.sum() / taught[j, t] * (parts.yuan[1, t] + parts.yuan[2, t])
+            price[u, t] += mine.sum() / taught[j, t] * (parts.rent[j, t] + parts.yuan[1, t])
     link = np.zeros((len(parts.unit), years))
     return Prices(price, np.zeros((2, years)), link)
 
@@ -648,7 +644,7 @@ def _site_profit(
 def _evaluate(
     start: Int64, unit: Int64, value: Float64, away: Bool, count: Int64, settle: Float64,
     free: Float64, size: Int64, sites: Int64, states: Int64, rooms: Int64, yuan: Float64,
-    pace: Float64, price: Float64, pace_price: Float64, link: Float64, whole: bool, used: Float64,
+    rent: Float64, pace: Float64, price: Float64, pace_price: Float64, link: Float64, whole: bool, used: Float64,
     closed: Float64, moved: Float64, there: Float64,
 ) -> float:  # fmt: skip
     """Bound without the first year at given prices, and how the relaxed plan uses units."""
@@ -723,7 +719,7 @@ def _evaluate(
                     if shared:
                         point_gain[0] = 0.0
             _best_classes(
-                j, t, sites, states, rooms, yuan, most_of, gain, which, point_gain, point_which,
+                j, t, sites, states, rooms, yuan, rent, most_of, gain, which, point_gain, point_which,
                 bands, cost, filled,
             )  # fmt: skip
         total += _best_path(sites[j, 0], cost, path)
@@ -807,8 +803,8 @@ def _best_path(was: int, cost: Float64, path: Int64) -> float:
 
 @njit(cache=True)
 def _best_classes(
-    j: int, t: int, sites: Int64, states: Int64, rooms: Int64, yuan: Float64, most_of: Int64,
-    gain: Float64, which: Int64, point_gain: Float64, point_which: Int64, bands: int,
+    j: int, t: int, sites: Int64, states: Int64, rooms: Int64, yuan: Float64, rent: Float64,
+    most_of: Int64, gain: Float64, which: Int64, point_gain: Float64, point_which: Int64, bands: int,
     cost: Float64, filled: Int64,
 ) -> None:  # fmt: skip
     """Cost of each working state of a site in a year, with the knapsack that each band fills."""
@@ -821,9 +817,9 @@ def _best_classes(
             continue
         if state == 1 and was == 2 and sites[j, 1] == 0 and sites[j, 2] > 1:
             continue
-        base = yuan[1, t] + (yuan[3, t] if was == 0 else 0.0)
+        base = rent[j, t]
         if state == 2:
-            base += yuan[2, t] * (sites[j, 2] - 1)
+            base += yuan[1, t] * (sites[j, 2] - 1)
         point = state == 1 and sites[j, 4] > 1
         # All bands share the rooms: best gain by classes in all, band after band.
         path = np.zeros((bands, limit + 1), dtype=np.int64)
@@ -844,7 +840,7 @@ def _best_classes(
             now = new
         chosen = 0
         for k in range(limit + 1):
-            value = base + k * yuan[0, t] + max(0, k - rooms[0, j, t]) * yuan[4, t] - now[k]
+            value = base + k * yuan[0, t] + max(0, k - rooms[0, j, t]) * yuan[2, t] - now[k]
             if value < cost[state, t]:
                 cost[state, t], chosen = value, k
         for b in range(bands - 1, -1, -1):

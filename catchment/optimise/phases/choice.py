@@ -164,7 +164,12 @@ def figures(question: Question, answer: Answer) -> Figures:
     runs = np.asarray(plan.open.any(axis=1))
     now = np.asarray(problem.today_open.any(axis=1))
     table = cost_of(
-        problem, plan, question.costs, built=answer.built, transition=question.transition
+        problem,
+        plan,
+        question.costs,
+        built=answer.built,
+        transition=question.transition,
+        site_build=question.site_build,
     )
     years = max(len(problem.years) - 1, 1)
     teachers = question.costs.teachers_per_class * float(classes[:, :, 1:].sum()) / years

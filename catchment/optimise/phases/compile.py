@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from catchment.optimise.phases.account import opening_yuan
 from catchment.optimise.phases.combined import classes_counted, most_together
 from catchment.optimise.phases.question import ALL, LOWEST, Question, checked
 from catchment.problem import Bool, Int32
@@ -61,8 +62,10 @@ class Model:
         Most students of a combined class of a teaching point, 0 where there is none.
     low_grade : (m, g) bool
         Grades of the site's lowest band.
-    class_cost, site_cost, band_cost, new_cost, move_cost : (t,) float64
+    class_cost, band_cost, move_cost : (t,) float64
         Yuan weighted by the year.
+    rent : (m, t) float64
+        Yuan of running a site with one band, and of opening it where it is closed today.
     at_least, at_most : (m, t) int8
         States between which a site must be.
     was : (m,) int8
@@ -108,9 +111,8 @@ class Model:
     together: Int64
     low_grade: Bool
     class_cost: Float64
-    site_cost: Float64
     band_cost: Float64
-    new_cost: Float64
+    rent: Float64
     move_cost: Float64
     weight: Float64
     at_least: npt.NDArray[np.int8]
@@ -290,6 +292,7 @@ def compile_model(question: Question) -> Model:
     protected = (least > 0).all(axis=1) & existing
     life = costs.building_life
     limit = question.limits
+    opening = opening_yuan(costs, question.site_build, len(was))
     return Model(
         today=today,
         students=students,
@@ -322,9 +325,8 @@ def compile_model(question: Question) -> Model:
         together=np.where(low == 0, most_together(problem, costs), 0),
         low_grade=np.asarray(problem.grade_band[None, :] == low[:, None]),
         class_cost=costs.class_year * weight,
-        site_cost=costs.site_year * weight,
         band_cost=costs.band_year * weight,
-        new_cost=costs.site_build / life * weight,
+        rent=(costs.site_year + np.where(was == 0, opening, 0.0)[:, None]) * weight,
         move_cost=costs.move * weight,
         weight=weight,
         at_least=least,

@@ -224,7 +224,7 @@ def _mended(
     """Search from a decision; the best valid one that cuts nobody off, None where there is none."""
     table = walk.tabulate(model)
     run = walk.begin(table, start, dice(seed))
-    weight = 2.0 * max(float(table.yuan[:4].max()), 1.0)
+    weight = 2.0 * walk.heaviest(table)
     seen = walk.rises(table, run, 4000, weight)
     middle = float(np.median(seen)) if len(seen) else 1.0
     # Measuring has noted the start as the best plan; it need not be whole.
@@ -471,7 +471,7 @@ def _mend(
     groups: Int32, options: Int32, students: Int32, uses: Int64, option_uses: Int64, allowed: Bool,
     go: Float64, stay: Float64, moved: Int64, lag: Int32, kind: Bool, low_grade: Bool,
     sites: Int64, limits_of_state: Int8, cap: Int64, extra: Int64, class_size: Int32,
-    yuan: Float64, limits: Int64, from_first: Int32, from_group: Int32, to_first: Int32,
+    yuan: Float64, rent: Float64, limits: Int64, from_first: Int32, from_group: Int32, to_first: Int32,
     to_option: Int32, choosers: Int32, changeable: Int32, plan: Int32, load: Int64, users: Int64,
     site: Float64, until: Int32, total: Float64, pace: Int64, dice_: UInt64, undo: Int32,
     touched: Int32, old_site: Float64, old_until: Int32, mark: Bool, best: Int32,
@@ -529,7 +529,7 @@ def _mend(
             old_site[p, 0], old_site[p, 1], old_site[p, 2] = site[j, 0], site[j, 1], site[j, 2]
             old_until[p, 0], old_until[p, 1] = until[j, 0], until[j, 1]
             walk._judge(
-                low_grade, sites, limits_of_state, cap, extra, class_size, yuan, limits,
+                low_grade, sites, limits_of_state, cap, extra, class_size, yuan, rent, limits,
                 load, users, site, until, j,
             )  # fmt: skip
             total[1] += site[j, 0] - old_site[p, 0]

@@ -31,6 +31,8 @@ class Costs:
         One student-kilometre by bus; one boarder a year.
     room_build, bed_build, seat_build, site_build : float
         Building a classroom, a bed, a dining seat, a new site without classrooms.
+    site_reopen : float
+        Reopening a closed school, added classrooms left out.
     building_life : float
         Years over which building is charged in equal parts, from the year of first use.
     minute : float
@@ -56,6 +58,7 @@ class Costs:
     bed_build: float
     seat_build: float
     site_build: float
+    site_reopen: float
     building_life: float
     minute: float
     move: float

@@ -282,7 +282,14 @@ def answer_of(
         seed=seed,
         notes=_notes(question, model, where, opened, built),
     )
-    table = cost_of(problem, plan, question.costs, built=built, transition=question.transition)
+    table = cost_of(
+        problem,
+        plan,
+        question.costs,
+        built=built,
+        transition=question.transition,
+        site_build=question.site_build,
+    )
     lowest = bound if status == "infeasible" else min(bound, table.total)
     plan = plan.replace(objective=table.total, bound=lowest)
     return Answer(plan, built, table, history, _pieces(question, site_of), reason, memory)

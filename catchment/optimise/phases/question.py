@@ -85,6 +85,9 @@ class Question:
     sent : (n, t) int32 or None
         Site to which a village-band is sent in a year at the user's demand, -1 where it is free:
         it goes there in that very year, whatever the limit of its trip, and nowhere else after.
+    site_build : (m,) float64 or None
+        Yuan of opening each site that is closed today, its classrooms left out; nan for the figure
+        of the costs, None for that everywhere.
     """
 
     problem: Problem
@@ -103,6 +106,7 @@ class Question:
     stay: Bool | None = None
     within: Bool | None = None
     sent: Int32 | None = None
+    site_build: npt.NDArray[np.float64] | None = None
 
     def replace(self, **changes: Any) -> Question:
         """Return a copy with some fields replaced; the original is untouched.
@@ -330,6 +334,9 @@ def checked(question: Question) -> Question:
         raise InputError(
             "sent 应为（村学段 x 年）的校点位置，-1 为不限 / a site by year, -1 for none"
         )
+    yuan = question.site_build
+    if yuan is not None and (yuan.shape != (m,) or np.isinf(yuan).any() or (yuan < 0).any()):
+        raise InputError(f"site_build 应为每个校点一个非负数（{m}） / one number a site, 0 or more")
     if question.transition not in ("together", "finish"):
         raise InputError(
             f"transition = {question.transition!r} 应为 together 或 finish / one of two"

@@ -363,7 +363,7 @@ class _Search:
 
     def measure(self) -> None:
         """Set temperature and weight of violations from what proposals cost here."""
-        self.weight = 2.0 * max(float(self.table.yuan[:4].max()), 1.0)
+        self.weight = 2.0 * walk.heaviest(self.table)
         seen = walk.rises(self.table, self.run, 4000, self.weight)
         self.hot = float(np.median(seen)) if len(seen) else 1.0
 

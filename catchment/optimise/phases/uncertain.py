@@ -190,7 +190,12 @@ def _built_at_least(question: Question, answer: Answer, wanted: Building) -> Ans
         )
     )
     table = cost_of(
-        question.problem, answer.plan, question.costs, built=built, transition=question.transition
+        question.problem,
+        answer.plan,
+        question.costs,
+        built=built,
+        transition=question.transition,
+        site_build=question.site_build,
     )
     plan = answer.plan.replace(objective=table.total)
     return dataclasses.replace(answer, plan=plan, built=built, breakdown=table)

@@ -378,7 +378,12 @@ def _books(question: Question, answer: Answer, facts: _Facts) -> Iterator[Violat
             if fewest <= rooms and wrong:
                 yield Violation("whole classes as counted", code, year)
     table = cost_of(
-        problem, plan, question.costs, built=answer.built, transition=question.transition
+        problem,
+        plan,
+        question.costs,
+        built=answer.built,
+        transition=question.transition,
+        site_build=question.site_build,
     )
     if abs(table.total - plan.objective) > 1e-6 * max(1.0, abs(table.total)):
         yield Violation("the objective adds up", "", 0, plan.objective, table.total)
