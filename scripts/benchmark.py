@@ -81,6 +81,7 @@ def main() -> None:
             module.add_arguments(verb)
     options = parser.parse_args()
     measured_at = commit(getattr(found[options.theme], "MEASURED", ("catchment",)))
+    options.measured_at = measured_at
     text = found[options.theme].run(options)
     sys.stdout.write(text + "\n")
     if options.write:

@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +53,7 @@ thread each; processor seconds, up to twice the limit, tell how much the machine
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this theme."""
-    parser.add_argument("--seconds", type=float, nargs="+", default=[30.0, 120.0])
+    parser.add_argument("--seconds", type=float, nargs="*", default=[30.0, 120.0])
     parser.add_argument("--townships", action="store_true")
     parser.add_argument("--pieces", action="store_true")
     parser.add_argument("--larger", type=float, nargs="*", default=[], metavar="SECONDS")
@@ -312,15 +313,54 @@ def _tell(row: tuple[float, ...]) -> None:
     sys.stderr.write(" ".join(f"{value:g}" for value in row) + "\n")
 
 
+def _document() -> str:
+    return _DOCUMENT.read_text(encoding="utf-8") if _DOCUMENT.exists() else ""
+
+
 def _best_so_far() -> float:
     """Best plan that the document tells of, in yuan; inf without one."""
-    text = _DOCUMENT.read_text(encoding="utf-8") if _DOCUMENT.exists() else ""
-    found = re.search(re.escape(_BEST) + r"([0-9.]+)", text)
+    found = re.search(re.escape(_BEST) + r"([0-9]+(?:[.][0-9]+)?)", _document())
     return float(found[1]) * 1e4 if found else np.inf
 
 
+def _rows_so_far() -> list[_Measured]:
+    """Rows of the document's table, so that one call need not measure all of them."""
+    row = re.compile(
+        r"^[|] ([0-9.]+) [|] ([0-9]+) [|] ([0-9]+) [|] ([0-9.]+) [|] [0-9.]+ % [|] ([0-9.]+) % "
+        r"[|] ([0-9]+) [|] `([0-9a-f]+[+]?)` [|]$",
+        re.MULTILINE,
+    )
+    return [
+        _Measured(float(a), int(b), float(c), float(d) * 1e4, float(e) / 100, int(f), g)
+        for a, b, c, d, e, f, g in row.findall(_document())
+    ]
+
+
+def _kept(name: str, text: str, measured_at: str) -> str:
+    """Return a part of the page as measured now, else as the document has it."""
+    begin, end = f"<!-- {name} -->", f"<!-- end {name} -->"
+    if text:
+        return f"\n{begin}\n{text.strip()}\n\nMeasured at commit `{measured_at}`.\n{end}"
+    before = _document()
+    if begin not in before:
+        return ""
+    return "\n" + before[before.index(begin) : before.index(end) + len(end)]
+
+
+class _Measured(NamedTuple):
+    """One row of the table: seconds, seed, processor seconds, yuan, gap, rules broken, commit."""
+
+    limit: float
+    seed: int
+    spent: float
+    plan: float
+    gap: float
+    broken: int
+    commit: str
+
+
 def run(options: argparse.Namespace) -> str:
-    """Measure every time and seed, and return the table."""
+    """Measure what was asked; what was measured before stays, each row with its commit."""
     limits = Limits(closures_per_year=6, moved_per_year=400)
     problem = demo_problem()
     question = question_of(problem, limits=limits)
@@ -333,26 +373,32 @@ def run(options: argparse.Namespace) -> str:
             answer = consolidate(question, time_limit=seconds, seed=seed)
             spent = time.process_time() - before
             broken = len(check(question, answer))
-            rows.append((seconds, seed, spent, answer.plan.objective, answer.gap, broken))
-            _tell(rows[-1])
-    best = min(_best_so_far(), *(r[3] for r in rows))
+            yuan = answer.plan.objective
+            rows.append(
+                _Measured(seconds, seed, spent, yuan, answer.gap, broken, options.measured_at)
+            )
+            _tell(rows[-1][:6])
+    now = {(r.limit, r.seed) for r in rows}
+    rows = sorted(rows + [r for r in _rows_so_far() if (r.limit, r.seed) not in now])
+    best = min([_best_so_far(), *(r.plan for r in rows)])
     lines = [
         _PREFACE,
         f"{_BEST}{best / 1e4:.1f}.",
         "",
-        "| limit s | seed | processor s | plan 万元 | above the best | certified gap | rules broken |",
-        "|---|---|---|---|---|---|---|",
+        "| limit s | seed | processor s | plan 万元 | above the best | certified gap | rules broken | commit |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {limit:g} | {seed} | {spent:.0f} | {plan / 1e4:.1f} | {100 * (plan / best - 1):.2f} % "
-        f"| {100 * gap:.2f} % | {broken} |"
-        for limit, seed, spent, plan, gap, broken in rows
+        f"| {r.limit:g} | {r.seed} | {r.spent:.0f} | {r.plan / 1e4:.1f} "
+        f"| {100 * (r.plan / best - 1):.2f} % | {100 * r.gap:.2f} % | {r.broken} | `{r.commit}` |"
+        for r in rows
     ]
+    parts = {
+        "pieces": _pieces(question) if options.pieces else "",
+        "townships": _townships(problem) if options.townships else "",
+        "larger": _larger(problem, options.larger) if options.larger else "",
+    }
     text = "\n".join(lines)
-    if options.pieces:
-        text += "\n" + _pieces(question)
-    if options.townships:
-        text += "\n" + _townships(problem)
-    if options.larger:
-        text += "\n" + _larger(problem, options.larger)
+    for name, part in parts.items():
+        text += _kept(f"consolidation {name}", part, options.measured_at)
     return text
