@@ -348,7 +348,7 @@ def _effect(layer: Layer, column: Column) -> str:
 
 def _mark_code(column: Column, code: str) -> str:
     """Whether a spoilt spreadsheet cell matters in a column of this type."""
-    if code in {"cell_error", "formula_no_value"}:
+    if code in {"cell_error", "formula_no_value", "merged_number"}:
         return code
     if column.type in {"id", "text"}:
         return code

@@ -23,6 +23,7 @@ from catchment.region.clean import Cleaned, clean
 from catchment.region.elevation import Elevation, read_elevation
 from catchment.region.faults import Fault, LayerError, Problems, placed, problems
 from catchment.region.homes import at_villages, by_address
+from catchment.region.likeness import check_likeness
 from catchment.region.locate import Found, Manifest, digest, locate
 from catchment.region.model import Region, Source
 from catchment.region.positions import (
@@ -257,6 +258,7 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
     }
     tables["students"], faults = at_villages(tables["students"], tables["villages"], faults)
     faults.extend(check_relations(tables, bands))
+    faults.extend(check_likeness(tables))
     if county is not None:
         faults.extend(check_surroundings(tables, county.crs))
     elevation, sources = _elevation(found, faults)
@@ -293,6 +295,46 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
         elevation,
         _stored(found),
     )
+
+
+def village_box(path: str | Path) -> tuple[float, float, float, float] | None:
+    """Box around the villages of a county, from their layer alone.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder or one GeoPackage.
+
+    Returns
+    -------
+    tuple of float or None
+        West, south, east and north in degrees; None where no village can be placed. Villages that a
+        whole reading would refuse may make it larger, never smaller.
+
+    Raises
+    ------
+    InputError
+        When the manifest cannot be used.
+    NotFoundError
+        When the path does not exist.
+    """
+    found = locate(Path(path))
+    place, ignored = found.places.get("villages"), list[Fault]()
+    if place is None:
+        return None
+    try:
+        part = _read(layers()["villages"], place, ignored)
+    except LayerError:
+        return None
+    _locate(part, found.manifest, ignored)
+    if part.located is None or part.source is None:
+        return None
+    lon, lat = sound_places(part.located, part.source)
+    good = np.isfinite(lon) & np.isfinite(lat)
+    if not good.any():
+        return None
+    lon, lat = lon[good], lat[good]
+    return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
 
 
 def read_part(reading: Reading, name: str) -> Part | None:

@@ -65,8 +65,11 @@ def settle(
     tables = {name: _blank_cells(table, found) for name, table in placed.items()}
     rejected: list[tuple[Any, ...]] = []
     gone: dict[str, set[str]] = {}
+    # Students are counted by the layer of children, and by their home points where there is none;
+    # by one of the two alone, so that the column can be summed.
+    counts = "children" if len(tables["children"].rows) else "students"
     for name in ("villages", "schools", "areas"):
-        tables[name], gone[name] = _reject(tables[name], reasons.get(name, {}), rejected)
+        tables[name], gone[name] = _reject(tables[name], reasons.get(name, {}), rejected, counts)
     village = "所属村已被搁置 / its village was set aside"
     school = "所属学校已被搁置 / its school was set aside"
     for name, column, lost, why in (
@@ -83,7 +86,7 @@ def settle(
             for row, value in zip(table.rows.tolist(), table.frame[column].tolist(), strict=True):
                 if value in lost:
                     more.setdefault(row, why)
-        tables[name], gone[name] = _reject(table, more, rejected)
+        tables[name], gone[name] = _reject(table, more, rejected, counts)
     tables = _forget(tables, gone)
     frames = {name: finish(table, crs) for name, table in tables.items()}
     frames["boundaries"] = _with_village_polygons(frames["boundaries"], tables["villages"], crs)
@@ -123,7 +126,7 @@ def _blank_cells(table: Table, found: Problems) -> Table:
 
 
 def _reject(
-    table: Table, reasons: Mapping[int, str], rejected: list[tuple[Any, ...]]
+    table: Table, reasons: Mapping[int, str], rejected: list[tuple[Any, ...]], counts: str
 ) -> tuple[Table, set[str]]:
     """Take rows out of a table into the list of rejected ones; ids that no longer exist."""
     bad = np.asarray([int(r) in reasons for r in table.rows], dtype=bool)
@@ -134,8 +137,9 @@ def _reject(
     for k in np.flatnonzero(bad).tolist():
         row = int(table.rows[k])
         cell = {c: frame[c].iat[k] for c in ("village_id", "grade", "year") if c in frame}
-        # Only the layer of children counts students, so that the column can be summed.
-        count = frame["students"].iat[k] if layer.layer == "children" else None
+        count: Any = None
+        if layer.layer == counts:
+            count = frame["students"].iat[k] if counts == "children" else 1
         count = count if isinstance(count, (int, np.integer)) and count >= 0 else None
         rejected.append(
             (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ BORDER_GRACE_M = 100.0
 # A shift is reported when it explains at least half of the misplaced points, and at least these.
 SHIFT_LEAST_POINTS, SHIFT_LEAST_GAIN, SHIFT_GAIN_SHARE = 8, 3, 0.03
 SHIFT_ROAD_M, SHIFT_ROAD_SHARE = 50.0, 0.6
+# The points of one township are few, and several are tried: what explains them must do so well.
+PART_ROAD_M, PART_ROAD_SHARE = 100.0, 0.3
 
 _Shift = tuple[str, str, Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]]
 _SHIFTS: tuple[_Shift, ...] = (
@@ -85,14 +87,14 @@ def check_surroundings(tables: Mapping[str, Table], crs: CRS) -> list[Fault]:
         Warnings only; nothing here spoils a row.
     """
     faults = overlaps(tables["boundaries"])
-    townships = _townships(tables["boundaries"])
+    townships, tree = _townships(tables["boundaries"]), _road_tree(tables["roads"].geometry)
     for name in ("villages", "schools", "sites"):
-        shifted = _shifted(tables[name], tables["roads"], townships, crs)
+        shifted = _shifted(tables[name], tree, townships, crs)
         faults.extend(shifted)
         # A shifted layer is one thing to correct, not a list of misplaced rows.
         if townships is not None and not shifted:
             faults.extend(_wrong_township(tables[name], townships))
-    faults.extend(_shifted(tables["students"], tables["roads"], None, crs))
+    faults.extend(_shifted(tables["students"], tree, None, crs))
     faults.extend(_far_students(tables["students"], tables["villages"]))
     return faults
 
@@ -115,12 +117,11 @@ def shifts(tables: Mapping[str, Table], roads: npt.NDArray[np.object_], crs: CRS
         One a layer at most; layers that townships give away already are told by
         ``check_surroundings`` and here again in other words.
     """
-    lines = replace(tables["roads"], geometry=roads)
-    townships = _townships(tables["boundaries"])
+    tree, townships = _road_tree(roads), _townships(tables["boundaries"])
     found = []
     for name in ("villages", "schools", "sites"):
-        found.extend(_shifted(tables[name], lines, townships, crs))
-    return [*found, *_shifted(tables["students"], lines, None, crs)]
+        found.extend(_shifted(tables[name], tree, townships, crs))
+    return [*found, *_shifted(tables["students"], tree, None, crs)]
 
 
 def overlaps(boundaries: Table) -> list[Fault]:
@@ -196,15 +197,41 @@ def _wrong_township(table: Table, townships: _Townships) -> list[Fault]:
     return found
 
 
-def _shifted(table: Table, roads: Table, townships: _Townships | None, crs: CRS) -> list[Fault]:
-    """Find out whether one of the known offsets explains where the points of a layer stand."""
+def _shifted(
+    table: Table, tree: shapely.STRtree | None, townships: _Townships | None, crs: CRS
+) -> list[Fault]:
+    """Find out whether a known offset explains where a layer stands, or where townships of it do."""
+    whole = _offset_of(table, tree, townships, crs)
+    if whole is not None:
+        return [whole]
+    stated = np.asarray(_stated(table), dtype=object)
+    found = []
+    for town in sorted({t for t in stated.tolist() if t}):
+        mine = stated == town
+        if SHIFT_LEAST_POINTS <= mine.sum() < len(stated):
+            part = _offset_of(table.keep(mine), tree, townships, crs, part=True)
+            if part is not None:
+                found.append(part)
+    return found
+
+
+def _offset_of(
+    table: Table,
+    tree: shapely.STRtree | None,
+    townships: _Townships | None,
+    crs: CRS,
+    *,
+    part: bool = False,
+) -> Fault | None:
+    """Find the known offset that explains best where the points stand."""
     good = np.isfinite(table.x) & np.isfinite(table.y)
     good &= in_china(np.nan_to_num(table.lon), np.nan_to_num(table.lat))
     if good.sum() < SHIFT_LEAST_POINTS:
-        return []
+        return None
+    least, share = (PART_ROAD_M, PART_ROAD_SHARE) if part else (SHIFT_ROAD_M, SHIFT_ROAD_SHARE)
     lon, lat = table.lon[good], table.lat[good]
     stated = [name for name, ok in zip(_stated(table), good, strict=True) if ok]
-    tree = _road_tree(roads)
+    town = str(table.frame["township"].iat[0]) if part else ""
     hits, road = _score(table.x[good], table.y[good], stated, townships, tree)
     best: tuple[float, Fault] | None = None
     for zh, en, undo in _SHIFTS:
@@ -217,12 +244,14 @@ def _shifted(table: Table, roads: Table, townships: _Townships | None, crs: CRS)
             and gain >= max(SHIFT_LEAST_GAIN, SHIFT_GAIN_SHARE * named)
             and 2 * (named - after_hits) <= named - hits
         )
-        nearer = road > SHIFT_ROAD_M and after_road < SHIFT_ROAD_SHARE * road
+        nearer = road > least and after_road < share * road
         contradicted = (nearer and gain < 0) or (clearly and after_road > road * 1.5)
         if (clearly or nearer) and not contradicted:
             fault = Fault(
                 "looks_shifted",
                 table.layer.layer,
+                column=table.title("township") if part else "",
+                value=town,
                 details={
                     "count": int(good.sum()),
                     "direction_zh": zh,
@@ -237,7 +266,7 @@ def _shifted(table: Table, roads: Table, townships: _Townships | None, crs: CRS)
             merit = gain / max(named, 1) + (0.0 if np.isnan(road) else 1.0 - after_road / road)
             if best is None or merit > best[0]:
                 best = (merit, fault)
-    return [best[1]] if best else []
+    return best[1] if best else None
 
 
 def _named(stated: list[str], townships: _Townships | None) -> int:
@@ -266,8 +295,8 @@ def _score(
     return hits, float(np.median(shapely.distance(points, tree.geometries[nearest])))
 
 
-def _road_tree(roads: Table) -> shapely.STRtree | None:
-    lines = [g for g in roads.geometry if g is not None]
+def _road_tree(roads: npt.NDArray[np.object_]) -> shapely.STRtree | None:
+    lines = [g for g in roads if g is not None]
     return shapely.STRtree(lines) if lines else None
 
 

@@ -20,6 +20,7 @@ from openpyxl.utils import get_column_letter
 
 from catchment.region.faults import Fault, LayerError
 from catchment.region.guard import MAX_TEXT_BYTES, UnsafeError, judge_archive, refuse_doctype
+from catchment.region.merges import Range, columns_without_heading, fill_merged, shared_numbers
 from catchment.region.raw import Place, Raw
 from catchment.region.schema import (
     grade_heading,
@@ -79,6 +80,8 @@ _MERGED = re.compile(
 )
 _CELL = re.compile(rb"<(?:\w+:)?c(?=[\s>/])([^<>]*)>")
 _CELL_PLACE = re.compile(rb"""\br=["']([A-Z]{1,3})(\d{1,7})["']""")
+# A row that holds cells; an empty one is closed at once.
+_HIDDEN = re.compile(rb"""<(?:\w+:)?row\s[^<>]*\bhidden=["'](?:1|true)["'][^<>]*(?<!/)>""")
 _ZERO_PADDED = re.compile(r'^"?(0{2,})"?(?:;.*)?$')
 
 
@@ -90,6 +93,8 @@ class _Sheet:
     marks: Marks
     notes: list[tuple[str, str]]
     encoding: str = ""
+    merged: tuple[Range, ...] = ()
+    filled: frozenset[tuple[int, int]] = frozenset()
 
 
 def read_csv(place: Place) -> Raw:
@@ -325,7 +330,7 @@ def _open(place: Place, *, values: bool) -> Any:
 
 
 def _sheet(place: Place, name: str) -> _Sheet:
-    merged, last, width = _extent(place, name)
+    merged, last, width, hidden = _extent(place, name)
     if last > MAX_ROWS or width > MAX_COLUMNS:
         detail = f"{get_column_letter(min(width, 18_278))}{last}"
         raise _fault(place, "file_too_large", detail=detail)
@@ -371,8 +376,15 @@ def _sheet(place: Place, name: str) -> _Sheet:
                 f"{padded} cells kept leading zeros only in their number format; restored",
             )
         )
-    _fill_merged(merged, grid, notes)
-    return _Sheet(grid, marks, notes)
+    if hidden:
+        notes.append(
+            (
+                f"有 {hidden} 行在表格软件中是隐藏的，也已读取",
+                f"{hidden} rows are hidden in the spreadsheet; they were read too",
+            )
+        )
+    grid, filled = fill_merged(merged, grid, TOTALS)
+    return _Sheet(grid, marks, notes, "", tuple(merged), filled)
 
 
 def _cell(cell: Any, formula: Any) -> tuple[str, str]:
@@ -402,35 +414,8 @@ def _cell(cell: Any, formula: Any) -> tuple[str, str]:
     return str(value), ""
 
 
-def _fill_merged(
-    merged: list[tuple[int, int, int, int]], grid: Grid, notes: list[tuple[str, str]]
-) -> None:
-    """Repeat the text of cells merged downwards, as a reader of the sheet sees it."""
-    filled = 0
-    for top, left, bottom, right in merged:
-        if bottom == top or left != right or bottom > len(grid) or left > MAX_COLUMNS:
-            continue
-        source = grid[top - 1]
-        text = source[left - 1] if left <= len(source) else ""
-        if not text or plain(text).replace(" ", "") in TOTALS:
-            continue
-        for r in range(top, bottom):
-            line = grid[r]
-            line.extend([""] * (left - len(line)))
-            if not line[left - 1]:
-                line[left - 1] = text
-                filled += 1
-    if filled:
-        notes.append(
-            (
-                f"{filled} 个合并单元格已向下填充",
-                f"{filled} cells of merged ranges filled downwards",
-            )
-        )
-
-
-def _extent(place: Place, name: str) -> tuple[list[tuple[int, int, int, int]], int, int]:
-    """Find the merged ranges of a sheet, and its last row and column that hold anything.
+def _extent(place: Place, name: str) -> tuple[list[Range], int, int, int]:
+    """Find the merged ranges of a sheet, its last row and column that hold anything, hidden rows.
 
     The streaming reader leaves merged ranges out and fills every row up to a far cell, so both are
     told from the sheet's own text first. A last row of 0 means that its cells do not say where
@@ -441,8 +426,8 @@ def _extent(place: Place, name: str) -> tuple[list[tuple[int, int, int, int]], i
         part = str(getattr(book[name], "_worksheet_path", ""))
     finally:
         book.close()
-    found: set[tuple[int, int, int, int]] = set()
-    last = width = 0
+    found: set[Range] = set()
+    last = width = hidden = 0
     placed = True
     try:
         with zipfile.ZipFile(place.path) as archive, archive.open(part.lstrip("/")) as stream:
@@ -456,6 +441,7 @@ def _extent(place: Place, name: str) -> tuple[list[tuple[int, int, int, int]], i
                     found.add(
                         (int(m[2]), _letters(m[1].decode()), int(m[4]), _letters(m[3].decode()))
                     )
+                hidden += sum(1 for _ in _HIDDEN.finditer(text, 0, cut))
                 for m in _CELL.finditer(text, 0, cut):
                     attributes = m[1]
                     if attributes.endswith(b"/") or text.startswith(b"</", m.end()):
@@ -467,8 +453,8 @@ def _extent(place: Place, name: str) -> tuple[list[tuple[int, int, int, int]], i
                     last, width = max(last, int(at[2])), max(width, _letters(at[1].decode()))
                 tail = text[cut:]
     except (KeyError, OSError, zipfile.BadZipFile):
-        return [], 0, 0
-    return sorted(found), last if placed else 0, width
+        return [], 0, 0, 0
+    return sorted(found), last if placed else 0, width, hidden
 
 
 def _letters(text: str) -> int:
@@ -490,17 +476,28 @@ def _understand(place: Place, sheet: _Sheet) -> Raw:
                 (f"跳过表头上方 {top} 行：{shown}", f"skipped {top} rows above the heading")
             )
     width = len(titles)
+    marked = dict(sheet.marks)
+    below = {(r, c) for r, c in sheet.filled if r >= top + depth}
+    shared = shared_numbers(place.layer, titles, below, grid)
+    marked |= shared
+    if len(below) > len(shared):
+        count = len(below) - len(shared)
+        notes.append(
+            (f"{count} 个合并单元格已向下填充", f"{count} cells of merged ranges filled downwards")
+        )
     cells: Grid = []
     rows: list[int] = []
     places: dict[int, int] = {}
     totals: list[int] = []
     others: list[int] = []
-    faults: list[Fault] = []
+    faults = columns_without_heading(
+        place.layer, place.file, titles, range(top, top + depth), sheet.merged, grid
+    )
     for r in range(top + depth, len(grid)):
         beyond = " ".join(filter(None, (tidy(cell) for cell in grid[r][width:])))
         line = [cell.strip() for cell in grid[r][:width]]
         line += [""] * (width - len(line))
-        spoilt = any((r, c) in sheet.marks for c in range(width))
+        spoilt = any((r, c) in marked for c in range(width))
         filled = [plain(cell) for cell in line if cell]
         if not filled and not spoilt and not beyond:
             continue
@@ -530,9 +527,7 @@ def _understand(place: Place, sheet: _Sheet) -> Raw:
         notes.append(
             (f"跳过单位行或表尾：第 {listed} 行", f"unit or footer rows skipped: {listed}")
         )
-    marks = {
-        (places[r], c): mark for (r, c), mark in sheet.marks.items() if r in places and c < width
-    }
+    marks = {(places[r], c): mark for (r, c), mark in marked.items() if r in places and c < width}
     return Raw(
         headings=tuple(titles),
         cells=cells,

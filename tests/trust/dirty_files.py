@@ -422,6 +422,65 @@ def merged_cells(folder: Path, kind: str) -> int:
 
 
 @dirty
+def number_merged_downwards(folder: Path, kind: str) -> int:
+    county(folder, leave=("children",))
+    rows = changed(CHILDREN, 1, 学生数="")
+
+    def put(book: Any, sheet: Any) -> None:
+        sheet.merge_range(1, 3, 2, 3, "")
+        sheet.write_number(1, 3, int(CHILDREN[0]["学生数"]))
+
+    workbook(folder / "学龄人口.xlsx", rows, put)
+    return without(1)  # what stands for two rows counts once, and the other row is refused
+
+
+@dirty
+def heading_over_two_columns(folder: Path, kind: str) -> int:
+    county(folder, leave=("children",))
+    rows = [
+        {"村代码": c["村代码"], "年度": "2026", "一年级": c["学生数"], "": "7"} for c in CHILDREN
+    ]
+    workbook(folder / "学龄人口.xlsx", rows, lambda _, s: s.merge_range(0, 2, 0, 3, "一年级"))
+    return TOTAL
+
+
+@dirty
+def hidden_rows(folder: Path, kind: str) -> int:
+    county(folder, leave=("children",))
+    workbook(
+        folder / "学龄人口.xlsx", CHILDREN, lambda _, s: s.set_row(3, None, None, {"hidden": True})
+    )
+    return TOTAL
+
+
+table(
+    "column_without_heading",
+    "villages",
+    lambda rows: [{"村代码": r["村代码"], "": "7", **r} for r in rows],
+)
+table(
+    "code_and_name_swapped",
+    "schools",
+    lambda rows: [{**r, "学校代码": r["学校名称"], "学校名称": r["学校代码"]} for r in rows],
+)
+table(
+    "name_and_township_swapped",
+    "villages",
+    lambda rows: [{**r, "村名": r["乡镇"], "乡镇": r["村名"]} for r in rows],
+)
+table(
+    "rooms_and_students_swapped",
+    "schools",
+    lambda rows: [{**r, "教室数": "120", "在校生": r["教室数"]} for r in rows],
+)
+table(
+    "village_under_two_codes",
+    "villages",
+    lambda rows: [*rows, {**rows[0], "村代码": "099", "人口": "0", "经度": 104.1005}],
+)
+
+
+@dirty
 def total_row(folder: Path, kind: str) -> int:
     county(folder, leave=("children",))
     last = {"村代码": "合计", "年级": "", "年度": "2026", "学生数": str(TOTAL)}
@@ -691,6 +750,36 @@ def shifted(name: str, shift: Callable[..., Any]) -> None:
 
 shifted("undeclared_gcj02", wgs84_to_gcj02)
 shifted("undeclared_bd09", wgs84_to_bd09)
+
+
+@dirty
+def township_undeclared_gcj02(folder: Path, kind: str) -> int:
+    """Of three townships with ten villages each, one was taken from a map provider."""
+    county(folder, leave=("villages",))
+    rows = [
+        {
+            **VILLAGES[k % 8],
+            "村代码": VILLAGES[k]["村代码"] if k < 8 else f"9{k:02d}",
+            "村名": f"{k}村",
+            "乡镇": "甲乙丙"[k // 10] + "镇",
+            "人口": "0",
+            "经度": round(104.10 + 0.004 * (k % 10), 5),
+            "纬度": round(30.10 + 0.01 * (k // 10), 5),
+        }
+        for k in range(30)
+    ]
+    roads(
+        folder,
+        [
+            shapely.LineString([(104.0, 30.1 + 0.01 * t), (104.2, 30.1 + 0.01 * t)])
+            for t in range(3)
+        ],
+    )
+    for row in rows[10:20]:
+        lon, lat = wgs84_to_gcj02(np.array([row["经度"]]), np.array([row["纬度"]]))
+        row["经度"], row["纬度"] = float(lon[0]), float(lat[0])
+    write(folder, "villages", kind, rows)
+    return TOTAL
 
 
 @dirty
