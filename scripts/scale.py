@@ -3,21 +3,25 @@
 Usage: python scripts/scale.py [--write] [--counties 2800] [--villages 500000] [--seed 0]
 
 Parts of the shipped county (by township) are computed one after another in processes of their own;
-processor seconds, peak memory and bytes written give a line over the number of villages. Counties
-of the nation are drawn (log-normal numbers of villages, scaled to the total), their tasks handed to
-workers as the batch does it, and merged as the batch does it. ``--write`` puts the tables into
+processor seconds, peak memory and bytes written give a line over the number of villages. The look
+across a border is measured with the whole shipped county laid on top as the neighbour, so that every
+village lies within reach: dearer than any real border. Counties of the nation are drawn (log-normal
+numbers of villages, scaled to the total), each with six neighbours; preparing, tasks, and merging
+with the settling of borders are added up as the batch does them. ``--write`` puts the tables into
 docs/scale.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import heapq
 import json
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,21 +31,24 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 PAGE = ROOT / "docs" / "scale.md"
 SHARES = (0.1, 0.25, 0.5, 1.0)
+REACH_KM, NEIGHBOURS = 10.0, 6  # a planar map has fewer than six neighbours a county on average
 MARK = "<!-- measured -->"
 
 
 def measure(share: float) -> dict[str, float]:
     """Compute a part of the shipped county here and tell what it took."""
     from catchment.batch import merge, work
+    from catchment.batch.guests import settle_guests
     from catchment.batch.tasks import Task
     from catchment.files import write_bytes
-    from catchment.region.read import read_region
+    from catchment.region.read import read_region, village_box
     from catchment.run import run_scenario
     from catchment.scenario import read_scenario
 
     before = time.process_time()
-    recipe = ROOT / "data" / "demo" / "scenarios" / "merge-2028.toml"
-    region = read_region(ROOT / "data" / "demo")
+    home = ROOT / "data" / "demo"
+    recipe = home / "scenarios" / "merge-2028.toml"
+    region = read_region(home)
     keep = region.villages.iloc[: max(round(len(region.villages) * share), 1)]
     codes = set(keep["village_id"])
     part = region.replace(
@@ -50,30 +57,62 @@ def measure(share: float) -> dict[str, float]:
         students=region.students[region.students["village_id"].isin(codes)].reset_index(drop=True),
     )
     run = run_scenario(read_scenario(recipe), part)
-    task = Task(name=f"part/{share}", recipe=str(recipe), region="", digest="")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "counties" / task.name
-        work.write_results(run, task, folder)
-        write_bytes(folder / work.RESULT, b"{}")
-        spent = time.process_time() - before
-        size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
-        began = time.process_time()
-        merge.merged_indicators([(task.name, folder)])
-        merge.outline_of(folder)
-        merged = time.process_time() - began
+        folders = []
+        for county, other in (("a", "b"), ("b", "a")):
+            task = Task(
+                name=f"{county}/merge", recipe=str(recipe), region="", digest="",
+                neighbours=((other, str(home)),),
+            )  # fmt: skip
+            folder = Path(name) / "counties" / task.name
+            work.write_results(run, task, folder)
+            write_bytes(folder / work.RESULT, b"{}")
+            folders.append((task.name, folder))
+            if county == "a":
+                spent = time.process_time() - before
+                plain = _size(folder)
+            begun = time.process_time()
+            work.write_border(run, replace(task, reach_km=REACH_KM), folder)
+            border = time.process_time() - begun
+        peak = _peak()
+        size = _size(folders[0][1]) - plain
+        begun = time.process_time()
+        settled = settle_guests(folders)
+        merge.merged_indicators(folders)
+        for _, folder in folders:
+            merge.outline_of(folder)
+        merged = (time.process_time() - begun) / 2
+    assert settled is not None
+    begun = time.process_time()
+    village_box(home)
+    for path in sorted(p for p in home.rglob("*") if p.is_file()):
+        hashlib.sha256(path.read_bytes())
+    read = time.process_time() - begun
+    return {
+        "villages": len(keep),
+        "seconds": spent,
+        "border": border,
+        "bytes": float(plain),
+        "border_bytes": float(size),
+        "peak": float(peak),
+        "merge": merged,
+        "read": read,
+        "asked": float(len(settled.guests) / 2),
+    }
+
+
+def _size(folder: Path) -> int:
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+
+
+def _peak() -> int:
     memory = psutil.Process().memory_info()
     peak = getattr(memory, "peak_wset", 0)
     if not peak:
         import resource
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {
-        "villages": len(keep),
-        "seconds": spent,
-        "bytes": float(size),
-        "peak": float(peak),
-        "merge": merged,
-    }
+    return int(peak)
 
 
 def ledger_seconds() -> float:
@@ -113,44 +152,56 @@ def tables(counties: int, villages: int, seed: int) -> str:
         )  # fmt: skip
         found.append(json.loads(done.stdout.splitlines()[-1]))
     size = np.array([f["villages"] for f in found])
-    lines = {
-        key: np.polyfit(size, [f[key] for f in found], 1)
-        for key in ("seconds", "bytes", "peak", "merge")
-    }
+    kinds = ("seconds", "border", "bytes", "border_bytes", "peak", "merge")
+    lines = {key: np.polyfit(size, [f[key] for f in found], 1) for key in kinds}
     durable = ledger_seconds()
     rng = np.random.default_rng(seed)
     drawn = rng.lognormal(0.0, 0.6, counties)
     drawn = np.maximum(np.round(drawn * villages / drawn.sum()), 3)
     at = {key: np.maximum(np.polyval(line, drawn), 0) for key, line in lines.items()}
-    text = ["| villages | processor s | peak memory, MB | written, MB | merging, s |"]
-    text.append("| --- | --- | --- | --- | --- |")
+    text = [
+        (
+            "| villages | processor s | across one border, s | peak memory, MB | written, MB "
+            "| of it for borders, MB | merging and settling, s |"
+        ),
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     text += [
-        f"| {f['villages']:.0f} | {f['seconds']:.1f} | {f['peak'] / 1e6:.0f} "
-        f"| {f['bytes'] / 1e6:.2f} | {f['merge']:.2f} |"
+        f"| {f['villages']:.0f} | {f['seconds']:.1f} | {f['border']:.1f} | {f['peak'] / 1e6:.0f} "
+        f"| {(f['bytes'] + f['border_bytes']) / 1e6:.2f} | {f['border_bytes'] / 1e6:.2f} "
+        f"| {f['merge']:.2f} |"
         for f in found
     ]
-    hours = at["seconds"].sum() / 3600
+    # The coordinator reads each county's villages for the box around them, and hashes its files.
+    preparing = counties * float(np.mean([f["read"] for f in found])) / 60
+    alone, across = at["seconds"], NEIGHBOURS * at["border"]
+    written = (at["bytes"] + NEIGHBOURS * at["border_bytes"]).sum() / 1e9
     text += [
         "",
         (
             f"Nation: {counties:,} counties, {drawn.sum():,.0f} villages (largest county "
-            f"{drawn.max():,.0f}), one recipe each: **{hours:.1f} processor hours**, "
-            f"{at['bytes'].sum() / 1e9:.1f} GB written, at most {at['peak'].max() / 1e9:.1f} GB a worker; "
-            f"one durable line of the ledger takes {durable * 1000:.1f} ms here."
+            f"{drawn.max():,.0f}), one recipe each: **{alone.sum() / 3600:.1f} processor hours**, and "
+            f"{across.sum() / 3600:.1f} more for looking across {NEIGHBOURS} borders a county; "
+            f"{written:.1f} GB written, at most {at['peak'].max() / 1e9:.1f} GB a worker; one durable "
+            f"line of the ledger takes {durable * 1000:.1f} ms here."
         ),
         "",
-        "| workers | computing, min | merging (one process), min | whole, min | memory of all, GB |",
-        "| --- | --- | --- | --- | --- |",
+        (
+            "| workers | borders | preparing (one process), min | computing, min "
+            "| merging (one process), min | whole, min | memory of all, GB |"
+        ),
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     fails = rng.random(counties) < 0.01
-    merging = at["merge"].sum()
+    merging = at["merge"].sum() / 60
     for workers in (2, 16, 64, 256, 1024):
-        wall = simulate(at["seconds"], workers, durable, fails)
         memory = np.sort(at["peak"])[-min(workers, counties) :].sum() / 1e9
-        text.append(
-            f"| {workers} | {wall / 60:.1f} | {merging / 60:.1f} "
-            f"| {(wall + merging) / 60:.1f} | {memory:.0f} |"
-        )
+        for word, cost, before in (("no", alone, 0.0), ("yes", alone + across, preparing)):
+            wall = simulate(cost, workers, durable, fails) / 60
+            text.append(
+                f"| {workers} | {word} | {before:.1f} | {wall:.1f} | {merging:.1f} "
+                f"| {before + wall + merging:.1f} | {memory:.0f} |"
+            )
     return "\n".join(text)
 
 

@@ -118,9 +118,9 @@ def write_province(table: pd.DataFrame, out: Path, *, lang: str = "zh") -> list[
     if folders:
         written.append(_villages(folders, target / "villages.parquet", across))
     hulls = {name: outline_of(folder) for name, folder in folders}
-    links = [] if across is None else links_of(across, hulls, folders)
+    links = [] if across is None else _named(links_of(across, hulls, folders), ranked)
     page = target / "province.html"
-    left = [] if across is None else last_left(across)
+    left = [] if across is None else _named(last_left(across), ranked)
     written.append(write_province_map(ranked, hulls, page, links=links, left=left, lang=lang))
     facts = {
         "counties": {
@@ -131,6 +131,17 @@ def write_province(table: pd.DataFrame, out: Path, *, lang: str = "zh") -> list[
     text = json.dumps(facts, ensure_ascii=False, indent=1, sort_keys=True)
     written.append(write_bytes(target / "batch.json", text.encode()))
     return written
+
+
+def _named(rows: list[dict[str, Any]], ranked: pd.DataFrame) -> list[dict[str, Any]]:
+    """Counties by the names people call them by; their folders are in the tables."""
+    names = {
+        str(name).split("/")[0]: str(said)
+        for name, said in zip(ranked["name"], ranked["county_name"], strict=True)
+        if isinstance(said, str) and said
+    }
+    keys = ("county", "host")
+    return [row | {k: names.get(row[k], row[k]) for k in keys if k in row} for row in rows]
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from typing import Any
 from catchment import __version__
 from catchment.batch.joint import recipe_beside
 from catchment.errors import CatchmentError, InputError, NotFoundError
-from catchment.region.read import read_region
+from catchment.region.read import village_box
 from catchment.scenario import read_scenario
 
 _RECIPES = ("scenario*.toml", "scenarios/*.toml")
@@ -107,6 +107,7 @@ def find_tasks(
     if not folder.is_dir():
         raise NotFoundError(f"{folder} 不是文件夹 / is not a folder")
     tasks: dict[str, Task] = {}
+    seen: dict[Path, str] = {}
     boxes = _boxes(folder) if reach_km else {}
     for path in _recipes(folder):
         if recipe and path.stem != recipe:
@@ -124,7 +125,7 @@ def find_tasks(
             name=name,
             recipe=str(path),
             region=str(county),
-            digest=_digest(county, path, options, near),
+            digest=_digest(county, path, options, near, seen),
             neighbours=tuple((_name_of(each, folder), str(each)) for each in near),
             reach_km=reach_km,
             full=full,
@@ -165,12 +166,11 @@ def _boxes(folder: Path) -> dict[Path, tuple[float, float, float, float]]:
     boxes = {}
     for mark in sorted(folder.rglob("region.toml")):
         try:
-            region = read_region(mark.parent, set_aside=True)
+            box = village_box(mark.parent)
         except CatchmentError:
             continue  # its own task says what is wrong
-        if len(region.villages):
-            west, south, east, north = region.villages.to_crs("EPSG:4490").total_bounds
-            boxes[mark.parent.resolve()] = float(west), float(south), float(east), float(north)
+        if box is not None:
+            boxes[mark.parent.resolve()] = box
     return boxes
 
 
@@ -193,7 +193,10 @@ def _near(
     )
 
 
-def _digest(county: Path, recipe: Path, options: str, near: tuple[Path, ...]) -> str:
+def _digest(
+    county: Path, recipe: Path, options: str, near: tuple[Path, ...], seen: dict[Path, str]
+) -> str:
+    """Digest of all a task reads; files of a county are read once for it and all its neighbours."""
     found = hashlib.sha256(f"{__version__} {_FORMAT} {options}".encode())
     for folder in (county, *near):
         # The neighbour's recipe of the same name says which roads there are and which schools.
@@ -203,6 +206,8 @@ def _digest(county: Path, recipe: Path, options: str, near: tuple[Path, ...]) ->
             if path.suffix == ".toml" and path.name != "region.toml" and path != own:
                 continue  # another recipe does not change this task
             found.update(f"\n{inside} ".encode("utf-8", "surrogateescape"))
-            found.update(hashlib.sha256(path.read_bytes()).digest())
+            if path not in seen:
+                seen[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+            found.update(seen[path].encode())
     found.update(hashlib.sha256(recipe.read_bytes()).digest())
     return found.hexdigest()

@@ -172,12 +172,22 @@ def write_results(run: Run, task: Task, folder: Path) -> None:
         write_tables(run, folder)
         write_record(run, folder)
     if task.reach_km:
-        _write_border(run, task, folder)
+        write_border(run, task, folder)
     villages_of(run, task).to_parquet(folder / "villages.parquet", index=False)
 
 
-def _write_border(run: Run, task: Task, folder: Path) -> None:
-    """Write what concerns the neighbours: nearer schools there, ways for who is in need, seats."""
+def write_border(run: Run, task: Task, folder: Path) -> None:
+    """Write what concerns the neighbours: nearer schools there, ways for who is in need, seats.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    task : Task
+        Its task, with neighbours and reach.
+    folder : Path
+        Its folder.
+    """
     county = task.name.split("/")[0]
     joints: dict[str, Joint] = {}
     refused: list[tuple[str, str]] = []

@@ -16,7 +16,7 @@ from catchment.batch.joint import join, joint_question
 from catchment.batch.work import carry_out
 from catchment.network.load import load_network
 from catchment.network.travel import travel_times
-from catchment.region.read import read_region
+from catchment.region.read import read_region, village_box
 from catchment.run import execute
 from tests.batch.counties import moved_east, spoil_rows, write_counties
 
@@ -27,6 +27,12 @@ def pair(tmp_path_factory) -> Path:
     folder = write_counties(tmp_path_factory.mktemp("pair"), 2)
     moved_east(folder / "county-001", 4000.0)
     return folder
+
+
+def test_the_box_is_that_of_a_whole_reading(pair) -> None:
+    for name in ("county-000", "county-001"):
+        whole = read_region(pair / name).villages.to_crs("EPSG:4490").total_bounds
+        assert village_box(pair / name) == pytest.approx(tuple(whole), abs=1e-7)
 
 
 def test_villages_at_the_border_see_the_school_beyond_it(pair) -> None:
