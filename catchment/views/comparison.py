@@ -11,7 +11,7 @@ import pandas as pd
 
 from catchment.errors import InputError
 from catchment.indicators import registry
-from catchment.views.chapters.figures import MAIN_FIGURES, shown
+from catchment.views.chapters.figures import MAIN_FIGURES, shown, with_unit
 from catchment.views.comparison_book import book_bytes
 from catchment.views.comparison_pictures import Panel, frontier, panel, side_by_side
 from catchment.views.document import (
@@ -600,10 +600,7 @@ def _main_figures(compared: Compared) -> Table:
         known = registry().get(code)
         name = code if known is None else known.zh if lang == "zh" else known.en
         cells = [shown(code, value, lang) for value in values]
-        unit = cells[0][1]
-        if unit:
-            name = f"{name}（{unit}）" if lang == "zh" else f"{name} ({unit})"
-        rows.append((plain(name), *(cell for cell, _ in cells)))
+        rows.append((plain(with_unit(name, cells[0][1], lang)), *(cell for cell, _ in cells)))
     columns = (
         Column(compared.say("col.indicator"), 2.4),
         *(Column(_named_base(compared.say("today_kept"), runs), 1.0, "right") for runs, _ in bases),

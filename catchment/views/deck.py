@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pptx
 from pptx.dml.color import RGBColor
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
@@ -21,7 +22,7 @@ from catchment.run import Run
 from catchment.views import charts
 from catchment.views.base_map import BaseMap
 from catchment.views.chapters import actions, findings, gate
-from catchment.views.chapters.figures import shown
+from catchment.views.chapters.figures import shown, with_unit
 from catchment.views.facts import (
     WORSE_MINUTES,
     indicator_name,
@@ -32,8 +33,9 @@ from catchment.views.facts import (
 )
 from catchment.views.files import steady_zip, write_bytes
 from catchment.views.plain import decimal, plain, whole
-from catchment.views.public import FEWER, PRIVACY_LIMIT, admit, rounded_sum
+from catchment.views.public import FEWER, PRIVACY_LIMIT, WITHHELD, admit
 from catchment.views.story import RESULTS, Story, digest_of, standing, tell
+from catchment.views.sums import listed, told_sum
 
 FONT = "微软雅黑"
 LATIN_FONT = "Microsoft YaHei"
@@ -173,7 +175,7 @@ def _told(deck: Any, story: Story) -> list[int]:
     for shape in (shape for slide in deck.slides for shape in slide.shapes if shape.has_table):
         rows = [[cell.text for cell in row.cells] for row in shape.table.rows]
         for row in rows[1:]:
-            if row[0].endswith((f"（{unit}）", f"({unit})")):
+            if row[0].endswith((f"（{unit}）", f"({unit})")) or row[0].lower() == unit:
                 found += row[1:]
             found += [cell for head, cell in zip(rows[0], row, strict=True) if head == moved]
     numbers = [text.replace(",", "") for text in found]
@@ -202,7 +204,7 @@ def _why(deck: Any, story: Story) -> None:
         story.say("col.same_year", year=last),
     )  # fmt: skip
     rows = _figures(story, _WHY, ((first, "today"), (last, "today")))
-    _table(slide, story, _Grid(heads, (5.6, 2.6, 2.6), rows, (1, 2)), size=14)
+    _table(slide, story, _Grid(heads, (5.6, 2.6, 2.6), rows, (1, 2)), size=14, least=11)
     picture = charts.years_chart(story.run, story.facts, lang=story.lang, plan="today")
     note = story.say("deck.why_end")
     _picture(slide, story, picture, 2.3, 3.8, 8.2, story.say("overview.years"), note)
@@ -218,7 +220,7 @@ def _today(deck: Any, story: Story, base: BaseMap | None) -> None:
     )  # fmt: skip
     heads = (story.say("col.indicator"), story.say("col.today_year", year=first))
     _table(slide, story, _Grid(heads, (3.3, 2.0), _figures(story, _TODAY, ((first, "today"),)), (1,)),
-           left=7.35, size=15)  # fmt: skip
+           left=7.35, size=15, least=11)  # fmt: skip
 
 
 def _proposal(deck: Any, story: Story) -> None:
@@ -242,7 +244,7 @@ def _proposal(deck: Any, story: Story) -> None:
     columns.append((focus, "plan"))
     widths = (2.5, *(3.8 / len(columns) for _ in columns))
     grid = _Grid(tuple(heads), widths, _figures(story, _PLAN, tuple(columns)), (1, 2, 3))
-    _table(slide, story, grid, left=6.45, size=12)
+    _table(slide, story, grid, left=6.45, size=12, least=9)
 
 
 def _map(deck: Any, story: Story, base: BaseMap | None) -> None:
@@ -297,8 +299,9 @@ def _longer(deck: Any, story: Story) -> None:
     count = {m: float(now.loc[now["mode"] == m, "students"].sum()) for m in ("bus", "board")}
     lines = [
         story.say("deck.longer_count", villages=villages, minutes=round(WORSE_MINUTES)),
-        story.say("deck.longer_help", year=focus, bus=_public(story, "bus_riders", count["bus"]),
-                  board=_public(story, "boarders_need", count["board"])),
+        story.say("deck.longer_help", year=focus,
+                  bus=_told_sum(story, count["bus"], listed(story, "bus_riders", focus, "plan")),
+                  board=_told_sum(story, count["board"], listed(story, "board", focus, "plan"))),
     ]  # fmt: skip
     _bullets(slide, story, lines, size=17, height=1.1)
     heads = tuple(
@@ -350,7 +353,8 @@ def _timetable(deck: Any, story: Story) -> None:
             texts = [f"{story.name('change', r['kind'])} {r['site']}" for r in rows_of(chosen)]
             cells.append(story.list_of(list(dict.fromkeys(texts)), most=6) or "—")
         students = float(part.loc[closing, "students"].sum())
-        rows.append((str(year), *cells, _public(story, "moved_students", students)))
+        from_here = _movers(story, int(str(year)), set(part.loc[closing, "site_id"]))
+        rows.append((str(year), *cells, _told_sum(story, students, from_here)))
     _bullets(slide, story, [story.say("deck.timetable_note")], size=17, mark="", height=0.8)
     heads = tuple(
         story.say(k) for k in ("year", "deck.built_first", "deck.then", "deck.students_moved")
@@ -371,11 +375,38 @@ def _respond(deck: Any, story: Story, given: Mapping[str, str]) -> None:
     _bullets(slide, story, lines, size=22)
 
 
-def _public(story: Story, code: str, value: float | None) -> str:
-    """Show a figure as the public may see it: students in tens, small numbers not at all."""
+def _movers(story: Story, year: int, sites: set[str]) -> pd.DataFrame:
+    """Village-bands of a year that were at some schools a year before and are not any more."""
+    trips, years = story.facts.trips, story.run.problem.years
+    t = years.index(year)
+    old = trips[
+        (trips["plan"] == ("plan" if t else "today")) & (trips["year"] == years[max(t - 1, 0)])
+    ]
+    keys = ["village_id", "band"]
+    gone = pd.MultiIndex.from_frame(old.loc[old["site_id"].isin(sites), keys])
+    now = trips[(trips["plan"] == "plan") & (trips["year"] == year)]
+    there = pd.MultiIndex.from_frame(now[keys]).isin(gone)
+    return now[there & ~now["site_id"].isin(sites).to_numpy()]
+
+
+def _told_sum(story: Story, value: float, rows: pd.DataFrame | None) -> str:
+    """Show a sum of students as the public may see it: in tens, small numbers not at all."""
+    told = told_sum(story, value, rows)
+    if told == WITHHELD:
+        return story.say("deck.withheld")
+    return story.say("deck.fewer", limit=FEWEST) if told == FEWER else whole(told)
+
+
+def _public(story: Story, code: str, year: int, plan: str) -> str:
+    """Show a figure as the public may see it."""
+    value = story.county(code, year, plan)
+    if code == "minutes_max" and value is not None:
+        # The longest trip of any student would tell that villages farther off have none.
+        trips = story.facts.trips
+        mine = trips[(trips["plan"] == plan) & (trips["year"] == year)]["minutes"]
+        value = float(mine.max())
     if value is not None and (indicator_unit(code) == "students" or code == "place_shortfall"):
-        told = rounded_sum(value)
-        return story.say("deck.fewer", limit=FEWEST) if told == FEWER else whole(told)
+        return _told_sum(story, value, listed(story, code, year, plan))
     text, unit = shown(code, value, story.lang)
     return text + ("%" if unit == "%" and not text.endswith("%") else "")
 
@@ -389,10 +420,9 @@ def _figures(
         if all(value is None for value in values):
             continue
         unit = shown(code, values[0], story.lang)[1]
-        name = indicator_name(code, story.lang)
-        if unit:
-            name = f"{name}（{unit}）" if story.lang == "zh" else f"{name} ({unit})"
-        rows.append((name, *(_public(story, code, value) for value in values)))
+        name = story.say("deck.longest") if code == "minutes_max" else ""
+        name = with_unit(name or indicator_name(code, story.lang), unit, story.lang)
+        rows.append((name, *(_public(story, code, year, plan) for year, plan in columns)))
     return tuple(rows)
 
 
@@ -460,18 +490,18 @@ def _table(
     left: float = _LEFT,
     top: float = _TOP,
     size: float = 14,
+    least: float = 0,
     empty: str = "",
 ) -> None:
-    """Draw as many rows as fit, and say how many are left out."""
+    """Draw as many rows as fit, smaller down to ``least`` points, and say how many are left out."""
     if not grid.rows:
         _bullets(slide, story, [empty or story.say("sum.figures_empty")], left=left, top=top,
                  width=sum(grid.widths), mark="")  # fmt: skip
         return
-    tall = [
-        max(_lines(text, width - 0.16, size) for text, width in zip(row, grid.widths, strict=True))
-        * size * 1.4 / 72 + 0.1
-        for row in (grid.heads, *grid.rows)
-    ]  # fmt: skip
+    tall = _heights(grid, size)
+    while least and size > least and sum(tall) > _BOTTOM - top:
+        size -= 1
+        tall = _heights(grid, size)
     room, shown_rows = _BOTTOM - top - tall[0], 0
     for height in tall[1:]:
         if room - height < (0.35 if shown_rows + 1 < len(grid.rows) else 0.0):
@@ -504,6 +534,15 @@ def _table(
         _bullets(slide, story, [story.say("deck.more", count=left_out)], left=left,
                  top=top + sum(tall[: shown_rows + 1]) + 0.02, width=sum(grid.widths), height=0.35,
                  size=13, mark="")  # fmt: skip
+
+
+def _heights(grid: _Grid, size: float) -> list[float]:
+    """Inches that the rows of a table take, its heading first."""
+    return [
+        max(_lines(text, width - 0.16, size) for text, width in zip(row, grid.widths, strict=True))
+        * size * 1.4 / 72 + 0.1
+        for row in (grid.heads, *grid.rows)
+    ]  # fmt: skip
 
 
 def _picture(

@@ -42,6 +42,7 @@ from catchment.views.public import (
     NONE,
     PRIVACY_LIMIT,
     ROUND_TO,
+    WITHHELD,
     distance_band,
     public_counts,
     publish,
@@ -158,13 +159,8 @@ def parents_payload(
         ],
         axis=1,
     ).astype(np.int64)
-    v = len(problem.village_ids)
-    today = problem.students[:, :, 0].sum(axis=1)
-    cells, totals = public_counts(
-        np.bincount(problem.group_village, weights=today, minlength=v).astype(np.int64),
-        towns,
-        floors=known_floors(run, largest),
-    )
+    cells, totals = village_numbers(run)
+    telling = _telling(run)
     return {
         "format": 1,
         "lang": lang,
@@ -177,8 +173,10 @@ def parents_payload(
             {"id": text(v), "name": n, "town": w}
             for v, n, w in zip(problem.village_ids, names, towns, strict=True)
         ],
-        "steps": [_steps(run, largest, standard, i) for i in range(len(problem.group_village))],
-        "shared": _shared(run, largest, standard),
+        "steps": [
+            _steps(run, largest, standard, telling, i) for i in range(len(problem.group_village))
+        ],
+        "shared": _shared(run, largest, standard, telling),
         "stays": stays(run.plan),
         "distances": list(DISTANCE_BANDS_KM),
         "students": {
@@ -195,7 +193,34 @@ def parents_payload(
     }
 
 
-def known_floors(run: Run, largest: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+def village_numbers(run: Run) -> tuple[npt.NDArray[np.int64], dict[object, int]]:
+    """Students of the villages and townships in the first year, as the public may know them.
+
+    Parameters
+    ----------
+    run : Run
+        A whole run.
+
+    Returns
+    -------
+    cells : (v,) int64
+        As of :func:`~catchment.views.public.public_counts`.
+    totals : dict
+        By township.
+    """
+    problem = run.problem
+    count = np.bincount(
+        problem.group_village,
+        weights=problem.students[:, :, 0].sum(axis=1),
+        minlength=len(problem.village_ids),
+    )
+    towns = village_table(run)[1]
+    # Of today alone, so that every run of the county keeps back the same villages: what one tells
+    # and another keeps back would be subtracted.
+    return public_counts(count.astype(np.int64), towns, floors=known_floors(run, "today"))
+
+
+def known_floors(run: Run, which: str) -> npt.NDArray[np.int64]:
     """Students of the first year whom each village must have, going by the classes that are told.
 
     A class told as "at most 15" has 11 or more; what the other villages of that school and band
@@ -205,8 +230,8 @@ def known_floors(run: Run, largest: list[npt.NDArray[np.int64]]) -> npt.NDArray[
     ----------
     run : Run
         A whole run.
-    largest : list of (m, b, t) int64
-        Largest classes of today and of the proposal.
+    which : {"today", "plan"}
+        Which arrangement's classes.
 
     Returns
     -------
@@ -214,26 +239,36 @@ def known_floors(run: Run, largest: list[npt.NDArray[np.int64]]) -> npt.NDArray[
         Students by village, over all bands; 0 where nothing is known.
     """
     bands = len(run.problem.bands)
+    answer = run.plan if which == "plan" else run.today
+    sizes = largest_classes(run.problem_of(which), answer, run.region.classes)
     floors = np.zeros(len(run.problem.group_village), np.int64)
-    for answer, sizes in zip((run.today, run.plan), largest, strict=True):
-        # A village that several schools share has some of its children in the classes of each.
-        problem, plan = split(run.problem, answer)
-        count = problem.students[:, :, 0].sum(axis=1)
-        site = plan.site_of[:, 0]
-        whole = np.arange(len(count)) < len(floors)
-        there = np.flatnonzero((site >= 0) & (whole | (count > 0)))
-        key = site[there] * bands + problem.group_band[there]
-        together = np.bincount(key, weights=count[there] + ROUND_TO // 2)
-        told = rounded_up(sizes[site[there], problem.group_band[there], 0])
-        others = together[key] - count[there] - ROUND_TO // 2
-        least = told - ROUND_TO + 1 - others.astype(np.int64)
-        known = np.zeros(len(floors), np.int64)
-        of = problem.group_village[there] * bands + problem.group_band[there]
-        np.add.at(known, of, np.where(told > 0, np.maximum(least, 0), 0))
-        floors = np.maximum(floors, known)
+    # A village that several schools share has some of its children in the classes of each.
+    problem, plan = split(run.problem, answer)
+    count = problem.students[:, :, 0].sum(axis=1)
+    site = plan.site_of[:, 0]
+    whole = np.arange(len(count)) < len(floors)
+    there = np.flatnonzero((site >= 0) & (whole | (count > 0)))
+    key = site[there] * bands + problem.group_band[there]
+    together = np.bincount(key, weights=count[there] + ROUND_TO // 2)
+    told = rounded_up(sizes[site[there], problem.group_band[there], 0])
+    others = together[key] - count[there] - ROUND_TO // 2
+    least = told - ROUND_TO + 1 - others.astype(np.int64)
+    of = problem.group_village[there] * bands + problem.group_band[there]
+    np.add.at(floors, of, np.where(told > 0, np.maximum(least, 0), 0))
     return np.bincount(
         run.problem.group_village, weights=floors, minlength=len(run.problem.village_ids)
     ).astype(np.int64)
+
+
+def _telling(run: Run) -> npt.NDArray[np.bool_]:
+    """Classes of the proposal's first year that tell more of a village than today's classes do."""
+    problem, plan = split(run.problem, run.plan)
+    more = known_floors(run, "plan") > known_floors(run, "today")
+    found = np.zeros(run.plan.open.shape[:2], dtype=bool)
+    site = plan.site_of[:, 0]
+    mine = more[problem.group_village] & (site >= 0)
+    found[site[mine], problem.group_band[mine]] = True
+    return found
 
 
 def class_sizes(problem: Problem, plan: Plan) -> npt.NDArray[np.int64]:
@@ -291,6 +326,7 @@ def _steps(
     run: Run,
     largest: list[npt.NDArray[np.int64]],
     standard: npt.NDArray[np.int64],
+    telling: npt.NDArray[np.bool_],
     i: int,
 ) -> list[list[Any]]:
     """Today's trip of a village-band, then every change of the proposal by year.
@@ -310,13 +346,16 @@ def _steps(
         mode = int(way.mode_of[i, t])
         boards = mode >= 0 and problem.modes[mode] == "board"
         over = cost > float(problem.trip_limit[band]) and not boards
+        size, above = _size(largest[p][j, band, t]), largest[p][j, band, t] > standard[j, band]
+        if p and t == 0 and telling[j, band]:
+            size, above = WITHHELD, False
         return [
             j,
             number(cost, 1),
             distance_band(float(problem.metres[w, i, j])),
             mode,
-            int(rounded_up(max(largest[p][j, band, t], 1))),  # no class would say: nobody there
-            int(over) + 2 * int(largest[p][j, band, t] > standard[j, band]),
+            size,
+            int(over) + 2 * int(above),
         ]
 
     years = run.problem.years
@@ -333,8 +372,16 @@ def _steps(
     return out
 
 
+def _size(largest: int) -> int:
+    """Largest class as the public may know it; no class would say that nobody is there."""
+    return int(rounded_up(max(largest, 1)))
+
+
 def _shared(
-    run: Run, largest: list[npt.NDArray[np.int64]], standard: npt.NDArray[np.int64]
+    run: Run,
+    largest: list[npt.NDArray[np.int64]],
+    standard: npt.NDArray[np.int64],
+    telling: npt.NDArray[np.bool_],
 ) -> dict[str, list[list[Any]]]:
     """Further schools of the village-bands that several schools share, as their steps are told.
 
@@ -355,12 +402,14 @@ def _shared(
             mode = int(trip_mode(problem, np.array([i], np.int32), np.array([j], np.int32), t)[0])
             boards = mode >= 0 and problem.modes[mode] == "board"
             over = cost > float(problem.trip_limit[band]) and not boards
+            size, above = _size(largest[1][j, band, t]), largest[1][j, band, t] > standard[j, band]
+            if t == 0 and telling[j, band]:
+                size, above = WITHHELD, False
             rows.append(
                 [
                     int(problem.years[t]), j, number(cost, 1),
-                    distance_band(float(problem.metres[w, i, j])), mode,
-                    int(rounded_up(max(largest[1][j, band, t], 1))),
-                    int(over) + 2 * int(largest[1][j, band, t] > standard[j, band]),
+                    distance_band(float(problem.metres[w, i, j])), mode, size,
+                    int(over) + 2 * int(above),
                 ]
             )  # fmt: skip
         out[str(i)] = rows

@@ -29,8 +29,8 @@ LEAST_LIMIT = 5
 ROUND_TO = 5
 SUM_ROUND_TO = 10
 """Sums over villages that a reader can list are rounded to this."""
-FEWER, NONE = -10, -1
-"""Stand for a count that is kept back, and for one that does not exist."""
+FEWER, NONE, WITHHELD = -10, -1, -20
+"""Stand for a count below the limit, for one that does not exist, and for one that is not told."""
 HOME_METRES = 50.0
 DISTANCE_BANDS_KM = (0, 1, 2, 3, 5, 10, 15, 20, 30, 50)
 """Lower ends of the bands in which the public is told distances; the last is open."""
@@ -283,7 +283,7 @@ def admit(
         lies within 50 m of a home and is not a village, school or site itself.
     """
     least = _checked(limit)
-    small = sorted({int(c) for c in counts if c not in (FEWER, NONE) and c < least})
+    small = sorted({int(c) for c in counts if c not in (FEWER, NONE, WITHHELD) and c < least})
     if small:
         raise CatchmentError(
             f"{name} 含有少于 {least} 人的学生数 {small[:5]}，未写出 / the page holds counts of "

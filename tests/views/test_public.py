@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pptx
 import pytest
 from hypothesis import given, settings
@@ -20,18 +21,22 @@ from catchment.run import Run, execute
 from catchment.views.deck import deck_bytes
 from catchment.views.files import write_text
 from catchment.views.page import POLICY_MARK
-from catchment.views.parents import write_parents
+from catchment.views.parents import village_numbers, write_parents
 from catchment.views.public import (
     DISTANCE_BANDS_KM,
     FEWER,
     PRIVACY_LIMIT,
+    WITHHELD,
     distance_band,
     homes_in,
     public_counts,
     publish,
     rounded_up,
 )
+from catchment.views.story import tell
+from catchment.views.sums import listed, told_sum
 from tests.views.map_county import build_run
+from tests.views.poor_run import poor_run
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo" / "scenarios" / "merge-2028.toml"
 PAGE = f"<html><head>{POLICY_MARK}</head><body>%s</body></html>"
@@ -215,3 +220,30 @@ def test_parents_page_tells_no_exact_distance(demo: Run, public_files: list[Path
     assert {s[3] for steps in data["steps"] for s in steps} <= set(
         range(-1, len(DISTANCE_BANDS_KM))
     )
+
+
+def test_a_sum_that_tells_a_village_is_kept_back() -> None:
+    run = poor_run(54, 4, 0.5)
+    story, problem = tell(run, "zh"), run.problem
+    first = problem.years[0]
+    trips = listed(story, "students", first, "today")
+    assert trips is not None
+    cells = village_numbers(run)[0]
+    told = int(np.flatnonzero(cells >= 20)[0])
+    mine = trips[trips["village_id"] == problem.village_ids[told]]
+    count = int(mine["students"].sum())
+    assert told_sum(story, count, mine) == WITHHELD
+    # With a village of a few more in the sum it would say how few.
+    small = trips[
+        trips["village_id"] == problem.village_ids[int(np.flatnonzero(cells == FEWER)[0])]
+    ]
+    assert told_sum(story, count + 3, pd.concat([mine, small])) == WITHHELD
+    everybody = int(trips["students"].sum())
+    assert abs(told_sum(story, everybody, trips) - everybody) <= 5
+    assert told_sum(story, 0, small) == FEWER
+    assert told_sum(story, 0, small.iloc[:0]) == 0
+
+
+def test_every_run_keeps_back_the_same_villages() -> None:
+    numbers = [village_numbers(poor_run(54, 5, 0.5, variant=k)) for k in range(3)]
+    assert all((n[0] == numbers[0][0]).all() and n[1] == numbers[0][1] for n in numbers)

@@ -3,14 +3,14 @@
   "use strict";
   var el = Catchment.el, t = Catchment.t, name = Catchment.name, decimal = Catchment.decimal, empty = Catchment.empty;
   var data = Catchment.read("parents-data"), byId = function (id) { return document.getElementById(id); }, open = -1;
-  var NONE = -1, FEWER = -10;
+  var NONE = -1, FEWER = -10, WITHHELD = -20;
   Catchment.speak(data.words, data.lang);
 
   function lang() { return Catchment.lang(); }
   function bandName(b) { return b[lang()] || b.id; }
   function siteName(j) { return j >= 0 ? name(data.sites[j]) : t("par.no_school"); }
 
-  function classSize(n) { return n === FEWER ? t("par.fewer", { n: data.limit }) : n <= NONE ? "—" : t("par.at_most", { n: n }); }
+  function classSize(n) { return n === FEWER ? t("par.fewer", { n: data.limit }) : n === WITHHELD ? t("par.not_told") : n <= NONE ? "—" : t("par.at_most", { n: n }); }
 
   function distance(band) {
     var from = data.distances[band], to = data.distances[band + 1];

@@ -67,6 +67,26 @@ def shown(indicator: str, value: float | None, lang: str) -> tuple[str, str]:
     return text, name_of("unit", unit, lang)
 
 
+def with_unit(name: str, unit: str, lang: str) -> str:
+    """Name of a measure with its unit, where the name does not say it.
+
+    Parameters
+    ----------
+    name, unit : str
+        Words in the language; the unit may be empty.
+    lang : {"zh", "en"}
+        Language.
+
+    Returns
+    -------
+    str
+        The unit in brackets.
+    """
+    if not unit or name.lower() == unit.lower():
+        return name
+    return f"{name}（{unit}）" if lang == "zh" else f"{name} ({unit})"
+
+
 def quantity(story: Story, value: Any, unit: str) -> str:
     """Show a value of a finding: a number with its unit, or the words it holds.
 
@@ -128,9 +148,7 @@ def figures_table(story: Story, codes: tuple[str, ...]) -> Table:
         difference = None if same is None or plan is None else plan - same
         text, unit = shown(code, difference, lang)
         sign = "+" if difference is not None and difference > 0 and text.strip("0.%") else ""
-        name = indicator_name(code, lang)
-        if unit:
-            name = f"{name}（{unit}）" if lang == "zh" else f"{name} ({unit})"
+        name = with_unit(indicator_name(code, lang), unit, lang)
         cells = [shown(code, value, lang)[0] for value in values]
         rows.append((name, *cells[:3], sign + text, cells[3]))
     columns = [
