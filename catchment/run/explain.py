@@ -19,7 +19,7 @@ from catchment.scenario import Scenario
 def explain(
     problem: Problem, today: Plan, plan: Plan, region: Region, scenario: Scenario
 ) -> pd.DataFrame:
-    """Say for every village-band whose school changes where it goes and why.
+    """Say for every village-band whose school or schools change where it goes and why.
 
     Parameters
     ----------
@@ -35,7 +35,8 @@ def explain(
     Returns
     -------
     DataFrame
-        One row a village, band and first year of a change: ``village_id, village, township, band,
+        One row a village, band and first year of a change; a village that other schools come to
+        share while its own school stays has one too, from its school to the same: ``village_id, village, township, band,
         year, from_site, from_name, to_site, to_name, minutes_before, minutes_after, mode_before,
         mode_after, students, reason_zh, reason_en``.
     """
@@ -47,13 +48,17 @@ def explain(
     by_school = {(a.school, a.year): a for a in scenario.actions if hasattr(a, "school")}
     rows = []
     for i in range(len(problem.group_band)):
-        before = int(today.site_of[i, 0])
+        before, sharing = int(today.site_of[i, 0]), frozenset[int]()
         for t, year in enumerate(problem.years):
-            after = int(plan.site_of[i, t])
-            if after == before:
+            after, others = int(plan.site_of[i, t]), _shared_by(plan, i, t)
+            if after == before and others <= sharing:
                 continue
+            sharing = others
             v, b = int(problem.group_village[i]), int(problem.group_band[i])
-            zh, en = _reason(problem, plan, by_school, before, after, b, t, names)
+            if after == before:
+                zh, en = _STAYS
+            else:
+                zh, en = _reason(problem, plan, by_school, before, after, b, t, names)
             for more in (
                 _not_the_nearest(problem, plan, i, t, names),
                 not_with_the_village(problem, plan, i, t, names),
@@ -86,6 +91,18 @@ def explain(
         "reason_zh", "reason_en",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
+
+
+_STAYS = "本村仍去原校", "the village keeps its school"
+
+
+def _shared_by(plan: Plan, i: int, t: int) -> frozenset[int]:
+    """Further schools that share a group in a year."""
+    parts = plan.elsewhere
+    if parts is None:
+        return frozenset()
+    mine = (parts.group == i) & (parts.year == t) & parts.shared
+    return frozenset(parts.site[mine].tolist())
 
 
 def _not_the_nearest(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import types
 from pathlib import Path
+from typing import cast
 
 import geopandas as gpd
 import numpy as np
@@ -13,6 +15,8 @@ import pytest
 
 from catchment.plan import students_at
 from catchment.run import Run
+from catchment.run.explain import explain
+from catchment.scenario import Scenario
 from catchment.views.book import MOST_VILLAGES, book_document
 from catchment.views.deck import write_deck
 from catchment.views.document import Table
@@ -171,3 +175,26 @@ def test_longer_trips_of_a_part_are_listed(run: Run, tmp_path: Path) -> None:
             missing += 1
     assert missing
     assert len(pptx.Presentation(str(write_deck(run, tmp_path / "d.pptx"))).slides) == 10
+
+
+def test_a_shared_village_that_keeps_its_school_is_explained(run: Run) -> None:
+    nothing = types.SimpleNamespace(actions=())
+    table = explain(run.problem, run.today, run.plan, run.region, cast("Scenario", nothing))
+    parts, problem = run.plan.elsewhere, run.problem
+    assert parts is not None
+    rows = {(r["village_id"], r["band"], r["year"]): r for r in table.to_dict("records")}
+    stays = 0
+    for i in sorted(set(parts.group[parts.shared].tolist())):
+        first = int(parts.year[parts.shared & (parts.group == i)].min())
+        if run.plan.site_of[i, first] != run.today.site_of[i, 0] or first:
+            continue
+        row = rows[problem.village_ids[problem.group_village[i]],
+                   problem.bands[problem.group_band[i]], problem.years[first]]  # fmt: skip
+        assert row["from_site"] == row["to_site"]
+        mine = parts.shared & (parts.group == i) & (parts.year == first)
+        for j in set(parts.site[mine].tolist()):
+            count = int(parts.students[mine & (parts.site == j)].sum())
+            assert f" {count} 人" in row["reason_zh"]
+        stays += 1
+    assert stays > 5
+    assert (table["from_site"] != table["to_site"]).any()

@@ -797,7 +797,7 @@ Catchment.start = function (mainMap, dataId) {
       at(data.estimated, y)[i] ? el("p", { class: "callout", text: t("map.estimated") }) : null,
       data.bands.map(function (band, b) {
         var g = group(i, b), ways = SAYS.map(function (p) { return trip(p, y, g); }), moves = ways[0].site !== ways[1].site;
-        var why = data.reasons.rows.filter(function (r) { return r[0] === i && r[1] === b && (moves ? r[2] <= year : r[2] === year); }).sort(function (m, n) { return n[2] - m[2]; })[0];
+        var several = goers("plan", y, g).length > 1, why = data.reasons.rows.filter(function (r) { return r[0] === i && r[1] === b && (moves || several ? r[2] <= year : r[2] === year); }).sort(function (m, n) { return n[2] - m[2]; })[0];
         function pair(title, f) { return [title, f(ways[0]), f(ways[1])]; }
         return el("section", { class: "band" + (b === state.band ? " now" : "") },
           el("h3", {}, bandName(b), el("small", { text: " " + t("map.n_students", { n: count(demand[g]) }) }), moves ? el("span", { class: "badge move", text: t("map.moves") }) : null),
