@@ -6,8 +6,12 @@ Every text in it is plain text.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
+
+_LATIN = 0x2E7F
+_WORDS = re.compile("[\u2e80-\uffff]|[^\\s\u2e80-\uffff/+]+")
 
 Style = Literal["body", "note", "warning", "kicker", "right", "center"]
 Tone = Literal["", "bad", "warn", "good", "sum"]
@@ -113,6 +117,56 @@ class Table:
             Empty where none was given.
         """
         return self.tones[row] if row < len(self.tones) else ""
+
+    def shares(self, wide_mm: float, letter_mm: float) -> list[float]:
+        """Share of the width that each column gets, so that no word of a heading is broken.
+
+        Parameters
+        ----------
+        wide_mm : float
+            Width of the table.
+        letter_mm : float
+            Width of a small Latin letter or figure.
+
+        Returns
+        -------
+        list of float
+            In order, 1 in sum: as the columns ask, wider where a word or a number would not fit;
+            what that takes comes from columns that have more than they need.
+        """
+        total = sum(column.width for column in self.columns)
+        asked = [wide_mm * column.width / total for column in self.columns]
+        least = [
+            min(max(_longest(column.title) * 1.08, _longest_of(self.rows, k)), _LONGEST_WORD)
+            * letter_mm + _CELL_EDGES
+            for k, column in enumerate(self.columns)
+        ]  # fmt: skip
+        lacking = sum(max(need - have, 0.0) for need, have in zip(least, asked, strict=True))
+        spare = sum(max(have - need, 0.0) for need, have in zip(least, asked, strict=True))
+        given = min(lacking, spare)
+        found = [
+            have + (need - have) * (given / lacking if need > have else given / spare)
+            if given and need != have
+            else have
+            for need, have in zip(least, asked, strict=True)
+        ]
+        return [width / sum(found) for width in found]
+
+
+_LONGEST_WORD, _CELL_EDGES, _SEEN = 15.0, 3.4, 400
+"""Longest word that widens a column, in letters; edges of a cell (mm); rows that are looked at."""
+
+
+def _longest(text: str) -> float:
+    """Letters of the longest word; Chinese may be broken anywhere, two characters stay together."""
+    most = 0.0
+    for word in _WORDS.findall(text):
+        most = max(most, 3.6 if ord(word[0]) > _LATIN else float(len(word)))
+    return most
+
+
+def _longest_of(rows: tuple[tuple[str, ...], ...], k: int) -> float:
+    return max((_longest(row[k]) for row in rows[:_SEEN]), default=0.0)
 
 
 @dataclass(frozen=True)

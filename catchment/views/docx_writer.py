@@ -34,6 +34,9 @@ MARGINS_MM = (37, 35, 28, 26)
 BODY_PT, LINE_PT, TITLE_PT, TABLE_PT, NOTE_PT = 16, 28, 22, 9, 10.5
 TEXT_MM = PAGE_MM[0] - MARGINS_MM[2] - MARGINS_MM[3]
 
+LETTER_MM = 1.66
+"""Width of a small Latin letter in a table."""
+
 _SHADES = {"bad": "F6DAD3", "warn": "FBF1D0", "good": "E2EFDA", "sum": "EDEDED"}
 _ALIGN = {
     "left": WD_ALIGN_PARAGRAPH.LEFT,
@@ -288,8 +291,8 @@ def _table(paper: Any, table: Table) -> None:
     grid._tbl.tblStyle_val = "TableGrid"
     grid.alignment = WD_TABLE_ALIGNMENT.CENTER
     grid.autofit = False
-    total = sum(column.width for column in table.columns)
-    widths = [round(TEXT_MM * 56.6929 * column.width / total) for column in table.columns]
+    shares = table.shares(TEXT_MM, LETTER_MM)
+    widths = [round(TEXT_MM * 56.6929 * share) for share in shares]
     for cell, width in zip(grid._tbl.tblGrid.findall(qn("w:gridCol")), widths, strict=True):
         cell.set(qn("w:w"), str(width))
     _cell_margins(grid._tbl.tblPr)

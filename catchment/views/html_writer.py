@@ -10,6 +10,9 @@ from importlib.resources import files
 from catchment.views.document import Block, Document, Heading, PageBreak, Paragraph, Picture, Table
 from catchment.views.plain import plain
 
+TEXT_MM, LETTER_MM = 166.0, 1.78
+"""Width of the text on paper, and of a small letter in a table."""
+
 
 def html_bytes(document: Document) -> bytes:
     """Show a document as one self-contained HTML file.
@@ -102,9 +105,8 @@ def _table(table: Table) -> str:
     caption = f"<caption>{_text(table.caption)}</caption>" if table.caption else ""
     if not table.rows:
         return f'<p class="note">{_text(table.empty or table.caption) or "—"}</p>'
-    total = sum(column.width for column in table.columns)
     columns = "".join(
-        f'<col width="{column.width / total * 100:.2f}%">' for column in table.columns
+        f'<col width="{share * 100:.2f}%">' for share in table.shares(TEXT_MM, LETTER_MM)
     )
     head = "".join(f'<th scope="col">{_text(column.title)}</th>' for column in table.columns)
     lines = []

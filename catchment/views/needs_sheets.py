@@ -78,11 +78,11 @@ def _needs(story: Story) -> Sheet:
         Field("township", 9), Field("students", 7, "int"), Field("classes", 6, "int"),
         Field("staff_by_ratio", 8, "int"), Field("staff_by_class", 8, "int"),
         Field("staff_needed", 8, "int"), Field("staff_now", 8, "int"),
-        Field("staff_short", 7, "int"), Field("subject_teachers", 28),
+        Field("staff_short", 7, "int"), Field("subject_teachers", 56),
         Field("dining_needed", 7, "int"), Field("dining_now", 7, "int"),
         Field("dining_short", 7, "int"), Field("nap_needed", 7, "int"), Field("nap_now", 7, "int"),
         Field("nap_short", 7, "int"), Field("beds_needed", 7, "int"), Field("beds_now", 7, "int"),
-        Field("beds_short", 7, "int"), Field("estimated", 6),
+        Field("beds_short", 7, "int"), Field("estimated", 9),
     )  # fmt: skip
     names = _sites(story)
     rows: list[tuple[Any, ...]] = []
@@ -130,7 +130,7 @@ def _places(story: Story) -> Sheet:
         Field("shortfall_years", 13), Field("shortfall_begins", 11),
         Field("shortfall_most", 10, "int"), Field("spare_from", 9, "int", year=first),
         Field("spare_to", 9, "int", year=last), Field("surplus_begins", 11),
-        Field("estimated", 6),
+        Field("estimated", 9),
     )  # fmt: skip
     names = _sites(story)
     rows: list[tuple[Any, ...]] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from catchment.errors import CatchmentError
 from catchment.views.document import Document
 from catchment.views.files import write_bytes
 from catchment.views.html_writer import html_bytes
+
+_CAPTION = re.compile(r"(<table[^>]*>)<caption>(.*?)</caption>", re.DOTALL)
 
 
 def write_pdf(document: Document, path: Path) -> Path:
@@ -61,6 +64,8 @@ def pdf_bytes(document: Document) -> bytes:
     """
     maker = _maker()
     page = html_bytes(document).decode("utf-8")
+    # WeasyPrint tears a caption from its table; a line of text that keeps with what follows stays.
+    page = _CAPTION.sub(r'<p class="caption keep">\2</p>\1', page)
     # Warnings of style rules that only browsers know are of no use to a reader.
     log = logging.getLogger("weasyprint")
     level = log.level
@@ -68,9 +73,7 @@ def pdf_bytes(document: Document) -> bytes:
     try:
         made = maker.HTML(
             string=page, url_fetcher=maker.urls.URLFetcher(allowed_protocols=("data",))
-        ).write_pdf(
-            pdf_identifier=b"catchment", optimize_images=False, presentational_hints=True
-        )
+        ).write_pdf(pdf_identifier=b"catchment", optimize_images=False, presentational_hints=True)
     finally:
         log.setLevel(level)
     return bytes(made)

@@ -52,6 +52,8 @@ class Sheet:
         Shade of rows by position: ``bad`` or ``warn``.
     told : str
         What the reader has to know of the figures; stands above the headings.
+    printed : bool
+        Whether its rows are printed; a long list that is there to be filtered prints its head alone.
     """
 
     key: str
@@ -60,3 +62,4 @@ class Sheet:
     empty: str
     marks: dict[int, str]
     told: str = ""
+    printed: bool = True

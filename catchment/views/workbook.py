@@ -125,7 +125,7 @@ def _looks(book: Any) -> dict[str, Any]:
         "note": {**font, "font_size": 9, "text_wrap": True, "font_color": "#9C1C10"},
         "head": {**cell, "bold": True, "align": "center", "bg_color": "#D9E2EC"},
         "head_edit": {**cell, "bold": True, "align": "center", "bg_color": "#FFF2CC"},
-        "text": {**cell, "num_format": "@"},
+        "text": {**cell, "num_format": "@", "align": "left", "indent": 1},
         # Room at the right, so that a number does not run into the text beside it.
         "int": {**cell, "num_format": "#,##0", "align": "right", "indent": 1},
         "year": {**cell, "num_format": "0", "align": "center"},
@@ -208,8 +208,11 @@ def _write_sheet(
     if sheet.key == "ledger":
         # Remarks and the code serve the way back into the program; on paper they cost legibility.
         page.print_area(0, 0, bottom, last - 2)
+    elif not sheet.printed:
+        page.print_area(0, 0, 2, last)
     page.set_landscape()
-    page.set_paper(9)
+    # A wide register on A4 would be set in letters of five points.
+    page.set_paper(8 if sum(field.width for field in sheet.fields) > 170 else 9)
     page.set_margins(left=0.5, right=0.5, top=0.6, bottom=0.8)
     page.fit_to_pages(1, 0)
     page.set_footer(_footer(story))
@@ -255,8 +258,9 @@ def _lines(fields: Sequence[Field], row: Sequence[Any]) -> int:
     for field, value in zip(fields, row, strict=True):
         if field.kind == "text":
             text = plain(value, longest=LONGEST_CELL)
-            width = sum(2 if ord(c) > 0x2E7F else 1 for c in text)
-            most = max(most, math.ceil(width / max(field.width - 0.5, 1.0)))
+            # Latin letters of a stand-in font may be wider than the figures columns are counted in.
+            width = sum(2 if ord(c) > 0x2E7F else 1.15 for c in text)
+            most = max(most, math.ceil(width / max(field.width - 2.0, 1.0)))
     return min(most, 25)
 
 
@@ -338,12 +342,12 @@ def _ledger(story: Story) -> Sheet:
     fields = (
         Field("no", 5, "int"), Field("year", 6, "int"), Field("school", 17),
         Field("school_id", 12), Field("township", 9), Field("grade", 5, "int"),
-        Field("class_no", 6), Field("students", 7, "int"), Field("category", 10),
-        Field("limit", 6, "int"), Field("excess", 6, "int"), Field("ways_out", 30),
-        Field("chosen", 18, choice="chosen", edit=True), Field("responsible", 12, edit=True),
+        Field("class_no", 6), Field("students", 7, "int"), Field("category", 15),
+        Field("limit", 9, "int"), Field("excess", 8, "int"), Field("ways_out", 54),
+        Field("chosen", 28, choice="chosen", edit=True), Field("responsible", 15, edit=True),
         Field("target_date", 11, "date", edit=True),
         Field("state", 10, choice="state", edit=True),
-        Field("struck_off", 11, "date", edit=True), Field("estimated", 5),
+        Field("struck_off", 11, "date", edit=True), Field("estimated", 9),
         Field("note", 14, edit=True), Field("row_id", 24),
     )  # fmt: skip
     part = {
@@ -387,7 +391,7 @@ def _schools(story: Story) -> Sheet:
         Field("no", 5, "int"), Field("school_id", 12), Field("township", 9), Field("school", 20),
         Field("role", 11), Field("kind", 7), Field("state_plan", 11),
         Field("rooms_first", 8, "int", year=first), Field("rooms_last", 8, "int", year=last),
-        Field("estimated", 6), Field("beds", 7, "int"), Field("dining_seats", 7, "int"),
+        Field("estimated", 9), Field("beds", 7, "int"), Field("dining_seats", 7, "int"),
         Field("students_first", 9, "int", year=first), Field("students_same", 9, "int", year=last),
         Field("students_last", 9, "int", year=last), Field("classes_first", 8, "int", year=first),
         Field("classes_last", 8, "int", year=last), Field("places_first", 8, "int", year=first),
@@ -436,7 +440,7 @@ def _classes(story: Story) -> Sheet:
         Field("no", 6, "int"), Field("school_id", 14), Field("school", 24), Field("plan", 10),
         Field("township", 12), Field("year", 8, "int"), Field("grade", 7, "int"),
         Field("students", 9, "int"), Field("classes", 8, "int"), Field("class_size", 9, "int"),
-        Field("estimated", 6),
+        Field("estimated", 9),
     )  # fmt: skip
     guessed = guessed_schools(story)
     table = story.facts.classes
@@ -450,19 +454,20 @@ def _classes(story: Story) -> Sheet:
         )
         for k, row in enumerate(rows_of(table))
     ]  # fmt: skip
-    return Sheet("classes", fields, rows, story.say("book.empty"), {})
+    told = story.say("book.not_printed")
+    return Sheet("classes", fields, rows, story.say("book.empty"), {}, told, printed=False)
 
 
 def _villages(story: Story) -> Sheet:
     facts = story.facts
     fields: tuple[Field, ...] = (
-        Field("no", 5, "int"), Field("village_id", 13), Field("village", 12), Field("band", 10),
+        Field("no", 5, "int"), Field("village_id", 15), Field("village", 13), Field("band", 13),
         Field("township", 9), Field("students_first", 8, "int", year=facts.first),
-        Field("students_last", 8, "int", year=facts.focus), Field("estimated", 5),
+        Field("students_last", 8, "int", year=facts.focus), Field("estimated", 9),
         Field("from_id", 11), Field("from", 17), Field("to_id", 11), Field("to", 17),
         Field("minutes_before", 8, "decimal"), Field("minutes_after", 8, "decimal"),
-        Field("growth", 8, "decimal"), Field("mode_before", 7), Field("mode_after", 7),
-        Field("over_limit", 7), Field("reason", 26),
+        Field("growth", 8, "decimal"), Field("mode_before", 12), Field("mode_after", 12),
+        Field("over_limit", 7), Field("reason", 64),
     )  # fmt: skip
     trips = facts.trips
     now = trips[(trips["plan"] == "today") & (trips["year"] == facts.first)]
@@ -506,10 +511,10 @@ def _reasons(story: Story) -> dict[tuple[str, str], str]:
 def _actions(story: Story) -> Sheet:
     fields = (
         Field("no", 5, "int"), Field("year", 6, "int"), Field("site_id", 11), Field("site", 18),
-        Field("township", 9), Field("action", 11), Field("bands_before", 15),
-        Field("bands_after", 15), Field("rooms_before", 7, "int"), Field("rooms_after", 7, "int"),
+        Field("township", 9), Field("action", 14), Field("bands_before", 22),
+        Field("bands_after", 22), Field("rooms_before", 7, "int"), Field("rooms_after", 7, "int"),
         Field("beds_added", 7, "int"), Field("seats_added", 7, "int"), Field("students", 7, "int"),
-        Field("receivers", 24), Field("receiver_ids", 14), Field("reason", 24),
+        Field("receivers", 24), Field("receiver_ids", 14), Field("reason", 40),
         Field("responsible", 12, edit=True), Field("target_date", 11, "date", edit=True),
         Field("decision", 10, choice="decision", edit=True),
     )  # fmt: skip
