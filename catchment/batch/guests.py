@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from catchment.batch.exchange import read_exchange
 from catchment.batch.left import CATCHMENTS, LEFT, left_behind
 from catchment.batch.offers import SEATS, WAYS
 from catchment.batch.seating import seat_guests
@@ -87,7 +87,7 @@ def settle_guests(folders: list[tuple[str, Path]]) -> Guests | None:
         Where the answer fails the independent check or students are not conserved, which would be
         a fault of the program.
     """
-    asked = [(name, folder) for name, folder in folders if (folder / "ways.csv").is_file()]
+    asked = [(name, folder) for name, folder in folders if (folder / "ways.parquet").is_file()]
     if not asked:
         return None
     guests: list[dict[str, Any]] = []
@@ -96,9 +96,11 @@ def settle_guests(folders: list[tuple[str, Path]]) -> Guests | None:
     proofs: list[tuple[Any, ...]] = []
     for recipe in sorted({name.split("/")[-1] for name, _ in asked}):
         mine = [folder for name, folder in asked if name.split("/")[-1] == recipe]
-        ways = pd.concat([_read(f / "ways.csv", WAYS) for f in mine], ignore_index=True)
-        seats = pd.concat([_read(f / "seats.csv", SEATS) for f in mine], ignore_index=True)
-        whole = pd.concat([_read(f / "catchments.csv", CATCHMENTS) for f in mine])
+        ways = pd.concat([read_exchange(f / "ways.parquet", WAYS) for f in mine], ignore_index=True)
+        seats = pd.concat(
+            [read_exchange(f / "seats.parquet", SEATS) for f in mine], ignore_index=True
+        )
+        whole = pd.concat([read_exchange(f / "catchments.parquet", CATCHMENTS) for f in mine])
         before: dict[_Key, tuple[str, str]] = {}
         for year in sorted(ways["year"].unique(), key=int):
             of_year = _Year(recipe, int(year), ways[ways["year"] == year], seats)
@@ -131,11 +133,6 @@ def settle_guests(folders: list[tuple[str, Path]]) -> Guests | None:
 
 
 _MEASURES = ("unserved_seated", "over_limit_seated", "staying", "student_milliminutes")
-
-
-def _read(path: Path, columns: Iterable[str]) -> pd.DataFrame:
-    table = pd.read_csv(path, encoding="utf-8-sig", dtype=str, keep_default_na=False)
-    return table[list(columns)]
 
 
 class _Year:

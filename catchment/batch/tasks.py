@@ -17,7 +17,7 @@ from catchment.region.read import village_box
 from catchment.scenario import read_scenario
 
 _RECIPES = ("scenario*.toml", "scenarios/*.toml")
-_FORMAT = 2
+_FORMAT = 3
 """Of what a task writes: a folder of another format is not taken for the answer."""
 _PLAIN = re.compile(r"[^\w.-]+")
 

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from catchment.batch.border import border_table
+from catchment.batch.exchange import write_exchange
 from catchment.batch.joint import Joint, joint_question, recipe_beside
 from catchment.batch.left import catchments_table
 from catchment.batch.offers import seats_table, ways_table
@@ -205,9 +206,9 @@ def write_border(run: Run, task: Task, folder: Path) -> None:
     border = border_table(run, county, joints.values(), refused)
     write_text(folder / "border.csv", frame_csv(border))
     ways = ways_table(run, county, joints)
-    write_text(folder / "ways.csv", frame_csv(ways))
-    write_text(folder / "catchments.csv", frame_csv(catchments_table(run, county, ways)))
-    write_text(folder / "seats.csv", frame_csv(seats_table(run, county)))
+    write_exchange(ways, folder / "ways.parquet")
+    write_exchange(catchments_table(run, county, ways), folder / "catchments.parquet")
+    write_exchange(seats_table(run, county), folder / "seats.parquet")
 
 
 def villages_of(run: Run, task: Task) -> gpd.GeoDataFrame:

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from catchment.batch import find_tasks, run_batch
+from catchment.batch.exchange import read_exchange, write_exchange
 from catchment.batch.guests import COUNTIES, NO_SCHOOL, NO_SEAT, settle_guests
 from catchment.batch.joint import joint_question
 from catchment.batch.left import CATCHMENTS, left_behind
@@ -169,6 +170,36 @@ def test_a_road_that_the_neighbour_closes_is_not_travelled(pair, tmp_path) -> No
     assert minutes[1] == np.inf
 
 
+def test_codes_that_look_like_formulas_cross_the_border_as_they_are(pair, tmp_path, monkeypatch):
+    shutil.copytree(pair, tmp_path / "in")
+    for county, old, new in (("county-000", "V5", "-5"), ("county-001", "S1", "=S1")):
+        for path in (tmp_path / "in" / county).iterdir():
+            if path.suffix in (".csv", ".toml"):
+                text = path.read_text(encoding="utf-8")
+                path.write_text(text.replace(old, new), encoding="utf-8")
+    monkeypatch.setattr("catchment.batch.order.LocalPool", lambda *_: Here())
+    run_batch(find_tasks(tmp_path / "in", reach_km=20), tmp_path / "out")
+    villages = gpd.read_parquet(tmp_path / "out" / "province" / "villages.parquet")
+    away = villages[villages["school_county"] != villages["county"]]
+    assert set(away["village_id"]) == {"-5"}
+    # In the table for people a spreadsheet must take neither for a formula.
+    guests = read(tmp_path / "out" / "province", "guests.csv")
+    assert set(guests["village_id"]) == {"'-5"}
+    assert set(guests["school_id"]) == {"'=S1"}
+
+
+def test_what_counties_exchange_is_read_as_it_was_written(tmp_path) -> None:
+    table = pd.DataFrame(
+        {"a": ["=1", "-V", "'x", "", "a\nb\x00" * 300], "b": [0.1, None, 3.0, 1e-9, 1e15],
+         "c": [1, 2, 3, 4, 5]}
+    )  # fmt: skip
+    back = read_exchange(write_exchange(table, tmp_path / "t.parquet"), ["c", "a", "b"])
+    assert back["a"].tolist() == table["a"].tolist()
+    assert back["b"].tolist()[:3] == ["0.1", "", "3"]
+    assert [float(v) for v in back["b"] if v] == [0.1, 3.0, 1e-9, 1e15]
+    assert back["c"].tolist() == ["1", "2", "3", "4", "5"]
+
+
 # --- from written files alone --------------------------------------------------------------------
 
 
@@ -184,15 +215,13 @@ def told(
     for county, (students, served, over) in counts.items():
         place = folder / county / "plan"
         place.mkdir(parents=True)
-        pd.DataFrame([w for w in ways if w[0] == county], columns=list(WAYS)).to_csv(
-            place / "ways.csv", index=False
-        )
-        pd.DataFrame([s for s in seats if s[0] == county], columns=list(SEATS)).to_csv(
-            place / "seats.csv", index=False
-        )
-        pd.DataFrame([c for c in catchments if c[0] == county], columns=list(CATCHMENTS)).to_csv(
-            place / "catchments.csv", index=False
-        )
+        for stem, rows, columns in (
+            ("ways", ways, WAYS),
+            ("seats", seats, SEATS),
+            ("catchments", catchments, CATCHMENTS),
+        ):
+            mine = pd.DataFrame([r for r in rows if r[0] == county], columns=list(columns))
+            write_exchange(mine, place / f"{stem}.parquet")
         row = {"year": 2026, "students_in": students, "served": served, "rejected": 0}
         row["unserved"] = students - served
         (place / "run.json").write_text(json.dumps({"conservation": [row]}), encoding="utf-8")
