@@ -25,7 +25,7 @@ from catchment.region.read import Part, Reading, gather, read_part
 from catchment.region.schema import Layer, layers, plain, private_heading, read_rows
 from catchment.region.tables import TOTALS
 
-_SPOILT = {"row_too_long"}
+_SPOILT = {"row_too_long", "heading_merged", "column_unnamed"}
 _UNIT = re.compile(r"([0-9]+)(?:人|名|个|间|班|张|位|座|床)")
 _NUMERALS = {c: k for k, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _POWERS = {"十": 10, "百": 100, "千": 1000}
@@ -365,7 +365,8 @@ class _Desk:
 
     def correct_crs(self, faults: list[Fault]) -> str:
         """System that all rows agree on, where the declared one fits none of them."""
-        shifted = [f for f in faults if f.code == "looks_shifted"]
+        # What is said of one township is no reason to move the others.
+        shifted = [f for f in faults if f.code == "looks_shifted" and not f.value]
         if shifted and "undeclared" in str(shifted[0].details["direction_en"]):
             said = "GCJ-02" if "GCJ-02" in str(shifted[0].details["direction_en"]) else "BD-09"
             return self._declare("shift", said)

@@ -102,7 +102,10 @@ def test_mended_once_and_for_all(tmp_path, name, kind, form):
         assert digests(tmp_path / "twin") == digests(tmp_path / "mended")
 
 
-LEFT = ["code_as_date_cell", "code_as_long_number", "formula_without_value", "error_value"]
+LEFT = [
+    "code_as_date_cell", "code_as_long_number", "formula_without_value", "error_value",
+    "number_merged_downwards", "heading_over_two_columns",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LEFT)
@@ -115,6 +118,19 @@ def test_what_a_spreadsheet_has_lost_stays_an_error(tmp_path, name):
     if (tmp_path / "mended").exists():
         assert [f.line() for f in check_region(tmp_path / "mended").errors] == before
     assert before
+
+
+@pytest.mark.parametrize("name", ["township_undeclared_gcj02", "column_without_heading"])
+def test_what_only_people_can_settle_is_told_again(tmp_path, name):
+    source = tmp_path / "county"
+    source.mkdir()
+    DIRTY[name](source, "csv")
+    codes = {"looks_shifted", "column_unnamed"}
+    before = [f.line() for f in check_region(source, further=check_roads).faults if f.code in codes]
+    mend_region(source, tmp_path / "mended", further=check_roads)
+    place = tmp_path / "mended" if (tmp_path / "mended").exists() else source
+    after = [f.line() for f in check_region(place, further=check_roads).faults if f.code in codes]
+    assert after == before != []
 
 
 def test_shifted_rows_are_not_trimmed_away(tmp_path):
