@@ -13,7 +13,14 @@ from catchment.errors import InputError
 from catchment.indicators import registry
 from catchment.views.chapters.figures import MAIN_FIGURES, shown, with_unit
 from catchment.views.comparison_book import book_bytes
-from catchment.views.comparison_pictures import Panel, frontier, panel, side_by_side
+from catchment.views.comparison_pictures import (
+    Panel,
+    frontier,
+    longest_of,
+    panel,
+    shares_of,
+    side_by_side,
+)
 from catchment.views.document import (
     Block,
     Column,
@@ -344,7 +351,8 @@ def villages_that_differ(compared: Compared) -> pd.DataFrame:
     DataFrame
         One row a village and band: ``village_id, village, township, band``, then for today and
         every run the school and the one-way minutes, and ``spread``: the longest less the shortest
-        trip. The largest spread first.
+        trip. The largest spread first. Where children of a village go to several schools, all are
+        named with their students, and the minutes are the longest of them.
     """
     say, year = compared.say, str(compared.year)
     sites: dict[str, str] = {}
@@ -372,6 +380,10 @@ def villages_that_differ(compared: Compared) -> pd.DataFrame:
             site = each["site"][year]
             rows[key][label] = sites.get(str(site), "") if site else say("unserved")
             rows[key][f"{label} {minutes}"] = each.get("minutes", {}).get(year)
+        for each in shares_of(record, compared.year):
+            row = rows[str(each["village"]), str(each["band"])]
+            row[label] = _shares(compared, each["schools"], sites)
+            row[f"{label} {minutes}"] = longest_of(each["schools"])
     ways = [*bases.values(), *compared.labels]
     heads = [say(k) for k in ("x.village_id", "village", "township", "x.band")]
     columns = [*heads, *(name for way in ways for name in (way, f"{way} {minutes}"))]
@@ -386,6 +398,20 @@ def villages_that_differ(compared: Compared) -> pd.DataFrame:
     return table.sort_values(
         order, ascending=[False, True, True], kind="stable", na_position="last"
     ).reset_index(drop=True)
+
+
+def _shares(compared: Compared, schools: list[dict[str, Any]], sites: dict[str, str]) -> str:
+    """Schools of one village-band with their students, the village's own first."""
+    texts = []
+    for each in schools:
+        if not each["students"]:
+            continue
+        name = sites.get(str(each["site"]), "") if each["site"] else compared.say("unserved")
+        why = name_of("part", each["why"], compared.lang) if each["why"] == "kept" else ""
+        text = compared.say("cmp.share", school=name, students=whole(each["students"]))
+        between = f"（{why}）" if compared.lang == "zh" else f" ({why})"
+        texts.append(text + (between if why else ""))
+    return ("、" if compared.lang == "zh" else ", ").join(texts)
 
 
 def panel_names(compared: Compared) -> dict[str, tuple[str, str]]:

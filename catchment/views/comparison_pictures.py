@@ -90,6 +90,10 @@ def panel(
         code, minutes = str(each["village"]), each.get(key, {}).get(str(year))
         if minutes is not None:
             worst[code] = max(worst.get(code, 0.0), float(minutes))
+    for each in () if today else shares_of(record, year):
+        trip = longest_of(each["schools"])
+        if trip is not None:
+            worst[str(each["village"])] = max(worst.get(str(each["village"]), 0.0), trip)
     states = {str(s["id"]): _state(s, year, today=today) for s in record["sites"]}
     spots = shapely.get_coordinates(schools.geometry.to_numpy())
     known = np.array([states.get(str(code), "") for code in schools["school_id"]], dtype=object)
@@ -100,6 +104,45 @@ def panel(
         schools={state: spots[known == state] for state in _LOOKS},
         edges=_edges(path, record, year, today=today),
     )
+
+
+def shares_of(record: dict[str, Any], year: int) -> list[dict[str, Any]]:
+    """Village-bands whose children go to several schools in a year.
+
+    Parameters
+    ----------
+    record : dict
+        ``run.json`` of a run.
+    year : int
+        School year.
+
+    Returns
+    -------
+    list of dict
+        ``village``, ``band``, ``schools``; empty where every village goes to one school.
+    """
+    return [each for each in record.get("shares", ()) if each["year"] == year]
+
+
+def longest_of(schools: Sequence[dict[str, Any]]) -> float | None:
+    """Longest trip of the children of a village that several schools share.
+
+    Parameters
+    ----------
+    schools : sequence of dict
+        ``students`` and ``minutes`` by school.
+
+    Returns
+    -------
+    float or None
+        Minutes one way; None where nobody travels.
+    """
+    known = [
+        float(each["minutes"])
+        for each in schools
+        if each["students"] and each["minutes"] is not None
+    ]
+    return max(known, default=None)
 
 
 def _edges(path: Path, record: dict[str, Any], year: int, *, today: bool) -> list[_Points]:

@@ -24,6 +24,7 @@ from catchment.views.maps import write_map
 from catchment.views.parents import write_parents
 from catchment.views.pdf import write_pdf
 from catchment.views.report import report_document, write_report
+from catchment.views.shares import own_students, parts_of
 from catchment.views.tables import frame_csv, write_tables
 from catchment.views.workbook import write_ledger
 
@@ -294,8 +295,37 @@ def _elsewhere(problem: Problem, plan: Plan) -> dict[str, Any]:
                 "shared": bool(s),
             }
             for i, g, t, j, k, s in rows
-        ]
+        ],
+        "shares": _shares(problem, plan),
     }
+
+
+def _shares(problem: Problem, plan: Plan) -> list[dict[str, Any]]:
+    """Every village-band and year whose children go to several schools, its own school first."""
+    parts = parts_of(problem, plan)
+    own = own_students(problem, parts)
+    found: dict[tuple[int, int], list[tuple[int, int, str]]] = {}
+    for i, t, j, shared, count, _ in parts.itertuples(index=False, name=None):
+        first = (int(plan.site_of[i, t]), int(own[i, t]), "own")
+        why = "shared" if shared else "kept"
+        found.setdefault((int(i), int(t)), [first]).append((int(j), int(count), why))
+    return [
+        {
+            "village": problem.village_ids[problem.group_village[i]],
+            "band": problem.bands[problem.group_band[i]],
+            "year": int(problem.years[t]),
+            "schools": [
+                {
+                    "site": _site(problem.site_ids, j),
+                    "students": count,
+                    "why": why,
+                    "minutes": _one_way(problem, i, j, t),
+                }
+                for j, count, why in listed
+            ],
+        }
+        for (i, t), listed in sorted(found.items())
+    ]
 
 
 def write_record(run: Run, folder: Path) -> Path:
@@ -411,10 +441,13 @@ def _minutes(problem: Problem, plan: Plan, i: int) -> dict[str, float | None]:
     """One-way minutes of a village and band by year, as all documents round them."""
     found: dict[str, float | None] = {}
     for t, year in enumerate(problem.years):
-        j = int(plan.site_of[i, t])
-        cost = float(problem.minutes[problem.network[t], i, j]) if j >= 0 else math.inf
-        found[str(year)] = round(cost, 1) if math.isfinite(cost) else None
+        found[str(year)] = _one_way(problem, i, int(plan.site_of[i, t]), t)
     return found
+
+
+def _one_way(problem: Problem, i: int, j: int, t: int) -> float | None:
+    cost = float(problem.minutes[problem.network[t], i, j]) if j >= 0 else math.inf
+    return round(cost, 1) if math.isfinite(cost) else None
 
 
 def _number(value: float) -> float | None:

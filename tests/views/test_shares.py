@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import types
 from pathlib import Path
@@ -18,6 +19,7 @@ from catchment.run import Run
 from catchment.run.explain import explain
 from catchment.scenario import Scenario
 from catchment.views.book import MOST_VILLAGES, book_document
+from catchment.views.comparison import read_runs, villages_that_differ
 from catchment.views.deck import write_deck
 from catchment.views.document import Table
 from catchment.views.facts import read_facts, worse
@@ -25,8 +27,10 @@ from catchment.views.geopackage import write_geopackage
 from catchment.views.parents import parents_payload
 from catchment.views.payload import map_payload
 from catchment.views.report import report_document
+from catchment.views.words import name_of
 from catchment.views.workbook import write_ledger
 from tests.views.shared_run import shared_run
+from tests.views.test_comparison import save
 from tests.views.test_one_number import school_tables, yearly
 
 
@@ -198,3 +202,28 @@ def test_a_shared_village_that_keeps_its_school_is_explained(run: Run) -> None:
         stays += 1
     assert stays > 5
     assert (table["from_site"] != table["to_site"]).any()
+
+
+def test_comparison_names_every_school_of_a_shared_village(run: Run, tmp_path: Path) -> None:
+    plain = dataclasses.replace(run, name="不共招", plan=run.plan.replace(elsewhere=None))
+    folders = [save(run, tmp_path / "a"), save(plain, tmp_path / "b")]
+    problem, t = run.problem, len(run.problem.years) - 1
+    names, found = read_facts(run).sites["name"].tolist(), shares(run, t)
+    for lang, one in (("zh", "{} {} 人"), ("en", "{}: {}")):
+        compared = read_runs(folders, lang)
+        table = villages_that_differ(compared)
+        label = compared.labels[0]
+        heads = [compared.say("x.village_id"), compared.say("x.band")]
+        rows = {(r[heads[0]], r[heads[1]]): r for r in table.to_dict("records")}
+        seen = 0
+        for i in range(len(problem.group_band)):
+            mine = {j: n for (g, j), n in found.items() if g == i and n}
+            if len(mine) < 2:
+                continue
+            band = name_of("band", problem.bands[problem.group_band[i]], lang)
+            row = rows[problem.village_ids[problem.group_village[i]], band]
+            assert all(one.format(names[j], n) in row[label] for j, n in mine.items())
+            minutes = [problem.minutes[problem.network[t], i, j] for j in mine]
+            assert row[f"{label} {compared.say('cmp.minutes')}"] == round(float(max(minutes)), 1)
+            seen += 1
+        assert seen > 10
