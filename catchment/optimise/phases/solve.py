@@ -47,7 +47,7 @@ ROUND = 400_000
 """Proposals of one round of the search when steps are counted."""
 NODES = 200
 """Nodes of the solver in a neighbourhood when steps are counted; ten times as many for a whole
-model, so that nothing depends on the clock."""
+model, a hundred times for a tiny one, so that nothing depends on the clock."""
 BOUND_STEPS = 600
 """Steps of the bound in one round when steps are counted."""
 
@@ -207,8 +207,10 @@ def _work(
     end = np.inf if steps is not None else state.began + time_limit
     columns = int(table.allowed.sum())
     search = _Search(state, table, run, seed)
-    if columns <= TINY_COLUMNS and _exact(state, state.began + EXACT_SECONDS, seed):
-        return search.now()
+    if columns <= TINY_COLUMNS:
+        soon = state.began + EXACT_SECONDS if steps is None else np.inf
+        if _exact(state, soon, seed, None if steps is None else 100 * NODES):
+            return search.now()
     search.measure()
     # The first round takes about a tenth of the time, on a machine of ordinary speed.
     first_round = min(max(round(time_limit / 10 * 1e5), 4 * SLICE), 20 * SLICE)
