@@ -17,14 +17,16 @@ class ClusterPool:
     ----------
     address : str
         Address of the scheduler, for example ``tcp://scheduler:8786``.
+    patience : float
+        Seconds to wait for the first worker, and at most 10 of them for the scheduler.
 
     Raises
     ------
     CatchmentError
-        When the extra is not installed or nobody answers at the address.
+        When the extra is not installed, nobody answers at the address, or no worker comes.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, patience: float = 60.0) -> None:
         try:
             from distributed import Client, as_completed
         except ImportError as fault:
@@ -33,10 +35,19 @@ class ClusterPool:
                 "installed"
             ) from fault
         try:
-            self._client = Client(address, timeout=10)
+            self._client = Client(address, timeout=min(10.0, patience))
         except (OSError, TimeoutError, ValueError) as fault:
             raise CatchmentError(
                 f"{address}: 没有调度器应答 / no scheduler answers there: {fault}"
+            ) from fault
+        try:
+            # Without workers a batch would wait for ever and say nothing.
+            self._client.wait_for_workers(1, timeout=patience)
+        except TimeoutError as fault:
+            self._client.close()
+            raise CatchmentError(
+                f"{address}: 调度器没有工作进程；请先启动 dask worker / the scheduler has no workers; "
+                "start dask worker first"
             ) from fault
         self._names: dict[str, str] = {}
         self._arrived = as_completed(loop=self._client.loop)
