@@ -79,6 +79,9 @@ def values() -> dict[str, str]:
             ],
         ),
         "count_plans": str(len(plans)),
+        "good_plans": str(sum(
+            p["dominated"] == "false" and not p["name"].startswith("小班化") for p in plans
+        )),
         "saved": wan(-float(best["more_yuan"])),
         "gap": f"{float(best['gap']):.1%}",
         "schools_plan": best["schools"],

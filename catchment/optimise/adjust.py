@@ -249,7 +249,7 @@ class Transport:
             if more >= 0:
                 break
             part = min(float(amount), -more)
-            flow.take(state, unit, int(site), part)
+            flow.pull(state, unit, int(site), part)
             touched.append(int(site))
             more += part
         extra = np.array([more] if more > 0 else [])
@@ -301,7 +301,8 @@ class Transport:
                 made.cost, made.demand, made.capacity, built, made._flow, made._tolerance
             )
         wide[:, m + 1] = max(needed, refusal)
-        state = flow.with_site(self._flow, wide, capacity)
+        kind = flow.width(wide[:, : m + 1]) if self._flow.cost.dtype == np.float32 else np.float64
+        state = flow.with_site(flow.in_width(self._flow, kind), wide.astype(kind), capacity)
         # prices of refusal follow: nobody is refused where they rise
         state.shift[:, m + 1] += wide[:1, m + 1].sum() - refusal
         state.back[m + 1] = state.shift[:, m + 1]
@@ -339,14 +340,16 @@ class Transport:
                 f"the unit at position {unit} cannot go to the site at position {site}"
             )
         m = self.capacity.size
+        given = self.cost.copy()
+        given[unit] = np.inf
+        given[unit, site] = self.cost[unit, site]
         cost = self._flow.cost.copy()
-        cost[unit, :m] = np.inf
-        cost[unit, site] = self.cost[unit, site]
+        cost[unit, :m] = given[unit]
         state = _copied(self._flow)
         left = []
         row = flow.shares(state)[unit]
         for at, amount in zip(row.indices, row.data, strict=True):
-            flow.take(state, unit, int(at), float(amount))
+            flow.pull(state, unit, int(at), float(amount))
             left.append(int(at))
         demand = self.demand[[unit]]
         state = self._mended(
@@ -355,7 +358,7 @@ class Transport:
             np.full(int(demand[0] > 0), unit, dtype=np.int32),
             demand[demand > 0],
         )
-        return self._with(state, cost=cost[:, :m])
+        return self._with(state, cost=given)
 
     def _check_unit(self, unit: int) -> None:
         if not 0 <= unit < self.demand.size:
@@ -407,8 +410,9 @@ def prepare(cost: Float64, demand: Float64, capacity: Float64) -> Transport:
     Transport
         The optimum.
     """
-    n = cost.shape[0]
-    wide = np.column_stack([cost, np.full(n, flow.price_of_refusal(cost))])
+    n, m = cost.shape
+    wide = np.empty((n, m + 1), dtype=flow.width(cost))
+    wide[:, :m], wide[:, m] = cost, flow.price_of_refusal(cost)
     limited = capacity[np.isfinite(capacity)]
     whole = bool(
         (demand == np.rint(demand)).all()

@@ -92,7 +92,8 @@ def transport(
     cost, demand, capacity = checked(cost, demand, capacity)
     if np.isfinite(cutoff):
         cost = np.where(cost <= cutoff, cost, np.inf)
-    state = flow.new_flow(cost, capacity)
+    width = flow.width(cost)
+    state = flow.new_flow(cost.astype(width, copy=False), capacity)
     tolerance = _tolerance(demand, capacity)
     state, stuck = flow.solve(state, demand, tolerance)
     outcome = witness.shortage(cost, demand, capacity, stuck)
@@ -100,7 +101,7 @@ def transport(
     if outcome:
         price_out = flow.price_of_refusal(cost)
         wide = np.column_stack([cost, np.full(n, price_out)])
-        state = flow.new_flow(wide, np.append(capacity, np.inf))
+        state = flow.new_flow(wide.astype(width, copy=False), np.append(capacity, np.inf))
         state, _ = flow.solve(state, demand, tolerance)
     share = flow.shares(state, m)
     rows = np.repeat(np.arange(n), np.diff(share.indptr))

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from catchment.optimise.lean import lean
+
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
+Floats = npt.NDArray[Any]
 
 SHORT = 16  # sites of each unit looked at before all of them
 VISITS = 6  # turns of a site in the auction, on average
+_UNKNOWN = -2  # sites of a unit not asked for yet
 
 
 @njit(cache=True)
-def assign_nearest(cost: Float64, demand: Float64, price: Float64) -> Int32:
+def assign_nearest(cost: Floats, demand: Float64, price: Float64) -> Int32:
     """Find for each unit with demand the site where cost plus price is least.
 
     Parameters
     ----------
-    cost : (n, m) float64
+    cost : (n, m) float
         Cost of one unit of demand, inf = not allowed.
     demand : (n,) float64
         Demand of each unit.
@@ -45,34 +51,30 @@ def assign_nearest(cost: Float64, demand: Float64, price: Float64) -> Int32:
     return site
 
 
-@njit(cache=True)
-def _shortlist(cost: Float64, site: Int32) -> tuple[Int32, Float64]:
-    """Sites of least cost of every assigned unit in ascending order, padded with -1 and inf."""
-    n, m = cost.shape
-    most = min(SHORT, m)
-    near = np.full((n, most), -1, dtype=np.int32)
-    value = np.full((n, most), np.inf)
-    for i in range(n):
-        if site[i] < 0:
-            continue
-        worst = np.inf
-        for k in range(m):
-            here = cost[i, k]
-            if here < worst:
-                at = most - 1
-                while at > 0 and value[i, at - 1] > here:
-                    value[i, at] = value[i, at - 1]
-                    near[i, at] = near[i, at - 1]
-                    at -= 1
-                value[i, at] = here
-                near[i, at] = k
-                worst = value[i, most - 1]
-    return near, value
+@lean
+def _shortlist(cost: Floats, i: int, near: Int32, value: Floats) -> None:
+    """Write the sites of least cost of a unit in ascending order, padded with -1 and inf."""
+    most = near.shape[1]
+    for at in range(most):
+        near[i, at] = -1
+        value[i, at] = np.inf
+    worst = np.inf
+    for k in range(cost.shape[1]):
+        here = cost[i, k]
+        if here < worst:
+            at = most - 1
+            while at > 0 and value[i, at - 1] > here:
+                value[i, at] = value[i, at - 1]
+                near[i, at] = near[i, at - 1]
+                at -= 1
+            value[i, at] = here
+            near[i, at] = k
+            worst = value[i, most - 1]
 
 
 @njit(cache=True)
 def balance(
-    cost: Float64, demand: Float64, capacity: Float64, price: Float64, site: Int32, visits: int
+    cost: Floats, demand: Float64, capacity: Float64, price: Float64, site: Int32, visits: int
 ) -> None:
     """Let overloaded sites raise their prices in turn until whole units leave for the next best.
 
@@ -91,8 +93,9 @@ def balance(
         How often a site may have its turn, on average.
     """
     n, m = cost.shape
-    near, value = _shortlist(cost, site)
-    most = near.shape[1]
+    most = min(SHORT, m)
+    near = np.full((n, most), _UNKNOWN, dtype=np.int32)
+    value = np.empty((n, most), cost.dtype)
     load = np.zeros(m)
     first = np.full(m, -1, dtype=np.int32)
     after = np.full(n, -1, dtype=np.int32)
@@ -125,6 +128,8 @@ def balance(
             best = np.inf
             alternative = -1
             last = 0.0
+            if near[i, 0] == _UNKNOWN:  # many units never need theirs
+                _shortlist(cost, i, near, value)
             for at in range(most):
                 k = near[i, at]
                 last = value[i, at]

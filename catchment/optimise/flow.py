@@ -7,17 +7,21 @@ Every site has a price (what one more place there would save); prices prove the 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 from scipy.sparse import csr_matrix
 
 from catchment.optimise.auction import VISITS, assign_nearest, balance
-from catchment.optimise.holdings import Flow, grown, new_flow, put, take, with_site
+from catchment.optimise.holdings import Flow, enter, grown, in_width, new_flow, pull, with_site
 from catchment.optimise.paths import FULL, draw, place, worth
+from catchment.optimise.ways import read_whole, smallest
 
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
+Floats = npt.NDArray[Any]
 
 __all__ = [
     "FULL",
@@ -26,13 +30,15 @@ __all__ = [
     "dual_value",
     "emptied",
     "grown",
+    "in_width",
     "new_flow",
     "paid",
     "place",
     "price_of_refusal",
+    "pull",
     "shares",
     "solve",
-    "take",
+    "width",
     "with_site",
     "worth",
 ]
@@ -41,15 +47,22 @@ __all__ = [
 @njit(cache=True)
 def _assign(flow: Flow, demand: Float64, site: Int32) -> None:
     """Write whole units into an empty assignment."""
-    cost, load, shift, back, mover = flow.cost, flow.load, flow.shift, flow.back, flow.mover
-    unit, holder, amount, after = flow.unit, flow.site, flow.amount, flow.after
-    before, peer, first, own, free = flow.before, flow.peer, flow.first, flow.own, flow.free
+    shift, mover, cost = flow.shift, flow.mover, flow.cost
+    m = flow.load.size
     for i in range(site.size):
-        if site[i] >= 0:
-            put(
-                cost, load, shift, back, mover, unit, holder, amount, after, before, peer,
-                first, own, free, i, site[i], demand[i],
-            )  # fmt: skip
+        j = site[i]
+        if j < 0:
+            continue
+        flow.load[j] += demand[i]
+        enter(flow, i, j, demand[i])
+        here = cost[i, j]
+        who = np.int32(i)
+        for k in range(m):
+            value = cost[i, k] - here
+            mover[j, k] = who if value < shift[j, k] else mover[j, k]
+            shift[j, k] = value if value < shift[j, k] else shift[j, k]
+    flow.back[:] = flow.shift.T
+    flow.rest[:] = flow.shift
 
 
 @njit(cache=True)
@@ -107,7 +120,7 @@ def emptied(flow: Flow, j: int, most: float, tolerance: float) -> tuple[Int32, F
         if part > amount[at] - tolerance:
             part = amount[at]
         amount[at] = part
-        take(flow, who[at], j, part)
+        pull(flow, who[at], j, part)
         count += 1
     return who[order[:count]], amount[order[:count]]
 
@@ -171,6 +184,40 @@ def solve(flow: Flow, demand: Float64, tolerance: float) -> tuple[Flow, list[Flo
     stays = who[left > tolerance]
     stuck = [_reached(flow, int(i)) for i in dict.fromkeys(stays.tolist())]
     return flow, stuck
+
+
+@njit(cache=True)
+def _extent(cost: Floats) -> tuple[float, float, bool]:
+    """Least and largest finite cost, and whether all are whole numbers."""
+    low, high, parts = np.inf, -np.inf, 0
+    for i in range(cost.shape[0]):
+        for j in range(cost.shape[1]):
+            here = cost[i, j]
+            parts += here != np.floor(here)
+            low = min(low, here)
+            high = max(high, here if here < np.inf else -np.inf)
+    return low, high, parts == 0
+
+
+def width(cost: Float64) -> type[np.floating[Any]]:
+    """Return the kind of number in which the search may keep costs.
+
+    Parameters
+    ----------
+    cost : (n, m) float64
+        Costs, inf = not allowed.
+
+    Returns
+    -------
+    type
+        float32 where nothing is lost by it: all costs are whole numbers, and whatever sums of
+        them along ways become, that of refusal included, is none beyond 2 ** 24. Else float64.
+    """
+    if not cost.size:
+        return np.float64
+    low, high, whole = _extent(cost)
+    most = 3.0 * max(abs(low), abs(high)) + (high - low + 1.0) * (cost.shape[1] + 4)
+    return np.float32 if whole and most <= 2.0**24 else np.float64
 
 
 def price_of_refusal(cost: Float64) -> float:
@@ -270,6 +317,33 @@ def shares(flow: Flow, sites: int | None = None) -> csr_matrix:
     return table
 
 
+@njit(cache=True)
+def least_priced(cost: Float64, price: Float64) -> Float64:
+    """Find the least of cost plus price for every unit.
+
+    Parameters
+    ----------
+    cost : (n, m) float64
+        Cost of one unit of demand, inf = not allowed; m above zero.
+    price : (m,) float64
+        Prices of the sites.
+
+    Returns
+    -------
+    (n,) float64
+        inf where no cost is finite.
+    """
+    n, m = cost.shape
+    least = np.empty(n)
+    sums = np.empty(m + 1)
+    bits = read_whole(sums)
+    for i in range(n):
+        for j in range(m):
+            sums[j] = cost[i, j] + price[j]
+        least[i] = smallest(sums, bits, m)
+    return least
+
+
 def dual_value(cost: Float64, demand: Float64, capacity: Float64, price: Float64) -> float:
     """Return a lower bound on every plan from the prices of the sites alone.
 
@@ -295,9 +369,7 @@ def dual_value(cost: Float64, demand: Float64, capacity: Float64, price: Float64
     price = np.maximum(price, 0.0)
     if not cost.size:
         return np.inf if (demand > 0).any() else 0.0
-    rows = 500  # blocks that stay in the cache
-    blocks = [(cost[at : at + rows] + price).min(axis=1) for at in range(0, len(cost), rows)]
-    least = np.concatenate(blocks)
+    least = least_priced(cost, price)
     some = demand > 0
     paid = price > 0
     return float((demand[some] * least[some]).sum() - (price[paid] * capacity[paid]).sum())

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from catchment.optimise.holdings import STALE, Flow, pull, put
-from catchment.optimise.ways import least, mend, new_space, prove, reckon, where
+from catchment.optimise.holdings import STALE, Floats, Flow, pull, put
+from catchment.optimise.lean import lean
+from catchment.optimise.ways import Space, least, mend, new_space, prove, reckon, where
 
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
@@ -36,31 +37,43 @@ def place(flow: Flow, who: Int32, left: Float64, tolerance: float) -> int:
         ``DONE``; ``FULL`` (make room for entries, call again).
     """
     m = flow.load.size
-    dust = 0.1 * tolerance
-    value = np.empty(m)
+    value = np.empty(m, flow.shift.dtype)
     link = np.empty(m, dtype=np.int32)
     reckon(flow, True, tolerance, value, link)
-    space = new_space(m)
+    space = new_space(flow.shift)
     space.gone[value == np.inf] = 0
-    sums, bits = space.sums, space.bits
     seeds = np.empty(m, dtype=np.int32)
     chain = np.empty(m, dtype=np.int32)
-    cost, load, capacity, shift = flow.cost, flow.load, flow.capacity, flow.shift
-    back, mover, unit, site = flow.back, flow.mover, flow.unit, flow.site
-    holding, after, before, peer = flow.amount, flow.after, flow.before, flow.peer
-    first, own, free = flow.first, flow.own, flow.free
-    code = DONE
+    code = _place(flow, who, left, tolerance, value, link, space, seeds, chain)
+    prove(flow, value, space)
+    return int(code)
+
+
+@lean
+def _place(
+    flow: Flow,
+    who: Int32,
+    left: Float64,
+    tolerance: float,
+    value: Floats,
+    link: Int32,
+    space: Space,
+    seeds: Int32,
+    chain: Int32,
+) -> int:
+    """Put amounts in, the ways being known: the loop of :func:`place`."""
+    dust = 0.1 * tolerance
+    load, capacity, mover = flow.load, flow.capacity, flow.mover
     for at in range(who.size):
         i = who[at]
         while left[at] > 0.0:
-            if free[1] < m + 2:
-                code = FULL
-                break
-            best = least(cost, i, value, sums, bits)
+            if flow.free[1] < load.size + 2:
+                return FULL
+            best = least(flow.cost, i, value, space.sums, space.bits)
             if best == np.inf:
                 break
-            k = where(cost, i, value, best)
-            amount, size = _room(mover, holding, own, site, peer, link, i, k, left[at], chain)
+            k = where(flow.cost, i, value, best)
+            amount, size = _room(flow, link, i, k, left[at], chain)
             end = link[chain[size - 1]] if size else k
             amount = min(amount, capacity[end] - load[end])
             if left[at] - amount <= dust:  # no crumbs of rounding stay behind
@@ -72,28 +85,19 @@ def place(flow: Flow, who: Int32, left: Float64, tolerance: float) -> int:
                 goes = mover[j, link[j]]
                 if goes == (mover[chain[a - 1], j] if a > 0 else i):
                     continue  # it comes here and goes on: one shift
-                _shift(
-                    cost, load, shift, back, mover, unit, site, holding, after, before, peer,
-                    first, own, free, goes, j, to, amount, dust,
-                )  # fmt: skip
+                _shift(flow, goes, j, to, amount, dust)
                 if mover[j, link[j]] == STALE:
                     seeds[count] = j
                     count += 1
                 to = j
-            put(
-                cost, load, shift, back, mover, unit, site, holding, after, before, peer,
-                first, own, free, i, to, amount,
-            )  # fmt: skip
+            put(flow, i, to, amount)
             if not capacity[end] - load[end] > tolerance:
                 seeds[count] = end
                 count += 1
             left[at] -= amount
             if count:
                 mend(flow, True, seeds, count, value, link, space)
-        if code == FULL:
-            break
-    prove(flow, value, space)
-    return code
+    return DONE
 
 
 @njit(cache=True)
@@ -117,27 +121,43 @@ def draw(flow: Flow, target: int, tolerance: float, cheap: float) -> int:
         ``DONE``; ``FULL`` (make room for entries, call again).
     """
     m = flow.load.size
-    dust = 0.1 * tolerance
-    value = np.empty(m)
+    value = np.empty(m, flow.shift.dtype)
     link = np.empty(m, dtype=np.int32)
     reckon(flow, False, tolerance, value, link)
-    space = new_space(m)
+    space = new_space(flow.shift)
     seeds = np.empty(m, dtype=np.int32)
-    cost, load, capacity, shift = flow.cost, flow.load, flow.capacity, flow.shift
-    back, mover, unit, site = flow.back, flow.mover, flow.unit, flow.site
-    holding, after, before, peer = flow.amount, flow.after, flow.before, flow.peer
-    first, own, free = flow.first, flow.own, flow.free
-    code = DONE
+    code = _draw(flow, target, tolerance, cheap, value, link, space, seeds)
+    for j in range(m):
+        flow.price[j] = -value[j]
+    if flow.capacity[target] - flow.load[target] > tolerance:
+        flow.price[target] = 0.0
+    return int(code)
+
+
+@lean
+def _draw(
+    flow: Flow,
+    target: int,
+    tolerance: float,
+    cheap: float,
+    value: Floats,
+    link: Int32,
+    space: Space,
+    seeds: Int32,
+) -> int:
+    """Fill free places, the ways being known: the loop of :func:`draw`."""
+    load, capacity, mover = flow.load, flow.capacity, flow.mover
+    m = load.size
+    dust = 0.1 * tolerance
     while capacity[target] - load[target] > tolerance and -value[target] > cheap:
-        if free[1] < m + 2:
-            code = FULL
-            break
+        if flow.free[1] < m + 2:
+            return FULL
         amount = capacity[target] - load[target]
         j = target
         while link[j] >= 0:
             k = link[j]
             if link[k] < 0 or mover[link[k], k] != mover[k, j]:
-                amount = min(amount, holding[_entry(own, site, peer, mover[k, j], k)])
+                amount = min(amount, flow.amount[_entry(flow, mover[k, j], k)])
             j = k
         count = 0
         j = target
@@ -147,10 +167,7 @@ def draw(flow: Flow, target: int, tolerance: float, cheap: float) -> int:
             if link[k] >= 0 and mover[link[k], k] == mover[k, j]:
                 j = k  # it comes here and goes on: one shift
                 continue
-            _shift(
-                cost, load, shift, back, mover, unit, site, holding, after, before, peer,
-                first, own, free, mover[k, j], k, to, amount, dust,
-            )  # fmt: skip
+            _shift(flow, mover[k, j], k, to, amount, dust)
             if mover[k, j] == STALE:
                 for other in range(m):  # the same unit may have been the way of several sites
                     if link[other] == k and mover[k, other] == STALE:
@@ -160,11 +177,7 @@ def draw(flow: Flow, target: int, tolerance: float, cheap: float) -> int:
             to = k
         if count:
             mend(flow, False, seeds, count, value, link, space)
-    for j in range(m):
-        flow.price[j] = -value[j]
-    if flow.capacity[target] - flow.load[target] > tolerance:
-        flow.price[target] = 0.0
-    return code
+    return DONE
 
 
 @njit(cache=True)
@@ -188,7 +201,7 @@ def worth(flow: Flow, away: bool, tolerance: float) -> tuple[Float64, Int32]:
         Site that gets the student on, or from which one leaves, at the end of the way.
     """
     m = flow.load.size
-    value = np.empty(m)
+    value = np.empty(m, flow.shift.dtype)
     link = np.empty(m, dtype=np.int32)
     reckon(flow, away, tolerance, value, link)
     end = np.empty(m, dtype=np.int32)
@@ -200,18 +213,9 @@ def worth(flow: Flow, away: bool, tolerance: float) -> tuple[Float64, Int32]:
     return value, end
 
 
-@njit(cache=True)
+@lean
 def _room(
-    mover: Int32,
-    holding: Float64,
-    own: Int32,
-    site: Int32,
-    peer: Int32,
-    link: Int32,
-    coming: int,
-    start: int,
-    most: float,
-    chain: Int32,
+    flow: Flow, link: Int32, coming: int, start: int, most: float, chain: Int32
 ) -> tuple[float, int]:
     """List the sites on the way from a start, but the last; say how much can go along it."""
     amount = most
@@ -220,50 +224,27 @@ def _room(
     while link[j] >= 0:
         chain[size] = j
         size += 1
-        goes = mover[j, link[j]]
+        goes = flow.mover[j, link[j]]
         if goes != coming:  # who only passes through need not be there yet
-            amount = min(amount, holding[_entry(own, site, peer, goes, j)])
+            amount = min(amount, flow.amount[_entry(flow, goes, j)])
         coming = goes
         j = link[j]
     return amount, size
 
 
-@njit(cache=True)
-def _entry(own: Int32, site: Int32, peer: Int32, i: int, j: int) -> int:
+@lean
+def _entry(flow: Flow, i: int, j: int) -> int:
     """Where unit i at site j stands among the entries."""
-    e = own[i]
-    while site[e] != j:
-        e = peer[e]
+    e = flow.own[i]
+    while flow.site[e] != j:
+        e = flow.peer[e]
     return int(e)
 
 
-@njit(cache=True)
-def _shift(
-    cost: Float64,
-    load: Float64,
-    shift: Float64,
-    back: Float64,
-    mover: Int32,
-    unit: Int32,
-    site: Int32,
-    holding: Float64,
-    after: Int32,
-    before: Int32,
-    peer: Int32,
-    first: Int32,
-    own: Int32,
-    free: Int32,
-    i: int,
-    j: int,
-    k: int,
-    amount: float,
-    dust: float,
-) -> None:
+@lean
+def _shift(flow: Flow, i: int, j: int, k: int, amount: float, dust: float) -> None:
     """Shift an amount of unit i from site j to site k, all where only dust would stay."""
-    here = holding[_entry(own, site, peer, i, j)]
+    here = flow.amount[_entry(flow, i, j)]
     part = here if here - amount <= dust else amount
-    pull(load, mover, unit, site, holding, after, before, peer, first, own, free, i, j, part)
-    put(
-        cost, load, shift, back, mover, unit, site, holding, after, before, peer, first, own, free,
-        i, k, part,
-    )  # fmt: skip
+    pull(flow, i, j, part)
+    put(flow, i, k, part)

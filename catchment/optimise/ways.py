@@ -14,86 +14,185 @@ cheapest ways, and a step that can no longer be made spoils only the ways that l
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
+from numba.extending import overload
 
 from catchment.optimise.holdings import STALE, Flow, look_up
+from catchment.optimise.lean import lean
 
 Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
+Floats = npt.NDArray[Any]
+Ints = npt.NDArray[Any]
 
 _UNKNOWN = -2  # a lower bound whose next site has not been asked for
 _INFINITE = 0x7FF0000000000000  # the bits of inf
 _POSITIVE = 0x7FFFFFFFFFFFFFFF
+_INFINITE_32 = 0x7F800000
+_POSITIVE_32 = 0x7FFFFFFF
 
 
 class Space(NamedTuple):
-    """Work space of :func:`mend`, (m,) each, but for the last two.
+    """Work space of :func:`mend`, (m,) each, but for the last four.
 
     ``gone`` says in which turn a site lost its last way, -1 for those that have one; ``bits``
-    is ``sums`` (m + 1) read as whole numbers.
+    is ``sums`` (m + 1) read as whole numbers, ``order`` is ``gap`` (m + 1) read so.
     """
 
     mark: Int8
     lost: Int32
-    last: Float64
-    bound: Float64
+    last: Floats
+    bound: Floats
     next_: Int32
     gone: Int32
-    sums: Float64
-    bits: Int64
+    sums: Floats
+    bits: Ints
+    gap: Floats
+    order: Ints
 
 
 @njit(cache=True)
-def new_space(m: int) -> Space:
-    """Return work space for so many sites.
+def new_space(shift: Floats) -> Space:
+    """Return work space for a graph of sites.
 
     Parameters
     ----------
-    m : int
-        Number of sites.
+    shift : (m, m) float
+        Its arcs; numbers are kept in the same width.
 
     Returns
     -------
     Space
         Nothing in it.
     """
-    sums = np.zeros(m + 1)
+    m = shift.shape[0]
+    sums = np.zeros(m + 1, shift.dtype)
+    gap = np.zeros(m + 1, shift.dtype)
     return Space(
         np.zeros(m, dtype=np.int8),
         np.zeros(m, dtype=np.int32),
-        np.zeros(m),
-        np.zeros(m),
+        np.zeros(m, shift.dtype),
+        np.zeros(m, shift.dtype),
         np.zeros(m, dtype=np.int32),
         np.full(m, -1, dtype=np.int32),
         sums,
-        sums.view(np.int64),
+        read_whole(sums),
+        gap,
+        read_whole(gap),
     )
 
 
-@njit(cache=True)
-def least(arcs: Float64, j: int, value: Float64, sums: Float64, bits: Int64) -> float:
-    """Return the least sum of a row and the values.
+def read_whole(numbers: Floats) -> Ints:
+    """Return the memory of numbers as whole numbers of the same width.
+
+    Parameters
+    ----------
+    numbers : (a,) float
+        Of 4 or of 8 bytes.
+
+    Returns
+    -------
+    (a,) int
+        The same memory.
+    """
+    return numbers.view(np.int32 if numbers.itemsize == 4 else np.int64)
+
+
+@overload(read_whole)
+def _read_whole(numbers: Any) -> Any:
+    def of_four(numbers: Any) -> Any:
+        return numbers.view(np.int32)
+
+    def of_eight(numbers: Any) -> Any:
+        return numbers.view(np.int64)
+
+    return of_four if numbers.dtype.bitwidth == 32 else of_eight
+
+
+@lean
+def smallest(numbers: Floats, bits: Ints, size: int) -> float:
+    """Return the least of the first so many numbers.
 
     The bits of a number, those below zero turned over, are whole numbers in the same order;
     of these a processor finds the least several at a time, three times as fast.
 
     Parameters
     ----------
-    arcs : (a, m) float64
+    numbers : (a,) float
+        Numbers or inf; what stands after the last is overwritten.
+    bits : (a,) int
+        The same memory.
+    size : int
+        How many, fewer than there are.
+
+    Returns
+    -------
+    float
+        inf where none is finite.
+    """
+    if numbers.itemsize == 4:
+        low = np.int32(_INFINITE_32)
+        for k in range(size):
+            # np.int32 again and again: compiled sums of whole numbers are 8 bytes wide otherwise
+            turn = np.int32(np.int32(bits[k] >> 31) & np.int32(_POSITIVE_32))
+            here = np.int32(bits[k] ^ turn)
+            low = here if here < low else low
+        bits[size] = np.int32(low ^ np.int32(np.int32(low >> 31) & np.int32(_POSITIVE_32)))
+    else:
+        best = np.int64(_INFINITE)
+        for k in range(size):
+            value = np.int64(bits[k])
+            value = value ^ ((value >> np.int64(63)) & np.int64(_POSITIVE))
+            best = value if value < best else best
+        bits[size] = best ^ ((best >> np.int64(63)) & np.int64(_POSITIVE))
+    return float(numbers[size])
+
+
+@lean
+def position(numbers: Floats, size: int, wanted: float) -> int:
+    """Return where a number first stands among the first so many.
+
+    Parameters
+    ----------
+    numbers : (a,) float
+        Numbers or inf.
+    size : int
+        How many.
+    wanted : float
+        One of them.
+
+    Returns
+    -------
+    int
+        ``size`` where it does not stand.
+    """
+    at = np.int32(size)
+    for k in range(size):  # to the end: several at a time
+        here = np.int32(k) if numbers[k] == wanted else np.int32(size)
+        at = here if here < at else at
+    return int(at)
+
+
+@lean
+def least(arcs: Floats, j: int, value: Floats, sums: Floats, bits: Ints) -> float:
+    """Return the least sum of a row and the values.
+
+    Parameters
+    ----------
+    arcs : (a, m) float
         Numbers or inf.
     j : int
         Which row.
-    value : (m,) float64
+    value : (m,) float
         Numbers or inf.
-    sums : (m + 1,) float64
-        Work space.
-    bits : (m + 1,) int64
+    sums : (m + 1,) float
+        Work space; the sums, on return.
+    bits : (m + 1,) int
         The same memory.
 
     Returns
@@ -104,26 +203,20 @@ def least(arcs: Float64, j: int, value: Float64, sums: Float64, bits: Int64) -> 
     m = value.size
     for k in range(m):
         sums[k] = arcs[j, k] + value[k]
-    best = np.int64(_INFINITE)
-    for k in range(m):
-        here = bits[k]
-        here = here ^ ((here >> np.int64(63)) & np.int64(_POSITIVE))
-        best = here if here < best else best
-    bits[m] = best ^ ((best >> np.int64(63)) & np.int64(_POSITIVE))
-    return float(sums[m])
+    return smallest(sums, bits, m)
 
 
-@njit(cache=True)
-def where(arcs: Float64, j: int, value: Float64, best: float) -> int:
+@lean
+def where(arcs: Floats, j: int, value: Floats, best: float) -> int:
     """Return the first position where a row and the values sum to a number.
 
     Parameters
     ----------
-    arcs : (a, m) float64
+    arcs : (a, m) float
         Numbers or inf.
     j : int
         Which row.
-    value : (m,) float64
+    value : (m,) float
         Numbers or inf.
     best : float
         As :func:`least` found it.
@@ -133,14 +226,16 @@ def where(arcs: Float64, j: int, value: Float64, best: float) -> int:
     int
         -1 where there is none.
     """
-    for k in range(value.size):
-        if arcs[j, k] + value[k] == best:
-            return k
-    return -1
+    m = value.size
+    at = np.int32(m)
+    for k in range(m):  # to the end: several at a time
+        here = np.int32(k) if arcs[j, k] + value[k] == best else np.int32(m)
+        at = here if here < at else at
+    return int(at) if at < m else -1
 
 
 @njit(cache=True)
-def reckon(flow: Flow, away: bool, tolerance: float, value: Float64, link: Int32) -> None:
+def reckon(flow: Flow, away: bool, tolerance: float, value: Floats, link: Int32) -> None:
     """Find all cheapest ways, helped by prices that prove the plan optimal.
 
     Parameters
@@ -158,31 +253,29 @@ def reckon(flow: Flow, away: bool, tolerance: float, value: Float64, link: Int32
     arcs = flow.shift if away else flow.back
     reverse = flow.back if away else flow.shift
     height = flow.price.copy() if away else -flow.price
-    open_ = np.full(m, np.inf)  # lower bounds above the heights, of sites not settled
+    open_ = np.full(m + 1, np.inf)  # lower bounds above the heights, of sites not settled
     next_ = np.full(m, -1, dtype=np.int32)
     settled = np.zeros(m, dtype=np.bool_)
-    sums = np.empty(m + 1)
-    bits = sums.view(np.int64)
-    cost, shift, back, mover = flow.cost, flow.shift, flow.back, flow.mover
-    unit, after, first = flow.unit, flow.after, flow.first
+    space = new_space(flow.shift)
+    sums, bits, order = space.sums, space.bits, read_whole(open_)
+    mover = flow.mover
     value[:] = np.inf
     link[:] = -1
     for j in range(m):
         if not away or flow.capacity[j] - flow.load[j] > tolerance:
             open_[j] = max(0.0, -height[j])
     while True:
-        k = -1
-        low = np.inf
-        for j in range(m):
-            if open_[j] < low:
-                low = open_[j]
-                k = j
-        if k < 0:
+        low = smallest(open_, order, m)
+        if low == np.inf:
             break
+        k = position(open_, m, low)
         a = k if away else next_[k]
         b = next_[k] if away else k
-        if next_[k] >= 0 and mover[a, b] == STALE:
-            look_up(cost, shift, back, mover, unit, after, first, a, b)
+        if next_[k] >= 0 and (
+            mover[a, b] == STALE or arcs[k, next_[k]] + value[next_[k]] - height[k] > low
+        ):
+            if mover[a, b] == STALE:
+                look_up(flow, a, b)
             best = least(arcs, k, value, sums, bits)
             next_[k] = where(arcs, k, value, best) if best < np.inf else -1
             if not away and not best < 0.0:
@@ -194,12 +287,12 @@ def reckon(flow: Flow, away: bool, tolerance: float, value: Float64, link: Int32
         settled[k] = True
         link[k] = next_[k]
         value[k] = arcs[k, link[k]] + value[link[k]] if link[k] >= 0 else 0.0
-        base = value[k]
+        base = float(value[k])
         for j in range(m):
             here = max(low, reverse[k, j] + base - height[j])
-            if here < open_[j] and not settled[j]:
-                open_[j] = here
-                next_[j] = k
+            less = (here < open_[j]) & (not settled[j])
+            open_[j] = here if less else open_[j]
+            next_[j] = np.int32(k) if less else next_[j]
 
 
 @njit(cache=True)
@@ -234,7 +327,7 @@ def prove(flow: Flow, value: Float64, space: Space) -> None:
                 flow.price[k] += more
 
 
-@njit(cache=True)
+@lean
 def _behind(link: Int32, seeds: Int32, count: int, mark: Int8, lost: Int32) -> int:
     """List the sites whose ways lead over the first so many seeds; mark them with 1."""
     mark[:] = 0
@@ -258,7 +351,7 @@ def _behind(link: Int32, seeds: Int32, count: int, mark: Int8, lost: Int32) -> i
     return size
 
 
-@njit(cache=True)
+@lean
 def mend(
     flow: Flow,
     away: bool,
@@ -288,64 +381,70 @@ def mend(
     space : Space
         Work space.
     """
-    mark, lost, last, bound, next_, gone, sums, bits = space
-    cost, shift, back, mover = flow.cost, flow.shift, flow.back, flow.mover
-    unit, after, first = flow.unit, flow.after, flow.first
-    arcs = shift if away else back
+    mark, lost, last, bound, next_, gone, sums, bits, gap, order = space
+    mover = flow.mover
+    arcs = flow.shift if away else flow.back
+    reverse = flow.back if away else flow.shift
     root = np.inf if away else 0.0
     left = _behind(link, seeds, count, mark, lost)
     for a in range(left):
         j = lost[a]
-        last[j] = value[j]
+        last[a] = value[j]
         value[j] = np.inf
-        next_[j] = _UNKNOWN
+        next_[a] = _UNKNOWN
     for a in range(count):
         mark[seeds[a]] = 3
     for a in range(left):
-        bound[lost[a]] = min(root, least(arcs, lost[a], value, sums, bits))
+        bound[a] = min(root, least(arcs, lost[a], value, sums, bits))
+        gap[a] = bound[a] - last[a]
     rise = np.inf
-    at = -1
-    while count > 0:
-        if at < 0:
-            rise = np.inf
-            for a in range(left):
-                here = bound[lost[a]] - last[lost[a]]
-                if here < rise:
-                    rise = here
-                    at = a
-            if at < 0:
-                break
-        k = lost[at]
-        if next_[k] == _UNKNOWN:
-            next_[k] = where(arcs, k, value, bound[k]) if bound[k] < root else -1
-        a = k if away else next_[k]
-        b = next_[k] if away else k
-        if next_[k] >= 0 and mover[a, b] == STALE:
-            look_up(cost, shift, back, mover, unit, after, first, a, b)
-            bound[k] = min(root, least(arcs, k, value, sums, bits))
-            next_[k] = _UNKNOWN
-            at = -1
+    while True:
+        rise = smallest(gap, order, left)
+        if rise == np.inf:
+            break
+        at = position(gap, left, rise)
+        k: Any = np.int32(lost[at])
+        if next_[at] == _UNKNOWN:
+            next_[at] = where(arcs, k, value, bound[at]) if bound[at] < root else -1
+        to = next_[at]
+        a = k if away else to
+        b = to if away else k
+        if to >= 0 and (mover[a, b] == STALE or arcs[k, to] + value[to] > bound[at]):
+            if mover[a, b] == STALE:
+                look_up(flow, a, b)
+            bound[at] = min(root, least(arcs, k, value, sums, bits))
+            gap[at] = bound[at] - last[at]
+            next_[at] = _UNKNOWN
             continue
+        value[k] = bound[at]
+        link[k] = to
+        count -= mark[k] == 3
         left -= 1
         lost[at] = lost[left]
-        value[k] = bound[k]
-        link[k] = next_[k]
-        count -= mark[k] == 3
-        at = -1
+        last[at] = last[left]
+        bound[at] = bound[left]
+        next_[at] = next_[left]
+        gap[at] = gap[left]
+        if count == 0:
+            break
+        base = value[k]
         for a in range(left):
-            j = lost[a]
-            here = arcs[j, k] + value[k]  # these rows have just been read
-            if here < bound[j]:
-                bound[j] = here
-                next_[j] = k
-            if bound[j] - last[j] <= rise:  # none rises less: the next one
-                at = a
+            sums[a] = reverse[k, np.uint32(lost[a])]
+        for a in range(left):
+            here = sums[a] + base
+            was = bound[a]
+            low = here if here < was else was
+            next_[a] = k if here < was else next_[a]
+            bound[a] = low
+            gap[a] = low - last[a]
     for a in range(left):
-        value[lost[a]] = last[lost[a]] + rise
+        value[lost[a]] = last[a] + rise
     if rise == np.inf and left > 0:
-        turn = gone.max() + 1
+        turn: Any = np.int32(0)
+        for k in range(gone.size):
+            turn = max(turn, gone[k] + 1)
         for a in range(left):
             j = lost[a]
             link[j] = -1
             gone[j] = turn
-            flow.price[j] = last[j]  # still proves what is among them
+            flow.price[j] = last[a]  # still proves what is among them

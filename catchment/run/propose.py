@@ -226,6 +226,7 @@ def propose(
     draws = _draws(posed, region, wish, seed)
     if wish.robust and draws is not None:
         choices.append(_robust(question, choices, draws, wish, seed, mend, halted, progress))
+        choices = _compared(choices, question)
     already = broken_today(posed, region)
     offers = []
     for choice in choices:
@@ -317,6 +318,13 @@ def _robust(
     name = f"稳健（同{given[0]}）" if given else "稳健"
     name += f"，另比较 {planned} 个 / robust, {planned} more compared"
     return model.Choice(name, question, answer, model.figures(question, answer))
+
+
+def _compared(choices: list[model.Choice], question: model.Question) -> list[model.Choice]:
+    """Mark dominated plans anew; one of other class sizes is compared with none."""
+    alike = [c.question.problem is question.problem for c in choices]
+    told = iter(model.mark_dominated([c for c, a in zip(choices, alike, strict=True) if a]))
+    return [next(told) if a else c for c, a in zip(choices, alike, strict=True)]
 
 
 def _check_again(offers: list[Offer], progress: Progress | None) -> None:

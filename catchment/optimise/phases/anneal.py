@@ -55,8 +55,9 @@ class Table(NamedTuple):
         students of a combined class, first and last plus one of the lowest band's grades.
     limits_of_state : (2, m, t) int8
         Lowest and highest state.
-    cap : (4, m, t) int64
-        Rooms, beds, seats, students without building.
+    cap : (6, m, t) int64
+        Rooms, beds, seats, students without building; least students of the lowest band's grades
+        and of the others where they are taught in the last year.
     extra : (3, m) int64
         Rooms, beds, seats that may be added.
     class_size : (m, g) int32
@@ -230,7 +231,9 @@ def tabulate(model: Model) -> Table:
             )
         ).astype(np.int64),
         limits_of_state=np.stack([model.at_least, model.at_most]),
-        cap=np.stack([model.cap_rooms, model.cap_beds, model.cap_seats, model.cap_size]),
+        cap=np.stack(
+            [model.cap_rooms, model.cap_beds, model.cap_seats, model.cap_size, *model.keeps]
+        ),
         extra=model.extra,
         class_size=model.class_size,
         yuan=np.vstack(
@@ -451,12 +454,18 @@ def _judge(  # type: ignore[no-untyped-def]
                 cost += yuan[1, t] * (sites[j, 3] - 1)
         if state > limits_of_state[1, j, t]:
             broken += 3.0
-        classes, size = 0, 0
+        classes, size, lowest = 0, 0, 0
         for g in range(grades):
             here = load[j, g, t]
             if here > 0:
                 classes += (here + class_size[j, g] - 1) // class_size[j, g]
                 size += here
+                if low_grade[j, g]:
+                    lowest += here
+        if was >= 1 and low_to == years - 1:
+            broken += max(0, cap[4, j, t] - lowest) / 5.0
+        if was == 2 and full_to == years - 1:
+            broken += max(0, cap[5, j, t] - (size - lowest)) / 5.0
         if state == 1 and classes > 1 and sites[j, 4] > 1:
             a, b = sites[j, 5], sites[j, 6]
             classes = fewest_classes(load[j, a:b, t], class_size[j, a:b], sites[j, 4])

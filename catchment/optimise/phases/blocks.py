@@ -536,6 +536,25 @@ def sizes(draft: Draft) -> Iterator[Row]:
                 yield Row(f"smallest[{j},{t}]", [*terms, open_now], -there, np.inf)
 
 
+def kept(draft: Draft) -> Iterator[Row]:
+    """Keep part of today's children where a working school still teaches them at the end."""
+    model = draft.model
+    for j in draft.sites:
+        for part, state, working in (
+            (0, draft.low, model.was[j] >= LOWEST),
+            (1, draft.full, model.was[j] == ALL),
+        ):
+            grades = np.flatnonzero(model.low_grade[j] == (part == 0))
+            for t in range(1, draft.years):
+                least = float(model.keeps[part, j, t])
+                if not working or least <= 0:
+                    continue
+                terms = [x for g in grades for x in draft.load.get((j, int(g), t), [])]
+                there = float(draft.base[j, grades, t].sum())
+                end = (state[j, draft.years - 1], -least)
+                yield Row(f"kept[{part},{j},{t}]", [*terms, end], -there, np.inf)
+
+
 def closures(draft: Draft) -> Iterator[Row]:
     """At most so many sites close in a year, and over all years."""
     model = draft.model
@@ -607,6 +626,7 @@ BLOCKS: dict[str, Callable[[Draft], Iterator[Row]]] = {
     "seats": seats,
     "lasting": lasting,
     "sizes": sizes,
+    "kept": kept,
     "closures": closures,
     "moved": moved,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -564,7 +564,7 @@ def frontier(
         out.append(_made(name, asked, answer))
     # Where few schools close there are few plans between; the journey is weighed more often then.
     for factor in FACTORS:
-        good = sum(not c.dominated for c in _marked(out))
+        good = sum(not c.dominated for c in mark_dominated(out))
         wanted = len(out) < n or (good < n and len(out) < n + SPARE)
         if not wanted or (stopped is not None and stopped()):
             break
@@ -572,10 +572,10 @@ def frontier(
         name = f"路途时间权重 ×{factor} / minutes weigh {factor} times"
         asked = question.replace(costs=costs)
         out.append(_made(name, asked, _find(name, asked, least.plan)))
-    marked = _marked(out)
-    spare = [k for k in range(len(marked) - 1, 1, -1) if marked[k].dominated]
-    drop = set(spare[: max(len(marked) - n, 0)])
-    return tuple(c for k, c in enumerate(marked) if k not in drop)
+    told = mark_dominated(out)
+    spare = [k for k in range(len(told) - 1, 1, -1) if told[k].dominated]
+    drop = set(spare[: max(len(told) - n, 0)])
+    return tuple(c for k, c in enumerate(told) if k not in drop)
 
 
 def _capped(
@@ -633,7 +633,20 @@ def _fewer_closures(question: Question, answer: Answer, total: int) -> Plan:
     return plan.replace(site_of=site_of)
 
 
-def _marked(choices: list[Choice]) -> list[Choice]:
+def mark_dominated(choices: Sequence[Choice]) -> list[Choice]:
+    """Mark the plans that another one dominates.
+
+    Parameters
+    ----------
+    choices : sequence of Choice
+        Plans of one question.
+
+    Returns
+    -------
+    list of Choice
+        The same plans, ``dominated`` as it is among them.
+    """
+
     def merits(c: Choice) -> tuple[float, float, float]:
         return (-c.figures.yuan, -c.figures.minutes, float(c.figures.small_kept))
 

@@ -52,6 +52,9 @@ class Model:
         Whether the trip is by bus or boarding, and whether it is boarding.
     cap_rooms, cap_size, cap_beds, cap_seats : (m, t) int64
         What is there without building.
+    keeps : (2, m, t) int64
+        Least students of the lowest band's grades and of the others where the site teaches them
+        in the last year.
     extra : (3, m) int64
         Rooms, beds, seats that may be added.
     unit : (3,) float64
@@ -105,6 +108,7 @@ class Model:
     cap_size: Int64
     cap_beds: Int64
     cap_seats: Int64
+    keeps: Int64
     extra: Int64
     unit: Float64
     class_size: Int32
@@ -317,6 +321,7 @@ def compile_model(question: Question) -> Model:
         cap_seats=np.where(
             problem.dining_seats < 0, UNLIMITED, np.maximum(problem.dining_seats, keep[3])
         ).astype(np.int64),
+        keeps=_least_kept(question, today, most, low),
         extra=np.stack([question.extra_rooms, question.extra_beds, question.extra_seats]).astype(
             np.int64
         ),
@@ -409,6 +414,27 @@ def _keep(question: Question, today: Int32, rides: Bool, boards: Bool) -> tuple[
     np.add.at(beds, today[served], demand[served] * boards[served, today[served]])
     np.add.at(seats, today[served], demand[served] * rides[served, today[served]])
     return classes, load.sum(axis=1), beds, seats
+
+
+def _least_kept(
+    question: Question, today: Int32, most: npt.NDArray[np.int8], low: npt.NDArray[np.int64]
+) -> Int64:
+    """Students that a school keeps where it still teaches them in the last year."""
+    problem = question.problem
+    m, years = most.shape
+    load = np.zeros((m, len(problem.grades), years), dtype=np.int64)
+    mine = today >= 0
+    if question.sent is not None:
+        mine &= (question.sent < 0).all(axis=1)
+    np.add.at(load, today[mine], problem.students[mine])
+    lowest = np.asarray(problem.grade_band)[None, :] == low[:, None]
+    parts = [(load * (lowest == first)[:, :, None]).sum(axis=1) for first in (True, False)]
+    out = np.ceil(np.stack(parts) * question.limits.kept_share - 1e-9).astype(np.int64)
+    # What is to be given up at the user's demand is not held by half.
+    out[0, (most < LOWEST).any(axis=1)] = 0
+    out[1, (most < ALL).any(axis=1)] = 0
+    out[:, :, 0] = 0
+    return out
 
 
 def _options(

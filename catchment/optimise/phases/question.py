@@ -38,6 +38,11 @@ class Limits:
         Most students who change school in one year.
     boarding_minutes : float
         Longest weekly trip of a boarder.
+    kept_share : float
+        Least share, 0 to 1, of the children of today's catchment that a working school keeps in
+        every year, in its lowest band and in the others, where it still teaches them in the last
+        year: a school is closed openly or not at all, never emptied. Children whom the user sends
+        elsewhere do not count; bands that are to be given up at the user's demand are exempt.
     """
 
     min_size: int = 0
@@ -47,6 +52,7 @@ class Limits:
     closures_total: int | None = None
     moved_per_year: int | None = None
     boarding_minutes: float = 120.0
+    kept_share: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -325,6 +331,10 @@ def checked(question: Question) -> Question:
         array = getattr(question, name)
         if array is not None and (array.shape != (m, t) or (array < 0).any() or (array > 2).any()):
             raise InputError(f"{name} 应为（校点 {m} x 年 {t}）的 0、1、2 / states 0, 1, 2")
+    if not 0.0 <= question.limits.kept_share <= 1.0:
+        raise InputError(
+            f"kept_share = {question.limits.kept_share} 应在 0 与 1 之间 / must be from 0 to 1"
+        )
     if question.stay is not None and question.stay.shape != question.problem.today.shape:
         raise InputError("stay 应为每个村（学段）一个真假值 / one bool a village-band")
     if question.within is not None and question.within.shape != (len(question.problem.today), m):

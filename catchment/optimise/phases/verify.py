@@ -68,6 +68,7 @@ def check(question: Question, answer: Answer) -> list[Violation]:
     out += _moves(question, answer, keep)
     out += _places(question, answer, facts, keep)
     out += _sizes(question, answer, facts, keep)
+    out += _emptied(question, answer, facts)
     out += _pace(question, answer)
     out += _books(question, answer, facts)
     return out
@@ -339,6 +340,38 @@ def _sizes(question: Question, answer: Answer, facts: _Facts, keep: _Facts) -> I
             bound = np.any(answer.plan.open[j, :, t]) and not protected
             if bound and t >= max(limits.min_size_from, 1) and size < limits.min_size:
                 yield Violation("smallest size", code, problem.years[t], size, limits.min_size)
+
+
+def _emptied(question: Question, answer: Answer, facts: _Facts) -> Iterator[Violation]:
+    """Schools that teach on to the end and have too few left of today's children."""
+    problem, share = question.problem, question.limits.kept_share
+    end = len(problem.years) - 1
+    stay = [int(j) for j in _stay(question)[:, 0]]
+    sent = question.sent
+    for j, code in enumerate(problem.site_ids):
+        if not problem.today_open[j].any():
+            continue
+        level = _levels(question, answer.plan.open, j)
+        highest = [level[0]] + [_range(question, j, t, level[0])[1] for t in range(1, end + 1)]
+        taught = [b for b in range(len(problem.bands)) if problem.today_open[j, b]]
+        bands = [b for b in range(len(problem.bands)) if problem.can_host[j, b]]
+        first = taught[0] if taught not in (bands, bands[:1]) else bands[0]
+        for need, mine in ((1, [first]), (2, [b for b in taught if b != first])):
+            if level[0] < need or level[end] < need or min(highest) < need:
+                continue
+            grades = [g for g in range(len(problem.grades)) if problem.grade_band[g] in mine]
+            for t in range(1, end + 1):
+                today = sum(
+                    int(problem.students[i, g, t])
+                    for i, home in enumerate(stay)
+                    if home == j and not (sent is not None and (sent[i] >= 0).any())
+                    for g in grades
+                )
+                here = sum(facts.load.get((j, g, t), 0) for g in grades)
+                if here < share * today - 1e-9:
+                    yield Violation(
+                        "a school is not emptied", code, problem.years[t], here, share * today
+                    )
 
 
 def _pace(question: Question, answer: Answer) -> Iterator[Violation]:
