@@ -106,6 +106,7 @@ def tiny_question(seed: int) -> Question:
         closures_total=None if rng.random() < 0.7 else int(rng.integers(0, 2)),
         moved_per_year=None if rng.random() < 0.5 else int(rng.integers(0, 30)),
         boarding_minutes=40.0,
+        kept_share=float(np.random.default_rng(seed + 10**6).choice([0, 0, 0.5, 0.8, 1])),
     )
     at_least = at_most = None
     if rng.random() < 0.2:
@@ -228,7 +229,7 @@ def brute_force(question: Question, most: int = 200_000) -> float | None:
         np.array([_can(question, j)[:1] == [0] for j in range(m)]),
         room_cap, bed_cap, seat_cap, size_cap,
         np.stack([question.extra_rooms, question.extra_beds, question.extra_seats]),
-        year_cost, count, path_state, path_cost, exempt, lim.min_size,
+        year_cost, count, path_state, path_cost, exempt, _children_kept(question, home), lim.min_size,
         max(lim.min_size_from, 1),
         10**6 if lim.closures_per_year is None else lim.closures_per_year,
         10**6 if lim.closures_total is None else lim.closures_total,
@@ -399,11 +400,42 @@ def _decisions(question, i, s, w, lacking):
     return out
 
 
+def _children_kept(question, home):
+    """Students to keep (part, site, year, grade); in year 0 a mark for the grades of the part."""
+    problem = question.problem
+    m, years, grades = len(problem.site_ids), len(problem.years), len(problem.grades)
+    out = np.zeros((2, m, years, grades))
+    for j in range(m):
+        today = _level_today(question, j)
+        most = [today]
+        for t in range(1, years):
+            high = min(2, len(_can(question, j))) if question.may_open[j] else today
+            if question.at_least is not None:
+                high = max(high, min(int(question.at_least[j, t]), min(2, len(_can(question, j)))))
+            if question.at_most is not None:
+                high = min(high, int(question.at_most[j, t]))
+            most.append(high)
+        for part in range(2):
+            if min(most) <= part or today <= part:
+                continue
+            bands = _can(question, j)[:1] if part == 0 else _can(question, j)[1:]
+            mine = [g for g in range(grades) if problem.grade_band[g] in bands]
+            for t in range(1, years):
+                count = 0
+                for i, s in enumerate(home):
+                    sent = question.sent is not None and (question.sent[i] >= 0).any()
+                    if s == j and not sent:
+                        count += sum(int(problem.students[i, g, t]) for g in mine)
+                out[part, j, t, mine] = question.limits.kept_share * count
+            out[part, j, 0, mine] = 1
+    return out
+
+
 @njit(cache=True)
 def _try_all(
     start, value, load, ride, board, moved, used, size, together, lowest, may_share,
     room_cap, bed_cap, seat_cap, size_cap, extra, year_cost,
-    count, path_state, path_cost, exempt, min_size, min_from, closures, in_all, most_moved,
+    count, path_state, path_cost, exempt, keeps, min_size, min_from, closures, in_all, most_moved,
 ):  # fmt: skip
     n = len(start) - 1
     m, grades, years = load.shape[1], load.shape[2], load.shape[3]
@@ -467,6 +499,17 @@ def _try_all(
                         there = here[j, :, t].sum()
                         if course[t] > 0 and t >= min_from and not exempt[j] and there < min_size:
                             good = False
+                        # What is still taught at the end has not been emptied on the way.
+                        for part in range(2):
+                            if course[years - 1] > part:
+                                rest = 0
+                                for g in range(grades):
+                                    if keeps[part, j, 0, g] > 0:
+                                        rest += here[j, g, t]
+                                for g in range(grades):
+                                    asked = keeps[part, j, t, g]
+                                    if keeps[part, j, 0, g] > 0 and rest < asked - 1e-9:
+                                        good = False
                 if good and gone.max() <= closures and gone.sum() <= in_all and cost < best:
                     best = cost
                 k = 0

@@ -40,41 +40,53 @@ MEMORY = "search.npz"
 @app.command()
 def propose(
     scenario: Path,
-    time_limit: Annotated[float, typer.Option(help="求解秒数 / seconds")] = 60.0,
+    time_limit: Annotated[float, typer.Option(min=0.1, help="求解秒数 / seconds")] = 60.0,
     steps: Annotated[
         int | None,
-        typer.Option(help="求解轮数，代替秒数：任何机器结果相同 / rounds instead of seconds"),
+        typer.Option(
+            min=1, help="求解轮数，代替秒数：任何机器结果相同 / rounds instead of seconds"
+        ),
     ] = None,
     plans: Annotated[
         int,
-        typer.Option(help="供选择的方案数（0 或至少 5） / plans to choose from (0, or 5 and more)"),
+        typer.Option(
+            min=0, help="供选择的方案数（0 或至少 5） / plans to choose from (0, or 5 and more)"
+        ),
     ] = 0,
     prices: Annotated[
-        int, typer.Option(help="为几所学校计算保留与撤并的代价 / schools on the hearing list")
+        int,
+        typer.Option(min=0, help="为几所学校计算保留与撤并的代价 / schools on the hearing list"),
     ] = 0,
     draws: Annotated[
-        int, typer.Option(help="对学生数抽样多少次来检验方案 / draws of the children to judge by")
+        int,
+        typer.Option(
+            min=0, help="对学生数抽样多少次来检验方案 / draws of the children to judge by"
+        ),
     ] = 0,
     class_size: Annotated[
         int | None,
-        typer.Option(help="另作“小班化、不撤并”方案的班额 / class size of a plan without closures"),
+        typer.Option(
+            min=1, help="另作“小班化、不撤并”方案的班额 / class size of a plan without closures"
+        ),
     ] = None,
     closures: Annotated[
-        int | None, typer.Option(help="每年最多撤并几所 / closures a year at most")
+        int | None, typer.Option(min=0, help="每年最多撤并几所 / closures a year at most")
     ] = None,
     moved: Annotated[
-        int | None, typer.Option(help="每年最多几名学生转学 / students moved a year at most")
+        int | None, typer.Option(min=0, help="每年最多几名学生转学 / students moved a year at most")
     ] = None,
     areas: Annotated[
         int | None,
         typer.Option(
-            help="学生不出片区：0 用县里的片区，数目则由程序划分 / nobody leaves an area: 0 the county's own, else so many drawn"
+            min=0,
+            help="学生不出片区：0 用县里的片区，数目则由程序划分 / nobody leaves an area: 0 the county's own, else so many drawn",
         ),
     ] = None,
     robust: Annotated[
         int,
         typer.Option(
-            help="为多少次抽样各自求解以寻找稳健方案（需要 --draws） / draws planned for in search of a robust plan"
+            min=0,
+            help="为多少次抽样各自求解以寻找稳健方案（需要 --draws） / draws planned for in search of a robust plan",
         ),
     ] = 0,
     build: Annotated[
@@ -91,7 +103,15 @@ def propose(
         list[Path] | None,
         typer.Option(help="手工方案，与最优方案并排评判 / a recipe made by hand, judged beside"),
     ] = None,
-    least: Annotated[int, typer.Option(help="学校最少人数 / smallest school")] = 0,
+    least: Annotated[int, typer.Option(min=0, help="学校最少人数 / smallest school")] = 0,
+    keep_share: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="不撤的学校每个学段至少留下今天学区学生的几成（0–1） / share of today's children that a school which stays keeps in each band",
+        ),
+    ] = 0.5,
     resume: Annotated[
         Path | None,
         typer.Option(help="从以前的 search.npz 接着找 / go on from an earlier search.npz"),
@@ -117,7 +137,12 @@ def propose(
         prices=prices,
         draws=draws,
         class_size=class_size,
-        limits=Limits(min_size=least, closures_per_year=closures, moved_per_year=moved),
+        limits=Limits(
+            min_size=least,
+            closures_per_year=closures,
+            moved_per_year=moved,
+            kept_share=keep_share,
+        ),
         areas=areas,
         robust=robust,
         build=build,
@@ -270,6 +295,11 @@ def write_proposal(result: Proposal, scenario: Scenario, folder: Path, target: P
     for name, table in tables.items():
         if len(table):
             written.append(write_text(target / f"{name}.csv", frame_csv(table)))
+    # Of an earlier proposal nothing may lie beside this one.
+    own = [target / f"{name}.csv" for name in tables] + [target / MEMORY]
+    for old in [*own, *sorted((target / "plans").glob("plan-*.toml"))]:
+        if old not in written and (old.name != MEMORY or result.memory is None):
+            old.unlink(missing_ok=True)
     if result.memory is not None:
         written.append(write_memory(result.memory, target / MEMORY))
     return written

@@ -16,6 +16,9 @@ from catchment.run.order import Posed
 from catchment.scenario import Keep
 
 
+_LEADING = ("central", "nine_year")
+
+
 def costs_of(folder: Path | None) -> model.Costs:
     """Costs of a county: those of its own ``costs.csv``, else the shipped ones.
 
@@ -41,6 +44,7 @@ def question_of_recipe(
 ) -> model.Question:
     """Ask how the years of a recipe are best planned, its own actions carried out as they stand.
 
+    Central and nine-year schools stay, whatever their size, unless the recipe itself gives them up.
     A school that the recipe keeps stays as it is; one that it merges, downgrades, builds or reopens
     does so in the recipe's year and not before; villages that it sends somewhere go there.
     Everything else is free within the masks of :func:`catchment.optimise.consolidation.question_of`.
@@ -69,6 +73,12 @@ def question_of_recipe(
     taught = problem.today_open.sum(axis=1)
     was = np.where(taught == 0, 0, np.where(taught < hosts, 1, hosts)).astype(np.int8)
     place = {code: j for j, code in enumerate(problem.site_ids)}
+    # Others are merged into a central school: it is given up by the recipe's own action alone.
+    schools = posed.regions[0].schools
+    leading = schools.loc[schools["role"].isin(_LEADING), "school_id"].astype(str)
+    for code in leading:
+        if code in place:
+            close[place[code]] = shrink[place[code]] = False
     for action in posed.scenario.actions:
         j = place.get(str(getattr(action, "school", None) or getattr(action, "site", "")), -1)
         if j < 0:

@@ -65,6 +65,13 @@ def relaxations(
         if found is not None:
             text = "最小规模 / smallest size"
             lines.append(_smallest(question, "min_size", text, limits.min_size, 0, seed))
+    if limits.kept_share > 0:
+        free = question.replace(limits=dataclasses.replace(limits, kept_share=0.0))
+        if _solved(free, seed) is not None:
+            lines.append(
+                f"不撤的学校留下学生的比例：从 {limits.kept_share:g} 放宽到 0 / share of children that "
+                f"schools which stay keep: 0 instead of {limits.kept_share:g}"
+            )
     more = question.replace(
         extra_rooms=np.where(question.extra_rooms >= 0, 200, 0).astype(np.int32),
         extra_beds=np.full_like(question.extra_beds, 5000),

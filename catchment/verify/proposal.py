@@ -40,6 +40,7 @@ def check_proposal(question: Any, answer: Any) -> tuple[Fault, ...]:
         *_villages(facts),
         *_rooms(facts),
         *_sizes(facts),
+        *_emptied(facts),
         *_pace(facts),
         *_sums(facts),
     )
@@ -228,6 +229,40 @@ def _sizes(facts: Facts) -> Iterator[Fault]:
                 yield Fault(
                     "school_size", problem.years[t], code, found=str(size), expected=expected
                 )
+
+
+def _emptied(facts: Facts) -> Iterator[Fault]:
+    """Look for schools that are open on paper to the end, and whose children were sent away."""
+    problem, question = facts.problem, facts.question
+    share, end = float(question.limits.kept_share), len(problem.years) - 1
+    for j, code in enumerate(problem.site_ids):
+        today = [b for b in range(len(problem.bands)) if problem.today_open[j, b]]
+        course = levels(problem, facts.answer.plan.open, j)
+        if not today or course[end] < 1:
+            continue
+        ends = [b for b in today if facts.answer.plan.open[j, b, end]]
+        highest = min([course[0], *(facts.allowed(j, t)[1] for t in range(1, end + 1))])
+        if highest < 1:
+            continue
+        wanted = [ends[:1], ends[1:] if highest == 2 else []]
+        for bands in wanted:
+            for t in range(1, end + 1):
+                was = now = 0
+                for i, g, year in facts.rows():
+                    if year != t or int(problem.grade_band[g]) not in bands:
+                        continue
+                    number = int(problem.students[i, g, t])
+                    sent = question.sent is not None and any(int(s) >= 0 for s in question.sent[i])
+                    was += number * (facts.home[i] == j and not sent)
+                    now += number * (facts.sits(i, g, t) == j)
+                if now < share * was - _NEAR:
+                    yield Fault(
+                        "emptied",
+                        problem.years[t],
+                        code,
+                        found=str(now),
+                        expected=f"{share * was:g}",
+                    )
 
 
 def _pace(facts: Facts) -> Iterator[Fault]:

@@ -23,6 +23,7 @@ from catchment.region.check import check_region
 from catchment.region.read import read_region
 from catchment.rules.gate import VERDICT
 from catchment.run import Run, pose, run_scenario
+from catchment.run.demands import costs_of, question_of_recipe
 from catchment.scenario import Scenario, parse_scenario, start_of
 from catchment.views.decisions import write_recipe
 from catchment.views.files import write_text
@@ -210,8 +211,9 @@ def _question(
     table: Table, scenario: Scenario, keep: list[str], free: str = ""
 ) -> tuple[model.Question, set[str]]:
     """Pose the optimiser's question: what the recipe names stays as it says, the rest is free."""
-    problem = pose(scenario, table.county.region, kept=table.kept).problem
-    question = model.question_of(problem)
+    posed = pose(scenario, table.county.region, kept=table.kept)
+    problem = posed.problem
+    question = question_of_recipe(posed, costs=costs_of(table.county.region.folder))
     named = {str(getattr(a, "school", getattr(a, "site", ""))) for a in scenario.actions if a.do in _FIXING}  # fmt: skip
     named = (named | set(keep)) - {free}
     m, years = len(problem.site_ids), len(problem.years)

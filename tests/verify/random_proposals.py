@@ -300,6 +300,25 @@ def too_large(question, answer, rng):
     return question.replace(limits=limits), answer, "school_size"
 
 
+def emptied(question, answer, rng):
+    """All of today's children are to stay where a school teaches on, and some have left."""
+    plan, problem = answer.plan, question.problem
+    if question.sent is not None or question.at_most is not None or len(problem.bands) != 2:
+        return None
+    if question.transition != "together":
+        return None
+    people = problem.students.sum(axis=1)
+    for j in np.flatnonzero(problem.today_open.any(axis=1)):
+        for b in np.flatnonzero(plan.open[j, :, -1] & problem.today_open[j]):
+            mine = problem.group_band == b
+            for t in range(1, len(problem.years)):
+                was = people[mine & (plan.site_of[:, 0] == j), t].sum()
+                if people[mine & (plan.site_of[:, t] == j), t].sum() < was:
+                    limits = dataclasses.replace(question.limits, kept_share=1.0)
+                    return question.replace(limits=limits), answer, "emptied"
+    return None
+
+
 def another_shape(question, answer, rng):
     return question, _with(answer, site_of=answer.plan.site_of[:, 1:]), "shape"
 
@@ -308,5 +327,6 @@ SPOILS: tuple[Spoil, ...] = (
     wrong_sum, bound_above, one_student_more, other_first_year, reopened, closed_under_them,
     sent_to_a_closed_school, left_without, moved_twice, wrong_mode, a_class_more, a_class_less,
     built_before_it_can_be, built_too_much, pulled_down_again, a_room_too_few, may_not_close,
-    too_many_closures, too_far, out_of_its_area, may_not_move, too_small, too_large, another_shape,
+    too_many_closures, too_far, out_of_its_area, may_not_move, too_small, too_large, emptied,
+    another_shape,
 )  # fmt: skip
