@@ -348,11 +348,30 @@ def guided(seconds: int) -> None:
         except (CatchmentError, LayerError, UnsafeError):
             pass
 
+    asked = ["-timeout=15", "-seed=1", "-rss_limit_mb=4000", "-max_len=4096", "-verbosity=1"]
     atheris.Setup(
-        [sys.argv[0], f"-max_total_time={seconds}", "-timeout=15", "-seed=1", "-rss_limit_mb=4000"],
+        [sys.argv[0], f"-max_total_time={seconds}", *asked, str(_corpus(folder))],
         one,
     )
     atheris.Fuzz()
+
+
+def _corpus(folder: Path) -> Path:
+    """Write what the parsers accept: from nothing, coverage alone finds no format's first words."""
+    found = folder / "corpus"
+    found.mkdir()
+    whole = folder / "whole"
+    whole.mkdir()
+    of_parser = (".csv", ".geojson", ".dbf", ".shp", ".osm.pbf", ".osm", ".toml")
+    for place in seeds(whole).values():
+        for path in sorted(p for p in place.iterdir() if p.is_file()):
+            for which, end in enumerate(of_parser):
+                if path.name.endswith(end) and path.stat().st_size < 4096:
+                    name = f"{which}-{place.name}-{path.name}"
+                    (found / name).write_bytes(bytes([which]) + path.read_bytes())
+    for k, text in enumerate(("甲镇东村3组", "EPSG:4490", "CGCS2000 3度带 35", "..\\con.csv")):
+        (found / f"7-{k}").write_bytes(bytes([7]) + text.encode())
+    return found
 
 
 def main() -> int:
