@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from catchment.errors import InputError
 from catchment.optimise import capacitated as sized
-from catchment.optimise import covering, lagrange, location, witness
+from catchment.optimise import covering, expanding, lagrange, location, witness
 from catchment.optimise.candidates import (
     checked_cost,
     checked_count,
@@ -381,6 +381,107 @@ def capacitated(
         status="optimal" if proved else "feasible",
         seconds=time.perf_counter() - began,
         seed=seed,
+    )
+
+
+def expanded(
+    cost: Float64,
+    demand: Float64,
+    capacity: Float64,
+    fixed_cost: Float64 | float | None,
+    *,
+    room_places: Float64 | float,
+    room_cost: Float64 | float,
+    rooms_most: npt.NDArray[np.integer] | int,
+    p: int | None = None,
+    single_source: bool = False,
+    min_load: Float64 | float | None = None,
+    fixed: Bool | None = None,
+    forbidden: Bool | None = None,
+    time_limit: float = 60.0,
+    seed: int = 0,
+) -> Solution:
+    """Open sites and add whole classrooms to open ones, at least total cost.
+
+    A school that stands is a site in ``fixed`` (or one with a rent of running it); a candidate is
+    a site with a fixed cost of building. Adding rooms to the one is so weighed against building
+    the other.
+
+    Parameters
+    ----------
+    cost : (n, m) float
+        Cost of one unit of demand of i at j, inf = not allowed.
+    demand : (n,) float
+        Demand of each unit, zero or more.
+    capacity : (m,) float
+        Places of each site when open, without rooms added.
+    fixed_cost : (m,) float, float or None
+        Cost of an open site; None for none.
+    room_places : (m,) float or float
+        Places of one classroom added.
+    room_cost : (m,) float or float
+        Cost of one, zero or more.
+    rooms_most : (m,) int or int
+        Most classrooms added to each site.
+    p, single_source, min_load, fixed, forbidden, time_limit, seed
+        As of :func:`capacitated`.
+
+    Returns
+    -------
+    Solution
+        As of :func:`capacitated`; ``rooms`` are the classrooms added, none at closed sites, and
+        ``objective`` holds their cost.
+
+    Raises
+    ------
+    InputError
+        Where shapes do not fit, a number is impossible or a mask is not boolean.
+    """
+    began = time.perf_counter()
+    cost = checked_cost(cost)
+    n, m = cost.shape
+    most = checked_numbers(np.asarray(rooms_most, dtype=np.float64), m, "rooms_most", 0.0)
+    if (most != np.rint(most)).any() or (most > 1e6).any():
+        raise InputError(
+            "rooms_most 应为不大于一百万的整数 / must be whole numbers up to a million"
+        )
+    growth = expanding.Growth(
+        checked_numbers(room_places, m, "room_places", 0.0),
+        checked_numbers(room_cost, m, "room_cost", 0.0),
+        most.astype(np.int32),
+    )
+    state = site_states(m, fixed, forbidden)
+    count = None if p is None else checked_count(p, m)
+    said = _too_many(state, count) if count is not None else []
+    if said:
+        return _none(n, m, said, began, seed)
+    question = Question(
+        cost,
+        checked_numbers(demand, n, "demand", 1.0),
+        checked_numbers(capacity, m, "capacity", np.inf),
+        checked_numbers(fixed_cost, m, "fixed_cost", 0.0, least=-np.inf),
+        checked_numbers(min_load, m, "min_load", 0.0),
+        state,
+        count,
+        bool(single_source),
+    )
+    answer = expanding.solve(question, growth, until=_until(time_limit, sized=True), seed=seed)
+    if answer.chosen is None:
+        if answer.said:
+            return _none(n, m, answer.said, began, seed)
+        return _unknown(n, m, _seconds(began), seed, bound=answer.bound)
+    served = question.demand > 0
+    proved = answer.bound >= answer.value - 1e-7 * max(1.0, abs(answer.value))
+    return Solution(
+        open=answer.chosen,
+        site_of=np.where(served, answer.site_of, _nearest(cost, answer.chosen)).astype(np.int32),
+        share=None if single_source else answer.share,
+        objective=answer.value,
+        bound=min(answer.bound, answer.value),
+        status="optimal" if proved else "feasible",
+        seconds=_seconds(began),
+        seed=seed,
+        rooms=answer.rooms,
     )
 
 

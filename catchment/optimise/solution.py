@@ -39,6 +39,8 @@ class Solution:
     timed_out : bool
         Whether the clock ended the search: another run may then end with another plan. A search
         that ends by its work, its bound or by itself gives the same plan again.
+    rooms : (m,) int32 or None
+        Classrooms added to each site, where sites may grow.
     """
 
     open: npt.NDArray[np.bool_]
@@ -51,3 +53,4 @@ class Solution:
     seed: int = 0
     reason: str = ""
     timed_out: bool = False
+    rooms: npt.NDArray[np.int32] | None = None
