@@ -15,7 +15,6 @@ from catchment.region.model import Region
 from catchment.run.order import Posed
 from catchment.scenario import Keep
 
-
 _LEADING = ("central", "nine_year")
 
 
