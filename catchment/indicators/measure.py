@@ -11,7 +11,7 @@ import pandas as pd
 
 from catchment.indicators.registry import registry
 from catchment.places import ClassLimits, ClassTable, class_table, own_classes, seats
-from catchment.plan import Plan
+from catchment.plan import Plan, split
 from catchment.problem import Problem
 from catchment.region.bands import Band, read_bands
 
@@ -389,7 +389,8 @@ def classes_listed(problem: Problem, plan: Plan, actual: pd.DataFrame | None = N
     ClassTable
         One class a row.
     """
-    return _listed(problem, plan, roll(problem, plan), actual)
+    apart, going = split(problem, plan)
+    return _listed(apart, going, roll(apart, going), actual)
 
 
 def _listed(problem: Problem, plan: Plan, facts: Roll, actual: pd.DataFrame | None) -> ClassTable:

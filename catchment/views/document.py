@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 _LATIN = 0x2E7F
-_WORDS = re.compile("[\u2e80-\uffff]|[^\\s\u2e80-\uffff/+]+")
+_WORDS = re.compile("[\u2e80-\uffff]|[^\\s\u2e80-\uffff+]+")
 
 Style = Literal["body", "note", "warning", "kicker", "right", "center"]
 Tone = Literal["", "bad", "warn", "good", "sum"]
@@ -137,7 +137,7 @@ class Table:
         total = sum(column.width for column in self.columns)
         asked = [wide_mm * column.width / total for column in self.columns]
         least = [
-            min(max(_longest(column.title) * 1.08, _longest_of(self.rows, k)), _LONGEST_WORD)
+            min(max(_title(column.title), _longest_of(self.rows, k)), _LONGEST_WORD)
             * letter_mm + _CELL_EDGES
             for k, column in enumerate(self.columns)
         ]  # fmt: skip
@@ -153,16 +153,25 @@ class Table:
         return [width / sum(found) for width in found]
 
 
-_LONGEST_WORD, _CELL_EDGES, _SEEN = 15.0, 3.4, 400
-"""Longest word that widens a column, in letters; edges of a cell (mm); rows that are looked at."""
+_LONGEST_WORD, _SHORT, _CELL_EDGES, _SEEN = 15.0, 12, 3.4, 400
+"""Longest word that widens a column, and a short cell, in letters; edges of a cell (mm); rows that
+are looked at."""
 
 
 def _longest(text: str) -> float:
     """Letters of the longest word; Chinese may be broken anywhere, two characters stay together."""
     most = 0.0
-    for word in _WORDS.findall(text):
-        most = max(most, 3.6 if ord(word[0]) > _LATIN else float(len(word)))
+    # What is short altogether ("School bus") is kept on one line.
+    short = 0 < len(text) <= _SHORT and text.isascii()
+    for word in [text] if short else _WORDS.findall(text):
+        wide = 3.6 if ord(word[0]) > _LATIN else len(word) + 0.3 * sum(map(str.isupper, word))
+        most = max(most, wide)
     return most
+
+
+def _title(text: str) -> float:
+    """Letters of the longest word of a heading, which is bold and may stand in two lines."""
+    return max((_longest(word) for word in text.split()), default=0.0) * 1.15
 
 
 def _longest_of(rows: tuple[tuple[str, ...], ...], k: int) -> float:

@@ -14,6 +14,7 @@ from catchment.indicators.provision import (
     place_table,
     smaller_class_table,
 )
+from catchment.plan import split
 from catchment.rules.books import read_books, read_need_factors, read_resources
 from catchment.rules.resources import balance_tables
 from catchment.views.facts import rows_of
@@ -72,7 +73,7 @@ def guessed_schools(story: Story) -> Callable[..., str]:
 def _needs(story: Story) -> Sheet:
     run = story.run
     factors = read_need_factors(run.region.folder, _rules(story))
-    table = need_table(run.problem, run.plan, run.region, factors)
+    table = need_table(*split(run.problem, run.plan), run.region, factors)
     fields = (
         Field("year", 6, "int"), Field("school_id", 12), Field("school", 18),
         Field("township", 9), Field("students", 7, "int"), Field("classes", 6, "int"),
@@ -122,7 +123,7 @@ _SUBJECTS_EN = ("PE", "music", "art", "science", "English", "IT")
 
 def _places(story: Story) -> Sheet:
     run = story.run
-    table = place_table(run.problem, run.plan)
+    table = place_table(*split(run.problem, run.plan))
     first, last = story.facts.first, story.facts.last
     fields = (
         Field("school_id", 12), Field("school", 20), Field("township", 10),
@@ -157,7 +158,7 @@ def _places(story: Story) -> Sheet:
 
 def _smaller(story: Story) -> Sheet:
     run = story.run
-    table = smaller_class_table(run.problem, run.plan)
+    table = smaller_class_table(*split(run.problem, run.plan))
     fields = (
         Field("policy", 22), Field("year", 7, "int"), Field("classes_needed", 11, "int"),
         Field("classes_more", 11, "int"), Field("rooms_spare", 11, "int"),

@@ -28,6 +28,7 @@ from catchment.places import classes_today
 from catchment.places.carry import Continued, ThisYear, carry, read_ledger
 from catchment.places.elimination import Elimination, eliminate
 from catchment.places.survey import Survey, read_survey, survey_bytes
+from catchment.plan import split
 from catchment.region.county_tables import office_rows
 from catchment.region.model import Region
 from catchment.region.write import write_region
@@ -381,7 +382,7 @@ def continue_ledger(run: Run, previous: Path, today: dt.date) -> Continued:
         The continued ledger, its problems row by row, and whether nothing grew (零增量).
     """
     read = read_ledger(previous)
-    facts = ledger_facts(run.problem, run.plan, run.region)
+    facts = ledger_facts(*split(run.problem, run.plan), run.region)
     names = run.scenario.get("rules", {}).get("books", ("national",))
     schools = run.region.schools
     carried = carry(
@@ -459,7 +460,7 @@ def elimination_of(
             "消除计划至少需要两个学年；请在方案的 years 中加上以后的年份 / an elimination plan needs two "
             "school years or more; add later years to the recipe"
         )
-    facts = ledger_facts(run.problem, run.plan, run.region)
+    facts = ledger_facts(*split(run.problem, run.plan), run.region)
     names = run.scenario.get("rules", {}).get("books", ("national",))
     limits = class_limits(read_books(tuple(names), county_folder=run.region.folder))
     return eliminate(

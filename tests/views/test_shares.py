@@ -24,11 +24,12 @@ from catchment.views.deck import write_deck
 from catchment.views.document import Table
 from catchment.views.facts import read_facts, worse
 from catchment.views.geopackage import write_geopackage
-from catchment.views.parents import parents_payload
+from catchment.views.parents import largest_classes, parents_payload
 from catchment.views.payload import map_payload
 from catchment.views.report import report_document
 from catchment.views.words import name_of
 from catchment.views.workbook import write_ledger
+from tests.views.poor_run import counted
 from tests.views.shared_run import shared_run
 from tests.views.test_comparison import save
 from tests.views.test_one_number import school_tables, yearly
@@ -227,3 +228,24 @@ def test_comparison_names_every_school_of_a_shared_village(run: Run, tmp_path: P
             assert row[f"{label} {compared.say('cmp.minutes')}"] == round(float(max(minutes)), 1)
             seen += 1
         assert seen > 10
+
+
+def test_classes_are_those_of_who_goes_there(run: Run, tmp_path: Path) -> None:
+    """The largest class, the classes and the needs of a school count shared villages by part."""
+    made = counted(run)
+    problem, there = made.problem, students_at(made.problem, made.plan)
+    size = np.ceil(there / np.maximum(np.ceil(there / problem.class_size[:, :, None]), 1))
+    told = largest_classes(problem, made.plan)
+    whole = students_at(problem, made.plan.replace(elsewhere=None))
+    assert (whole != there).any()
+    for b in range(len(problem.bands)):
+        grades = problem.grade_band == b
+        expected = size[:, grades, :].max(axis=1)
+        # Where nobody comes there is no class.
+        assert (np.where(expected > 0, expected, -1) == told[:, b, :]).all()
+    page = openpyxl.load_workbook(write_ledger(made, tmp_path / "l.xlsx"))["人员与生活设施"]
+    heads = [cell.value for cell in page[3]]
+    code, year, count = (heads.index(name) for name in ("学校代码", "学年", "学生数"))
+    for row in page.iter_rows(min_row=4, values_only=True):
+        j, t = problem.site_ids.index(row[code]), problem.years.index(int(row[year]))
+        assert row[count] == there[j, :, t].sum()

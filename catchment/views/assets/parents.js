@@ -38,6 +38,7 @@
     function names(list) { return list.map(function (j, k) { return [k ? t("map.comma") : "", siteName(j)]; }); }
     function add(q, parts) { out.push([el("dt", { text: t("par.ask_" + q) }), el("dd", {}, parts)]); }
     add("bus", bus ? [t("par.ans_bus"), " ", undecided("par.ans_bus_open")] : walk ? t("par.ans_walk") : t("par.ans_no_bus"));
+    add("safe", undecided("par.ans_safe_open"));
     add("board", board ? [t("par.ans_board"), " ", names(sites), beds(sites), " ", undecided("par.ans_board_open")] : t("par.ans_no_board"));
     add("class", data.bands.map(function (band, b) {
       return last[b][1] < 0 || last[b][5] === NONE ? null : el("p", {}, bandName(band) + t("par.colon"), siteName(last[b][1]), " ", classSize(last[b][5]),

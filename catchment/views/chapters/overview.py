@@ -74,7 +74,7 @@ def _schools_table(story: Story) -> Table:
     columns = (
         Column(story.say("township"), 1.1),
         Column(story.say("school"), 2.2),
-        Column(story.say("col.kind"), 1.5),
+        Column(story.say("col.kind"), 2.1),
         Column(story.say("col.state"), 1.4),
         Column(story.say("x.students_first", year=facts.first), 1.1, "right"),
         Column(story.say("x.students_last", year=facts.focus), 1.1, "right"),
