@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 _LATIN = 0x2E7F
-_WORDS = re.compile("[\u2e80-\uffff]|[^\\s\u2e80-\uffff+]+")
+_WORDS = re.compile("[^\\s\u2e80-\uffff+]+")
 
 Style = Literal["body", "note", "warning", "kicker", "right", "center"]
 Tone = Literal["", "bad", "warn", "good", "sum"]
@@ -136,11 +136,9 @@ class Table:
         """
         total = sum(column.width for column in self.columns)
         asked = [wide_mm * column.width / total for column in self.columns]
-        least = [
-            min(max(_title(column.title), _longest_of(self.rows, k)), _LONGEST_WORD)
-            * letter_mm + _CELL_EDGES
-            for k, column in enumerate(self.columns)
-        ]  # fmt: skip
+        least = self._needs(letter_mm, whole=True)
+        if sum(least) > wide_mm:
+            least = self._needs(letter_mm, whole=False)
         lacking = sum(max(need - have, 0.0) for need, have in zip(least, asked, strict=True))
         spare = sum(max(have - need, 0.0) for need, have in zip(least, asked, strict=True))
         given = min(lacking, spare)
@@ -152,20 +150,29 @@ class Table:
         ]
         return [width / sum(found) for width in found]
 
+    def _needs(self, letter_mm: float, *, whole: bool) -> list[float]:
+        """Least width of every column; with ``whole``, short cells and names are kept together."""
+        return [
+            min(max(_title(column.title), _longest_of(self.rows, k, whole=whole)), _LONGEST_WORD)
+            * letter_mm + _CELL_EDGES
+            for k, column in enumerate(self.columns)
+        ]  # fmt: skip
 
-_LONGEST_WORD, _SHORT, _CELL_EDGES, _SEEN = 15.0, 12, 3.4, 400
-"""Longest word that widens a column, and a short cell, in letters; edges of a cell (mm); rows that
-are looked at."""
+
+_LONGEST_WORD, _LONGEST_NAME, _SHORT, _CELL_EDGES, _SEEN = 15.0, 7, 12, 3.4, 400
+"""Longest word that widens a column, characters of half a Chinese name, and a short cell in letters;
+edges of a cell (mm); rows that are looked at."""
 
 
-def _longest(text: str) -> float:
-    """Letters of the longest word; Chinese may be broken anywhere, two characters stay together."""
-    most = 0.0
+def _longest(text: str, *, whole: bool = False) -> float:
+    """Letters that a cell needs: its longest word, and Chinese names in two lines."""
     # What is short altogether ("School bus") is kept on one line.
-    short = 0 < len(text) <= _SHORT and text.isascii()
-    for word in [text] if short else _WORDS.findall(text):
-        wide = 3.6 if ord(word[0]) > _LATIN else len(word) + 0.3 * sum(map(str.isupper, word))
-        most = max(most, wide)
+    if whole and 0 < len(text) <= _SHORT and text.isascii():
+        return len(text) + 0.3 * sum(map(str.isupper, text))
+    wide = sum(ord(c) > _LATIN for c in text)
+    most = 1.8 * min(-(-wide // 2), _LONGEST_NAME if whole else 3)
+    for word in _WORDS.findall(text):
+        most = max(most, len(word) + 0.3 * sum(map(str.isupper, word)))
     return most
 
 
@@ -174,8 +181,8 @@ def _title(text: str) -> float:
     return max((_longest(word) for word in text.split()), default=0.0) * 1.15
 
 
-def _longest_of(rows: tuple[tuple[str, ...], ...], k: int) -> float:
-    return max((_longest(row[k]) for row in rows[:_SEEN]), default=0.0)
+def _longest_of(rows: tuple[tuple[str, ...], ...], k: int, *, whole: bool) -> float:
+    return max((_longest(row[k], whole=whole) for row in rows[:_SEEN]), default=0.0)
 
 
 @dataclass(frozen=True)
