@@ -89,7 +89,7 @@ class _Matched:
 
     columns: dict[str, int]
     grades: dict[int, int]
-    total: int | None
+    totals: tuple[int, ...]
     faults: list[Fault]
     notes: list[tuple[str, str]]
 
@@ -162,8 +162,8 @@ def clean(raw: Raw, layer: Layer, file: str) -> Cleaned:
 
 def _match(raw: Raw, layer: Layer, file: str) -> _Matched:
     known = headings(layer.layer)
-    matched = _Matched({}, {}, None, [], [])
-    total: int | None = None
+    matched = _Matched({}, {}, (), [], [])
+    totals: list[int] = []
     extra: list[str] = []
     for at, heading in enumerate(raw.headings):
         key = heading_key(heading)
@@ -173,10 +173,14 @@ def _match(raw: Raw, layer: Layer, file: str) -> _Matched:
         if name is None and layer.layer == "children":
             grade = grade_heading(heading)
             if grade is not None:
+                if grade in matched.grades:
+                    first = raw.headings[matched.grades[grade]]
+                    matched.faults.append(_repeated(heading, first, f"{grade}", layer, file))
+                    continue
                 matched.grades[grade] = at
                 continue
             if key in _SUMS:
-                total = at
+                totals.append(at)
                 continue
         if name is None and raw.truncated:
             name = _by_prefix(known, key)
@@ -196,20 +200,24 @@ def _match(raw: Raw, layer: Layer, file: str) -> _Matched:
                 if key == heading_key(name):
                     matched.columns[name] = at
                 continue
-            matched.faults.append(
-                Fault(
-                    "column_repeated",
-                    layer.layer,
-                    column=heading,
-                    file=file,
-                    details={"first": first, "canonical": name},
-                )
-            )
+            matched.faults.append(_repeated(heading, first, name, layer, file))
             continue
         matched.columns[name] = at
+    if matched.grades and "students" in matched.columns:
+        # Beside one column a grade the number of students is the row's total.
+        totals.append(matched.columns.pop("students"))
+    if matched.grades and "grade" in matched.columns:
+        stray, wide = matched.columns.pop("grade"), min(matched.grades.values())
+        heads = raw.headings[stray], raw.headings[wide]
+        matched.faults.append(_repeated(*heads, "grade", layer, file))
     if layer.layer not in TOLERANT:
         matched.faults.extend(_unknown(h, layer, file) for h in extra)
-    return _Matched(matched.columns, matched.grades, total, matched.faults, matched.notes)
+    return _Matched(matched.columns, matched.grades, tuple(totals), matched.faults, matched.notes)
+
+
+def _repeated(heading: str, first: str, name: str, layer: Layer, file: str) -> Fault:
+    details = {"first": first, "canonical": name}
+    return Fault("column_repeated", layer.layer, column=heading, file=file, details=details)
 
 
 def _unknown(heading: str, layer: Layer, file: str) -> Fault:
@@ -288,7 +296,7 @@ def _garbled(raw: Raw, layer: Layer, matched: _Matched, file: str) -> list[Fault
 
 
 def decoded_again(text: str) -> str:
-    """Recover Chinese that was read as Latin-1 and saved so.
+    """Recover Chinese that was read as Latin-1, or UTF-8 as GBK, and saved so.
 
     Parameters
     ----------
@@ -303,7 +311,7 @@ def decoded_again(text: str) -> str:
     try:
         data = text.encode("latin-1")
     except UnicodeEncodeError:
-        return ""
+        return _utf8_in_gbk(text)
     runs = re.findall(rb"[\x80-\xff]+", data)
     for codec, size in (("gb2312", 2), ("utf-8", 3)):
         if runs and all(len(run) % size == 0 for run in runs):
@@ -312,6 +320,15 @@ def decoded_again(text: str) -> str:
             except UnicodeDecodeError:
                 continue
     return ""
+
+
+def _utf8_in_gbk(text: str) -> str:
+    """Chinese whose UTF-8 bytes were read as GBK: what comes out is Chinese from end to end."""
+    try:
+        was = text.encode("gb18030").decode("utf-8")
+    except UnicodeError:
+        return ""
+    return was if all(c.isascii() or "\u4e00" <= c <= "\u9fff" for c in was) else ""
 
 
 def _normalised(raw: Raw, layer: Layer, matched: _Matched) -> list[tuple[str, str]]:
@@ -477,8 +494,8 @@ def _long(
         pieces.append(piece.assign(_source=range(len(table)), _grade=grade)[np.asarray(keep, bool)])
     long = pd.concat(pieces).sort_values(["_source", "_grade"], kind="stable")
     source = long["_source"].to_numpy(dtype=np.int64)
-    if matched.total is not None:
-        stated, _ = _column(raw, layer, students, matched.total, file)
+    for total in matched.totals[-1:]:
+        stated, _ = _column(raw, layer, students, total, file)
         for k, value in enumerate(stated):
             if value is not None and value != sums[k]:
                 faults.append(
@@ -486,7 +503,7 @@ def _long(
                         "row_total_differs",
                         layer.layer,
                         raw.rows[k],
-                        raw.headings[matched.total],
+                        raw.headings[total],
                         str(value),
                         {"total": int(sums[k])},
                         file=file,

@@ -17,6 +17,10 @@ _WORD = re.compile(r"[\u3400-\u9fff]")
 LEAST_ROWS = 3
 ROOMS_A_GRADE = 2
 """More classrooms than this a grade are many for a school with fewer students than rooms."""
+ROOMS_MOST = 15
+"""More classrooms than this a grade are no school but square metres, or students."""
+PEOPLE_MOST, PEOPLE_TIMES = 20_000.0, 30.0
+"""A village of more people, and of so many times the median, has digits too many."""
 TWIN_METRES = 500.0
 """Villages of one name in two townships are two; this close to each other they are one."""
 
@@ -40,6 +44,7 @@ def check_likeness(tables: Mapping[str, Table]) -> list[Fault]:
     found.extend(_township_and_name(tables["villages"]))
     found.extend(_rooms_and_students(tables["schools"]))
     found.extend(_villages_twice(tables["villages"]))
+    found.extend(_people(tables["villages"]))
     return found
 
 
@@ -72,16 +77,36 @@ def _township_and_name(villages: Table) -> list[Fault]:
 
 
 def _rooms_and_students(schools: Table) -> list[Fault]:
-    """Find schools with more classrooms than students, and many of them."""
+    """Find schools with more classrooms than students, or than any school has."""
     found = []
     columns = (schools.frame[c] for c in ("students", "rooms", "grade_from", "grade_to"))
-    for k, values in enumerate(zip(*columns, strict=True)):
-        if any(v is None or v != v for v in values):
+    for k, (students, *others) in enumerate(zip(*columns, strict=True)):
+        if any(v is None or v != v for v in others):
             continue
-        students, rooms, low, high = (int(v) for v in values)
-        if rooms > students > 0 and rooms > ROOMS_A_GRADE * (high - low + 1):
-            found.append(schools.fault("rooms_many", k, "rooms", rooms, students=students))
+        rooms, low, high = (int(v) for v in others)
+        grades = max(high - low + 1, 1)
+        count = 0 if students is None or students != students else int(students)
+        if rooms > count > 0 and rooms > ROOMS_A_GRADE * grades:
+            found.append(schools.fault("rooms_many", k, "rooms", rooms, students=count))
+        elif rooms > ROOMS_MOST * grades:
+            found.append(schools.fault("rooms_huge", k, "rooms", rooms, limit=ROOMS_MOST))
     return found
+
+
+def _people(villages: Table) -> list[Fault]:
+    """Find villages with far more people than the others; children may be estimated from them."""
+    people = np.asarray(
+        [np.nan if v is None else float(v) for v in villages.frame["population"]], dtype=np.float64
+    )
+    known = people[np.isfinite(people) & (people > 0)]
+    if len(known) < LEAST_ROWS:
+        return []
+    most = max(PEOPLE_MOST, PEOPLE_TIMES * float(np.median(known)))
+    return [
+        villages.fault("population_odd", int(k), "population", f"{people[k]:,.0f}",
+                       usual=f"{float(np.median(known)):,.0f}")
+        for k in np.flatnonzero(people > most)
+    ]  # fmt: skip
 
 
 def _villages_twice(villages: Table) -> list[Fault]:

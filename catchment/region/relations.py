@@ -171,6 +171,7 @@ def check_relations(tables: Mapping[str, Table], bands: tuple[Band, ...]) -> lis
     for table in tables.values():
         faults.extend(repeated_keys(table))
     faults.extend(unknown_references(tables))
+    faults.extend(_taken_codes(tables["sites"], tables["schools"]))
     for name in ("schools", "sites"):
         faults.extend(_reversed_grades(tables[name]))
     faults.extend(_role_grades(tables["schools"]))
@@ -269,6 +270,16 @@ def unknown_references(tables: Mapping[str, Table]) -> list[Fault]:
                 told.add((int(table.rows[k]), value))
                 faults.append(table.fault(code, k, column, value))
     return faults
+
+
+def _taken_codes(sites: Table, schools: Table) -> list[Fault]:
+    """Find sites under the code of a school: a plan could not tell them apart."""
+    taken = {v for v in schools.frame["school_id"] if v is not None}
+    return [
+        sites.fault("site_is_school", k, "site_id", code)
+        for k, code in enumerate(sites.frame["site_id"])
+        if code in taken
+    ]
 
 
 def _value(value: Any) -> Any:

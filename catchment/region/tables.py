@@ -10,7 +10,7 @@ import csv
 import io
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from itertools import pairwise
 from typing import Any
@@ -239,7 +239,29 @@ def read_xlsx(place: Place) -> Raw:
         sheet.notes.append(
             (f"读取工作表“{name}”；未读取：{listed}", f"read sheet {name!r}; not read: {listed}")
         )
-    return _understand(place, sheet)
+    raw = _understand(place, sheet)
+    alike = [
+        Fault(
+            "sheet_unread", place.layer, value=other[:60], file=place.file, details={"read": name}
+        )
+        for other in spare
+        if _same_headings(place, other, set(filter(None, raw.headings)))
+    ]
+    return replace(raw, faults=(*raw.faults, *alike))
+
+
+def _same_headings(place: Place, name: str, wanted: set[str]) -> bool:
+    """Say whether a sheet that is not read has the headings of the one that is."""
+    book = _open(place, values=True)
+    try:
+        page = book[name]
+        page.reset_dimensions()
+        head = page.iter_rows(max_row=HEADING_SEARCH, max_col=MAX_COLUMNS, values_only=True)
+        return any(wanted <= {tidy(str(v)) for v in row if v is not None} for row in head)
+    except Exception:  # a chart, or a part that openpyxl cannot read, holds no rows
+        return False
+    finally:
+        book.close()
 
 
 def sheet_names(place: Place) -> list[str]:

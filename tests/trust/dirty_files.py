@@ -32,7 +32,8 @@ HERE = Path(__file__).parent
 REGISTRY = HERE / "dirty_classes.csv"
 MANIFEST = 'name = "小县"\nnote = "虚构"\ncrs = "CGCS2000"\n'
 FILES = {"villages": "村庄", "schools": "学校", "children": "学龄人口", "students": "学生住址",
-         "boundaries": "行政区划", "roads": "道路", "classes": "班级"}  # fmt: skip
+         "boundaries": "行政区划", "roads": "道路", "classes": "班级",
+         "sites": "备选校址"}  # fmt: skip
 PLACES = ("经度", "纬度", "东坐标", "北坐标")
 VILLAGES: Rows = [
     {
@@ -247,6 +248,22 @@ def no_encoding_fits(folder: Path, kind: str) -> int:
 
 
 @dirty
+def half_of_two_encodings(folder: Path, kind: str) -> int:
+    """Rows of two offices in one file: one saved as UTF-8, the others as GBK."""
+    county(folder, leave=("villages",))
+    if kind == "shp":
+        path = write(folder, "villages", kind, VILLAGES).with_suffix(".dbf")
+        path.with_suffix(".cpg").unlink()
+        name = "东村".encode("gb18030")
+        path.write_bytes(path.read_bytes().replace(name + b"  ", "东村".encode(), 1))
+        return TOTAL
+    path = write(folder, "villages", kind, VILLAGES, encoding="gb18030")
+    for name in ("东村", "甲镇"):
+        path.write_bytes(path.read_bytes().replace(name.encode("gb18030"), name.encode(), 1))
+    return TOTAL
+
+
+@dirty
 def utf8_mark(folder: Path, kind: str) -> int:
     county(folder, leave=("villages",))
     path = write(folder, "villages", kind, VILLAGES)
@@ -444,6 +461,31 @@ def heading_over_two_columns(folder: Path, kind: str) -> int:
     return TOTAL
 
 
+def wide(name: str, *extra: str, total: int = TOTAL) -> None:
+    """Register a class of one column a grade, and of columns beside them that contradict them."""
+
+    def build(folder: Path, kind: str) -> int:
+        county(folder, leave=("children",))
+        rows = [
+            {
+                "村代码": c["村代码"],
+                "年度": "2026",
+                "一年级": c["学生数"],
+                **dict.fromkeys(extra, "7"),
+            }
+            for c in CHILDREN
+        ]
+        write(folder, "children", kind, rows)
+        return total
+
+    DIRTY[name] = build
+
+
+wide("grade_in_two_columns", "1年级")
+wide("grade_column_beside_grades", "年级")
+wide("total_under_another_name", "学生数")
+
+
 @dirty
 def hidden_rows(folder: Path, kind: str) -> int:
     county(folder, leave=("children",))
@@ -473,6 +515,8 @@ table(
     "schools",
     lambda rows: [{**r, "教室数": "120", "在校生": r["教室数"]} for r in rows],
 )
+cell("rooms_in_square_metres", "schools", 0, "教室数", "280")
+cell("population_of_too_many_digits", "villages", 0, "人口", "300000")
 table(
     "village_under_two_codes",
     "villages",
@@ -533,6 +577,20 @@ def several_sheets(folder: Path, kind: str) -> int:
         VILLAGES,
         lambda b, _: b.add_worksheet("去年").write_row(0, 0, ["村代码"]),
     )
+    return TOTAL
+
+
+@dirty
+def rows_in_two_sheets(folder: Path, kind: str) -> int:
+    county(folder, leave=("children",))
+
+    def put(book: Any, _: Any) -> None:
+        other = book.add_worksheet("2027")
+        other.write_row(0, 0, list(CHILDREN[0]))
+        for r, row in enumerate(CHILDREN, start=1):
+            other.write_row(r, 0, list({**row, "年度": "2027"}.values()))
+
+    workbook(folder / "学龄人口.xlsx", CHILDREN, put)
     return TOTAL
 
 
@@ -750,6 +808,15 @@ def shifted(name: str, shift: Callable[..., Any]) -> None:
 
 shifted("undeclared_gcj02", wgs84_to_gcj02)
 shifted("undeclared_bd09", wgs84_to_bd09)
+
+
+@dirty
+def site_under_a_schools_code(folder: Path, kind: str) -> int:
+    county(folder)
+    row = {"校址代码": "0101", "名称": "新址", "乡镇": "甲镇", "起始年级": "1", "终止年级": "6",
+           "最多教室数": "6", "经度": 104.12, "纬度": 30.11}  # fmt: skip
+    write(folder, "sites", kind, [row])
+    return TOTAL
 
 
 @dirty

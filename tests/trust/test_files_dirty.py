@@ -36,6 +36,7 @@ OTHER = {
     "formula_as_name", "markup_as_name", "sql_as_name", "same_place", "thousands_separator",
     "undeclared_gcj02", "undeclared_bd09", "far_from_any_road", "road_island",
     "township_undeclared_gcj02", "village_under_two_codes", "name_and_township_swapped",
+    "half_of_two_encodings",
     "osm_shifted_villages", "osm_far_village", "osm_island", "row_total_differs",
 }  # fmt: skip
 
@@ -141,7 +142,7 @@ def test_a_shift_of_one_township_is_told_by_its_name(tmp_path):
     assert "GCJ-02" in told[0].line()
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_townships_off_the_road_are_not_said_to_be_shifted(tmp_path, seed):
     rng = np.random.default_rng([seed, 21])
     rows = [

@@ -49,6 +49,7 @@ MENDED = [
     ("thousands_separator", "plain", "csv geojson"),
     ("invisible_characters", "plain", "csv gpkg"),
     ("garbled_names", "garbled", "csv shp gpkg geojson"),
+    ("half_of_two_encodings", "garbled", "csv"),
     ("swapped_coordinates", "swapped", "csv xlsx shp gpkg geojson"),
     ("repeated_row", "repeated", "csv xlsx gpkg"),
     ("total_row", "total", "shp gpkg geojson"),
