@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import heapq
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -113,6 +115,52 @@ def _peak() -> int:
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return int(peak)
+
+
+def settle(counties: int) -> str:
+    """Settle the borders of so many counties in a ring, each with the needs of the shipped one."""
+    from catchment.batch import work
+    from catchment.batch.exchange import write_exchange
+    from catchment.batch.guests import settle_guests
+    from catchment.batch.tasks import Task
+    from catchment.region.read import read_region
+    from catchment.run import run_scenario
+    from catchment.scenario import read_scenario
+
+    home = ROOT / "data" / "demo"
+    recipe = home / "scenarios" / "merge-2028.toml"
+    run = run_scenario(read_scenario(recipe), read_region(home))
+    with tempfile.TemporaryDirectory() as name:
+        base = Path(name) / "base"
+        task = Task(
+            name="a/merge", recipe=str(recipe), region="", digest="",
+            neighbours=(("b", str(home)),), reach_km=REACH_KM,
+        )  # fmt: skip
+        work.write_results(run, task, base)
+        told = {stem: pd.read_parquet(base / f"{stem}.parquet") for stem in
+                ("ways", "seats", "catchments")}  # fmt: skip
+        folders = []
+        for k in range(counties):
+            folder = Path(name) / f"c{k:04d}" / "merge"
+            folder.mkdir(parents=True)
+            for file in ("run.json", "indicators.csv"):
+                shutil.copy(base / file, folder / file)
+            for stem, table in told.items():
+                mine = table.assign(county=f"c{k:04d}")
+                if stem == "ways":
+                    mine = mine.assign(neighbour=f"c{(k + 1) % counties:04d}")
+                write_exchange(mine, folder / f"{stem}.parquet")
+            folders.append((f"c{k:04d}/merge", folder))
+        begun = time.process_time()
+        found = settle_guests(folders)
+        spent = time.process_time() - begun
+    assert found is not None
+    proved = bool((found.proofs["value"] == found.proofs["bound"]).all())
+    seated = int((found.guests["school_id"] != "").sum())
+    return (
+        f"{counties} counties in a ring: {len(found.guests):,} villages and bands asked, {seated:,} "
+        f"taken in, all proved: {proved}, {spent:.1f} processor s"
+    )
 
 
 def ledger_seconds() -> float:
@@ -213,7 +261,11 @@ def main() -> int:
     parser.add_argument("--counties", type=int, default=2800)
     parser.add_argument("--villages", type=int, default=500_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--settle", type=int, help="counties whose borders are settled at once")
     options = parser.parse_args()
+    if options.settle is not None:
+        print(settle(options.settle))
+        return 0
     if options.measure is not None:
         print(json.dumps(measure(options.measure)))
         return 0

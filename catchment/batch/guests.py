@@ -214,11 +214,12 @@ class _Year:
         """Tell of every school that takes guests in its classes before and after."""
         named = {(r["county"], r["site_id"]): r for r in self._seats}
         rows = []
+        here: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        for party, at in zip(crossing.parties, seated.host_of, strict=True):
+            for grade, number in party.grades if at >= 0 else ():
+                here[at][grade] += number
         for h, host in enumerate(crossing.hosts):
-            coming: dict[int, int] = defaultdict(int)
-            for party, at in zip(crossing.parties, seated.host_of, strict=True):
-                for grade, number in party.grades if at == h else ():
-                    coming[grade] += number
+            coming = here[h]
             if not coming:
                 continue
             own = sum(math.ceil(s / size) for _, s, size in host.grades)

@@ -115,21 +115,20 @@ class _Model:
         self._classes()
 
     def _one_host(self) -> None:
-        for party in sorted({self._crossing.ways[k][0] for k in self._ways}):
-            cells = [
-                (c, 1.0) for c, k in enumerate(self._ways) if self._crossing.ways[k][0] == party
-            ]
-            self._rows.add(cells, -math.inf, 1.0)
+        cells: dict[int, list[tuple[int, float]]] = {}
+        for c, k in enumerate(self._ways):
+            cells.setdefault(self._crossing.ways[k][0], []).append((c, 1.0))
+        for party in sorted(cells):
+            self._rows.add(cells[party], -math.inf, 1.0)
 
     def _classes(self) -> None:
         crossing = self._crossing
-        for h in sorted({crossing.ways[k][1] for k in self._ways}):
-            host = crossing.hosts[h]
-            guests = [
-                (c, dict(crossing.parties[crossing.ways[k][0]].grades))
-                for c, k in enumerate(self._ways)
-                if crossing.ways[k][1] == h
-            ]
+        asking: dict[int, list[tuple[int, dict[int, int]]]] = {}
+        for c, k in enumerate(self._ways):
+            party, h, _ = crossing.ways[k]
+            asking.setdefault(h, []).append((c, dict(crossing.parties[party].grades)))
+        for h in sorted(asking):
+            host, guests = crossing.hosts[h], asking[h]
             rooms, classes = host.rooms, []
             for grade, own, size in host.grades:
                 coming = [(c, float(-said[grade])) for c, said in guests if grade in said]

@@ -236,10 +236,13 @@ def check_guests(crossing: Crossing, seated: Seated, year: int) -> tuple[Fault, 
     if len(seated.host_of) != len(parties):
         return (Fault("shape", year, what=f"host_of {len(seated.host_of)} ≠ {len(parties)}"),)
     faults = list(_ways(crossing, seated, year))
-    for h, host in enumerate(hosts):
-        guests = [parties[p] for p, at in enumerate(seated.host_of) if at == h]
-        if guests:
-            faults.extend(_seats(host, guests, year))
+    guests: list[list[Party]] = [[] for _ in hosts]
+    for party, at in zip(parties, seated.host_of, strict=True):
+        if 0 <= at < len(hosts):
+            guests[at].append(party)
+    for host, coming in zip(hosts, guests, strict=True):
+        if coming:
+            faults.extend(_seats(host, coming, year))
     known = all(-1 <= h < len(hosts) for h in seated.host_of)
     if known and not any(f.code == "no_way" for f in faults):
         worth = worth_of(crossing, seated.host_of)

@@ -238,15 +238,19 @@ def _emptied(facts: Facts) -> Iterator[Fault]:
     for j, code in enumerate(problem.site_ids):
         today = [b for b in range(len(problem.bands)) if problem.today_open[j, b]]
         course = levels(problem, facts.answer.plan.open, j)
-        if not today or course[end] < 1:
+        if not today:
             continue
-        ends = [b for b in today if facts.answer.plan.open[j, b, end]]
+        finish = question.transition == "finish"
         highest = min([course[0], *(facts.allowed(j, t)[1] for t in range(1, end + 1))])
         if highest < 1:
             continue
-        wanted = [ends[:1], ends[1:] if highest == 2 else []]
-        for bands in wanted:
+        for rank in range(min(highest, 2)):
             for t in range(1, end + 1):
+                # With ``finish`` a closing school empties by itself, so the last year tells.
+                if course[end if finish else t] <= rank:
+                    continue
+                taught = [b for b in today if facts.answer.plan.open[j, b, end if finish else t]]
+                bands = taught[1:] if rank else taught[:1]
                 was = now = 0
                 for i, g, year in facts.rows():
                     if year != t or int(problem.grade_band[g]) not in bands:
