@@ -313,6 +313,8 @@ def _districts(limit: float, seeds: int, names: list[str], processor: bool) -> s
             found.append(100 * (total / best[name] - 1))
         gaps.setdefault(name.split("_")[0], []).extend(found)
         rows.append([name, *(f"{g:.3f}" for g in found), f"{np.mean(spent):.0f}"])
+        # a run takes hours: whoever ends it early keeps what was measured
+        print("| " + " | ".join(rows[-1]) + " |", file=sys.stderr, flush=True)
     for family, values in gaps.items():
         rows.append([f"**{family}, mean**", f"**{np.mean(values):.3f}**", *[""] * seeds])
     heads = [f"gap %, seed {seed}" for seed in range(seeds)]

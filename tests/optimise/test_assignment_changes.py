@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
+from scipy.sparse import csr_matrix
 
 from catchment.errors import InputError, NotFoundError
 from catchment.optimise import assignment
@@ -232,3 +234,49 @@ def test_a_village_sent_by_hand_equals_solving_again_without_its_other_sites():
     assert moved > 40
     with pytest.raises(NotFoundError):
         small().send(9, 0)
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**20, 0.3])
+def test_sites_with_hundreds_of_villages_equal_linear_programming(scale):
+    # so many villages a site that the next best of each shift are kept; whole costs in 4 bytes,
+    # in 8 because of their size, and costs that are no whole numbers
+    rng = np.random.default_rng(31)
+    n, m = 700, 5
+    cost = scale * rng.integers(0, 400, (n, m)).astype(float)
+    cost[rng.random((n, m)) < 0.2] = np.inf
+    cost[:, 0] = scale * rng.integers(0, 400, n)
+    demand = rng.integers(1, 9, n).astype(float)
+    capacity = np.ceil(demand.sum() * rng.uniform(0.2, 0.3, m))
+    now = assignment.prepare(cost, demand, capacity)
+    unit, site = np.nonzero(np.isfinite(cost))
+    pair = np.arange(unit.size)
+    out = csr_matrix((np.ones(unit.size), (unit, pair)))
+    into = csr_matrix((np.ones(unit.size), (site, pair)), shape=(m, unit.size))
+    for _ in range(12):
+        changed = int(rng.integers(1, m))
+        now = now.resize(changed, float(rng.integers(0, int(1.5 * capacity[changed]))))
+        now = now.resize(0, demand.sum())
+        other = linprog(cost[unit, site], A_ub=into, b_ub=now.capacity, A_eq=out, b_eq=now.demand)
+        assert now.refused == 0
+        assert now.objective == pytest.approx(other.fun, rel=1e-9)
+        assert now.bound == pytest.approx(other.fun, rel=1e-9)
+        now = now.resize(0, capacity[0])
+
+
+def test_a_new_site_with_fractions_joins_costs_that_were_whole():
+    rng = np.random.default_rng(5)
+    for _ in range(30):
+        n, m = int(rng.integers(5, 30)), int(rng.integers(2, 6))
+        cost = rng.integers(0, 50, (n, m)).astype(float)
+        demand = rng.integers(1, 9, n).astype(float)
+        capacity = np.ceil(demand.sum() * rng.uniform(1.0, 1.4, m) / m)
+        column = rng.uniform(0, 50, n) if rng.random() < 0.7 else rng.integers(0, 10**6, n)
+        places = float(rng.integers(1, 30))
+        wider = assignment.prepare(cost, demand, capacity).add_site(column, places)
+        again = assignment.transport(
+            np.column_stack([cost, column]), demand, np.append(capacity, places)
+        )
+        assert wider.objective == pytest.approx(again.objective, rel=1e-12)
+        closed = wider.close(0)
+        if not closed.refused:
+            assert closed.bound == pytest.approx(closed.objective, rel=1e-12)
