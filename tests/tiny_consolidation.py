@@ -229,7 +229,8 @@ def brute_force(question: Question, most: int = 200_000) -> float | None:
         np.array([_can(question, j)[:1] == [0] for j in range(m)]),
         room_cap, bed_cap, seat_cap, size_cap,
         np.stack([question.extra_rooms, question.extra_beds, question.extra_seats]),
-        year_cost, count, path_state, path_cost, exempt, _children_kept(question, home), lim.min_size,
+        year_cost, count, path_state, path_cost, exempt, _children_kept(question, home),
+        question.transition == "finish", lim.min_size,
         max(lim.min_size_from, 1),
         10**6 if lim.closures_per_year is None else lim.closures_per_year,
         10**6 if lim.closures_total is None else lim.closures_total,
@@ -435,7 +436,7 @@ def _children_kept(question, home):
 def _try_all(
     start, value, load, ride, board, moved, used, size, together, lowest, may_share,
     room_cap, bed_cap, seat_cap, size_cap, extra, year_cost,
-    count, path_state, path_cost, exempt, keeps, min_size, min_from, closures, in_all, most_moved,
+    count, path_state, path_cost, exempt, keeps, finish, min_size, min_from, closures, in_all, most_moved,
 ):  # fmt: skip
     n = len(start) - 1
     m, grades, years = load.shape[1], load.shape[2], load.shape[3]
@@ -499,9 +500,9 @@ def _try_all(
                         there = here[j, :, t].sum()
                         if course[t] > 0 and t >= min_from and not exempt[j] and there < min_size:
                             good = False
-                        # What is still taught at the end has not been emptied on the way.
+                        # What is still taught has not been emptied.
                         for part in range(2):
-                            if course[years - 1] > part:
+                            if course[years - 1 if finish else t] > part:
                                 rest = 0
                                 for g in range(grades):
                                     if keeps[part, j, 0, g] > 0:

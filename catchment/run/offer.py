@@ -232,7 +232,7 @@ def hard_findings(
         evidence=None if folder is None else books.read_evidence(folder),
         resources=None if folder is None else books.read_resources(folder),
     )
-    return found[(found["severity"] == "HARD") & (found["result"] == "fail")]
+    return found[(found["severity"] == "hard") & (found["result"] == "fail")]
 
 
 def _demand(broken: pd.DataFrame, scenario: Scenario) -> list[str]:

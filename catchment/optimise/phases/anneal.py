@@ -57,7 +57,7 @@ class Table(NamedTuple):
         Lowest and highest state.
     cap : (6, m, t) int64
         Rooms, beds, seats, students without building; least students of the lowest band's grades
-        and of the others where they are taught in the last year.
+        and of the others where they are taught.
     extra : (3, m) int64
         Rooms, beds, seats that may be added.
     class_size : (m, g) int32
@@ -66,8 +66,9 @@ class Table(NamedTuple):
         One class, further band, added room, bed, seat.
     rent : (m, t) float64
         Running a site, and opening it where it is closed today.
-    limits : (5,) int64
-        Least size, its first year, closures and moved students a year, closures in all.
+    limits : (6,) int64
+        Least size, its first year, closures and moved students a year, closures in all, whether
+        what a site keeps is asked only of those open in the last year.
     from_first, from_group : (m + 1,), (k,) int32
         Groups whose site today it is.
     to_first, to_option : (m + 1,), (o,) int32
@@ -251,6 +252,7 @@ def tabulate(model: Model) -> Table:
                 model.closures,
                 model.moved,
                 model.closures_total,
+                model.lag.any(),
             ),
             dtype=np.int64,
         ),
@@ -462,9 +464,9 @@ def _judge(  # type: ignore[no-untyped-def]
                 size += here
                 if low_grade[j, g]:
                     lowest += here
-        if was >= 1 and low_to == years - 1:
+        if was >= 1 and (low_to == years - 1 or (low and not limits[5])):
             broken += max(0, cap[4, j, t] - lowest) / 5.0
-        if was == 2 and full_to == years - 1:
+        if was == 2 and (full_to == years - 1 or (full and not limits[5])):
             broken += max(0, cap[5, j, t] - (size - lowest)) / 5.0
         if state == 1 and classes > 1 and sites[j, 4] > 1:
             a, b = sites[j, 5], sites[j, 6]

@@ -537,8 +537,9 @@ def sizes(draft: Draft) -> Iterator[Row]:
 
 
 def kept(draft: Draft) -> Iterator[Row]:
-    """Keep part of today's children where a working school still teaches them at the end."""
+    """Keep part of today's children where a working school still teaches them."""
     model = draft.model
+    finish = bool(model.lag.any())
     for j in draft.sites:
         for part, state, working in (
             (0, draft.low, model.was[j] >= LOWEST),
@@ -551,8 +552,8 @@ def kept(draft: Draft) -> Iterator[Row]:
                     continue
                 terms = [x for g in grades for x in draft.load.get((j, int(g), t), [])]
                 there = float(draft.base[j, grades, t].sum())
-                end = (state[j, draft.years - 1], -least)
-                yield Row(f"kept[{part},{j},{t}]", [*terms, end], -there, np.inf)
+                taught = (state[j, draft.years - 1 if finish else t], -least)
+                yield Row(f"kept[{part},{j},{t}]", [*terms, taught], -there, np.inf)
 
 
 def closures(draft: Draft) -> Iterator[Row]:

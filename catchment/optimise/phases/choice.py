@@ -648,6 +648,7 @@ def mark_dominated(choices: Sequence[Choice]) -> list[Choice]:
     """
 
     def merits(c: Choice) -> tuple[float, float, float]:
+        """More is better."""
         return (-c.figures.yuan, -c.figures.minutes, float(c.figures.small_kept))
 
     out = []

@@ -54,7 +54,7 @@ class Model:
         What is there without building.
     keeps : (2, m, t) int64
         Least students of the lowest band's grades and of the others where the site teaches them
-        in the last year.
+        (in the last year, where current students finish).
     extra : (3, m) int64
         Rooms, beds, seats that may be added.
     unit : (3,) float64

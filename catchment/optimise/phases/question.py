@@ -40,9 +40,11 @@ class Limits:
         Longest weekly trip of a boarder.
     kept_share : float
         Least share, 0 to 1, of the children of today's catchment that a working school keeps in
-        every year, in its lowest band and in the others, where it still teaches them in the last
-        year: a school is closed openly or not at all, never emptied. Children whom the user sends
-        elsewhere do not count; bands that are to be given up at the user's demand are exempt.
+        every year in which it is open, in its lowest band and in the others: a school is closed
+        openly or not at all, never emptied. Where current students finish, a school that closes
+        empties year by year, and only those still open in the last year are held to it. Children
+        whom the user sends elsewhere do not count; bands that are to be given up at the user's
+        demand are exempt.
     """
 
     min_size: int = 0

@@ -343,7 +343,7 @@ def _sizes(question: Question, answer: Answer, facts: _Facts, keep: _Facts) -> I
 
 
 def _emptied(question: Question, answer: Answer, facts: _Facts) -> Iterator[Violation]:
-    """Schools that teach on to the end and have too few left of today's children."""
+    """Schools that teach on and have too few left of today's children."""
     problem, share = question.problem, question.limits.kept_share
     end = len(problem.years) - 1
     stay = [int(j) for j in _stay(question)[:, 0]]
@@ -357,10 +357,13 @@ def _emptied(question: Question, answer: Answer, facts: _Facts) -> Iterator[Viol
         bands = [b for b in range(len(problem.bands)) if problem.can_host[j, b]]
         first = taught[0] if taught not in (bands, bands[:1]) else bands[0]
         for need, mine in ((1, [first]), (2, [b for b in taught if b != first])):
-            if level[0] < need or level[end] < need or min(highest) < need:
+            finish = question.transition == "finish"
+            if level[0] < need or min(highest) < need or (finish and level[end] < need):
                 continue
             grades = [g for g in range(len(problem.grades)) if problem.grade_band[g] in mine]
             for t in range(1, end + 1):
+                if level[t] < need and not finish:
+                    continue
                 today = sum(
                     int(problem.students[i, g, t])
                     for i, home in enumerate(stay)
