@@ -35,7 +35,7 @@ from catchment.views.files import steady_zip, write_bytes
 from catchment.views.plain import decimal, plain, whole
 from catchment.views.public import FEWER, PRIVACY_LIMIT, WITHHELD, admit
 from catchment.views.story import RESULTS, Story, digest_of, standing, tell
-from catchment.views.sums import listed, told_sum
+from catchment.views.sums import Known, known_of, listed, told_sum
 
 FONT = "微软雅黑"
 LATIN_FONT = "Microsoft YaHei"
@@ -141,17 +141,18 @@ def deck_bytes(
             f"公告中有不认识的项 {unknown}；可用 {list(NOTICE)} / unknown part of the notice"
         )
     story = tell(run, lang)
+    known = known_of(story)
     deck = pptx.Presentation()
     deck.slide_width, deck.slide_height = Inches(SIZE[0]), Inches(SIZE[1])
     _front(deck, story)
-    _why(deck, story)
-    _today(deck, story, base)
-    _proposal(deck, story)
+    _why(deck, story, known)
+    _today(deck, story, known, base)
+    _proposal(deck, story, known)
     _map(deck, story, base)
     _first(deck, story)
-    _longer(deck, story)
+    _longer(deck, story, known)
     _open(deck, story)
-    _timetable(deck, story)
+    _timetable(deck, story, known)
     _respond(deck, story, given)
     _properties(deck, story)
     admit(_text(deck), "deck.pptx", run.region, counts=_told(deck, story), limit=PRIVACY_LIMIT)
@@ -196,21 +197,21 @@ def _front(deck: Any, story: Story) -> None:
     _bullets(slide, story, lines, top=3.9, mark="", size=22)
 
 
-def _why(deck: Any, story: Story) -> None:
+def _why(deck: Any, story: Story, known: Known) -> None:
     first, last = story.facts.first, story.facts.last
     slide = _slide(deck, story, story.say("deck.why"))
     heads = (
         story.say("col.indicator"), story.say("col.today_year", year=first),
         story.say("col.same_year", year=last),
     )  # fmt: skip
-    rows = _figures(story, _WHY, ((first, "today"), (last, "today")))
+    rows = _figures(story, known, _WHY, ((first, "today"), (last, "today")))
     _table(slide, story, _Grid(heads, (5.6, 2.6, 2.6), rows, (1, 2)), size=14, least=11)
     picture = charts.years_chart(story.run, story.facts, lang=story.lang, plan="today")
     note = story.say("deck.why_end")
     _picture(slide, story, picture, 2.3, 3.8, 8.2, story.say("overview.years"), note)
 
 
-def _today(deck: Any, story: Story, base: BaseMap | None) -> None:
+def _today(deck: Any, story: Story, known: Known, base: BaseMap | None) -> None:
     first = story.facts.first
     slide = _slide(deck, story, story.say("deck.today", year=first))
     picture = charts.county_map(story.run, story.facts, lang=story.lang, plan="today", base=base)
@@ -219,11 +220,11 @@ def _today(deck: Any, story: Story, base: BaseMap | None) -> None:
         story.say("deck.map_today", year=first),
     )  # fmt: skip
     heads = (story.say("col.indicator"), story.say("col.today_year", year=first))
-    _table(slide, story, _Grid(heads, (3.3, 2.0), _figures(story, _TODAY, ((first, "today"),)), (1,)),
+    _table(slide, story, _Grid(heads, (3.3, 2.0), _figures(story, known, _TODAY, ((first, "today"),)), (1,)),
            left=7.35, size=15, least=11)  # fmt: skip
 
 
-def _proposal(deck: Any, story: Story) -> None:
+def _proposal(deck: Any, story: Story, known: Known) -> None:
     first, focus = story.facts.first, story.facts.focus
     slide = _slide(deck, story, story.say("deck.proposal"))
     changes = actions.listed_changes(story)
@@ -243,7 +244,7 @@ def _proposal(deck: Any, story: Story) -> None:
     heads.append(story.say("col.plan_year", year=focus))
     columns.append((focus, "plan"))
     widths = (2.5, *(3.8 / len(columns) for _ in columns))
-    grid = _Grid(tuple(heads), widths, _figures(story, _PLAN, tuple(columns)), (1, 2, 3))
+    grid = _Grid(tuple(heads), widths, _figures(story, known, _PLAN, tuple(columns)), (1, 2, 3))
     _table(slide, story, grid, left=6.45, size=12, least=9)
 
 
@@ -277,7 +278,7 @@ def _first(deck: Any, story: Story) -> None:
     _table(slide, story, grid, top=2.15, size=15, empty=story.say("deck.first_none"))
 
 
-def _longer(deck: Any, story: Story) -> None:
+def _longer(deck: Any, story: Story, known: Known) -> None:
     slide = _slide(deck, story, story.say("deck.longer"))
     focus = story.facts.focus
     table = worse(story.run).reset_index(drop=True)
@@ -300,8 +301,8 @@ def _longer(deck: Any, story: Story) -> None:
     lines = [
         story.say("deck.longer_count", villages=villages, minutes=round(WORSE_MINUTES)),
         story.say("deck.longer_help", year=focus,
-                  bus=_told_sum(story, count["bus"], listed(story, "bus_riders", focus, "plan")),
-                  board=_told_sum(story, count["board"], listed(story, "board", focus, "plan"))),
+                  bus=_told_sum(story, known, count["bus"], listed(story, "bus_riders", focus, "plan")),
+                  board=_told_sum(story, known, count["board"], listed(story, "board", focus, "plan"))),
     ]  # fmt: skip
     _bullets(slide, story, lines, size=17, height=1.1)
     heads = tuple(
@@ -309,7 +310,7 @@ def _longer(deck: Any, story: Story) -> None:
                                    "col.after", "col.mode")
     )  # fmt: skip
     widths = (1.8, 1.6, 2.7, 2.7, 1.0, 1.0, _WIDE - 10.8)
-    empty = story.say("town.worse_empty", minutes=round(WORSE_MINUTES))
+    empty = story.say("town.worse_empty", minutes=round(WORSE_MINUTES), first=story.facts.first)
     _table(slide, story, _Grid(heads, widths, rows, (4, 5)), top=2.6, size=13, empty=empty)
 
 
@@ -341,7 +342,7 @@ def _open(deck: Any, story: Story) -> None:
     _table(slide, story, grid, top=2.9, size=14, empty=story.say("deck.open_none"))
 
 
-def _timetable(deck: Any, story: Story) -> None:
+def _timetable(deck: Any, story: Story, known: Known) -> None:
     slide = _slide(deck, story, story.say("deck.timetable"))
     changes = actions.listed_changes(story)
     rows = []
@@ -354,7 +355,7 @@ def _timetable(deck: Any, story: Story) -> None:
             cells.append(story.list_of(list(dict.fromkeys(texts)), most=6) or "—")
         students = float(part.loc[closing, "students"].sum())
         from_here = _movers(story, int(str(year)), set(part.loc[closing, "site_id"]))
-        rows.append((str(year), *cells, _told_sum(story, students, from_here)))
+        rows.append((str(year), *cells, _told_sum(story, known, students, from_here)))
     _bullets(slide, story, [story.say("deck.timetable_note")], size=17, mark="", height=0.8)
     heads = tuple(
         story.say(k) for k in ("year", "deck.built_first", "deck.then", "deck.students_moved")
@@ -389,15 +390,15 @@ def _movers(story: Story, year: int, sites: set[str]) -> pd.DataFrame:
     return now[there & ~now["site_id"].isin(sites).to_numpy()]
 
 
-def _told_sum(story: Story, value: float, rows: pd.DataFrame | None) -> str:
+def _told_sum(story: Story, known: Known, value: float, rows: pd.DataFrame | None) -> str:
     """Show a sum of students as the public may see it: in tens, small numbers not at all."""
-    told = told_sum(story, value, rows)
+    told = told_sum(story, known, value, rows)
     if told == WITHHELD:
         return story.say("deck.withheld")
     return story.say("deck.fewer", limit=FEWEST) if told == FEWER else whole(told)
 
 
-def _public(story: Story, code: str, year: int, plan: str) -> str:
+def _public(story: Story, known: Known, code: str, year: int, plan: str) -> str:
     """Show a figure as the public may see it."""
     value = story.county(code, year, plan)
     if code == "minutes_max" and value is not None:
@@ -406,13 +407,13 @@ def _public(story: Story, code: str, year: int, plan: str) -> str:
         mine = trips[(trips["plan"] == plan) & (trips["year"] == year)]["minutes"]
         value = float(mine.max())
     if value is not None and (indicator_unit(code) == "students" or code == "place_shortfall"):
-        return _told_sum(story, value, listed(story, code, year, plan))
+        return _told_sum(story, known, value, listed(story, code, year, plan))
     text, unit = shown(code, value, story.lang)
     return text + ("%" if unit == "%" and not text.endswith("%") else "")
 
 
 def _figures(
-    story: Story, codes: Sequence[str], columns: tuple[tuple[int, str], ...]
+    story: Story, known: Known, codes: Sequence[str], columns: tuple[tuple[int, str], ...]
 ) -> tuple[tuple[str, ...], ...]:
     rows = []
     for code in codes:
@@ -422,7 +423,7 @@ def _figures(
         unit = shown(code, values[0], story.lang)[1]
         name = story.say("deck.longest") if code == "minutes_max" else ""
         name = with_unit(name or indicator_name(code, story.lang), unit, story.lang)
-        rows.append((name, *(_public(story, code, year, plan) for year, plan in columns)))
+        rows.append((name, *(_public(story, known, code, year, plan) for year, plan in columns)))
     return tuple(rows)
 
 

@@ -6,7 +6,10 @@ such a list is told in tens; it is kept back where what else is public leaves to
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from catchment.views.facts import WORSE_MINUTES
@@ -63,13 +66,55 @@ def listed(story: Story, code: str, year: int, plan: str) -> pd.DataFrame | None
     return None
 
 
-def told_sum(story: Story, value: float, rows: pd.DataFrame | None) -> int:
+@dataclass(frozen=True)
+class Known:
+    """What else the public knows of the students of a run.
+
+    Attributes
+    ----------
+    villages : dict of str to int
+        Told students of the first year by village; below 0 where kept back.
+    classes : dict of str to (m, b, t) int64
+        Largest classes as they may be told, of ``today`` and ``plan``.
+    """
+
+    villages: dict[str, int]
+    classes: dict[str, npt.NDArray[np.int64]]
+
+
+def known_of(story: Story) -> Known:
+    """Collect what else the public knows of the students of a run.
+
+    Parameters
+    ----------
+    story : Story
+        The run.
+
+    Returns
+    -------
+    Known
+        To be handed to :func:`told_sum`.
+    """
+    run = story.run
+    cells = village_numbers(run)[0].tolist()
+    return Known(
+        dict(zip(run.problem.village_ids, cells, strict=True)),
+        {
+            name: rounded_up(largest_classes(run.problem_of(name), plan, run.region.classes))
+            for name, plan in (("today", run.today), ("plan", run.plan))
+        },
+    )
+
+
+def told_sum(story: Story, known: Known, value: float, rows: pd.DataFrame | None) -> int:
     """Tell a sum of students to the public.
 
     Parameters
     ----------
     story : Story
         The run.
+    known : Known
+        What else the public knows.
     value : float
         Students.
     rows : DataFrame or None
@@ -88,10 +133,10 @@ def told_sum(story: Story, value: float, rows: pd.DataFrame | None) -> int:
         return told
     if told <= 0:
         return FEWER
-    return WITHHELD if value - _known(story, rows) < PRIVACY_LIMIT else told
+    return WITHHELD if value - _least(story, known, rows) < PRIVACY_LIMIT else told
 
 
-def _known(story: Story, rows: pd.DataFrame) -> int:
+def _least(story: Story, known: Known, rows: pd.DataFrame) -> int:
     """Students that the rows have at least, going by villages and classes that are told."""
     trips, year, plan = story.facts.trips, int(rows["year"].iloc[0]), rows["plan"].iloc[0]
     every = trips[(trips["plan"] == plan) & (trips["year"] == year)]
@@ -99,7 +144,7 @@ def _known(story: Story, rows: pd.DataFrame) -> int:
     chosen = every.index.isin(rows.index)
     by_village = 0
     if year == story.facts.first:
-        cells = dict(zip(problem.village_ids, village_numbers(story.run)[0].tolist(), strict=True))
+        cells = known.villages
         inside = pd.Series(chosen, index=every.index).groupby(every["village_id"]).all()
         by_village = sum(
             max(cells[v] - ROUND_TO // 2, PRIVACY_LIMIT)
@@ -109,8 +154,7 @@ def _known(story: Story, rows: pd.DataFrame) -> int:
     served = (every["site_id"] != "").to_numpy()
     there = every[served].assign(inside=chosen[served])
     schools = there.groupby(["site_id", "band"])["inside"].all()
-    answer = story.run.plan if plan == "plan" else story.run.today
-    sizes = rounded_up(largest_classes(problem, answer, story.run.region.classes))
+    sizes = known.classes[plan]
     site = {code: j for j, code in enumerate(problem.site_ids)}
     band, t = {name: b for b, name in enumerate(problem.bands)}, problem.years.index(year)
     told = np.array([sizes[site[j], band[b], t] for j, b in schools.index[schools]], np.int64)
