@@ -10,8 +10,11 @@ import pandas as pd
 import shapely
 
 from catchment import indicators
+from catchment.plan import Elsewhere, Plan
+from catchment.problem import Problem
 from catchment.region.model import Source
 from catchment.run import Run
+from catchment.run.why import SCHOOLS, VILLAGES
 from tests.views.map_county import build_run
 
 HOSTILE_TEXT = (
@@ -100,6 +103,11 @@ def hostile_run(*, villages: int = 60) -> Run:
     region = run.region.replace(
         name=HOSTILE_TEXT[4],
         note=HOSTILE_TEXT[9],
+        bands=tuple(
+            dataclasses.replace(band, zh=HOSTILE_TEXT[k], en=HOSTILE_TEXT[k + 4])
+            for k, band in enumerate(run.region.bands)
+        ),
+        classes=_poison(run.region.classes, keep=("school_id",)),
         villages=_poison(run.region.villages, keep=("village_id",)),
         schools=_poison(run.region.schools, keep=("school_id", "status")),
         sites=_poison(run.region.sites, keep=("site_id",)),
@@ -117,25 +125,79 @@ def hostile_run(*, villages: int = 60) -> Run:
             Source(*(HOSTILE_TEXT[k] for k in (0, 4, 5)), 3, HOSTILE_TEXT[6], "", HOSTILE_TEXT),
         ),
     )
+    problem, plan = run.problem, run.plan
     return _replace(
         run,
         name=HOSTILE_TEXT[0],
         region=region,
+        plan=plan.replace(notes=HOSTILE_TEXT, elsewhere=_some_elsewhere(problem, plan)),
+        checks=_text_table(["code", "detail_zh"]),
+        notes=HOSTILE_TEXT,
+        why=_hostile_why(run),
+        prices=_hostile_prices(run),
         findings=_poison(run.findings, keep=("code", "id", "kind", "result", "severity")),
         ledger=_poison(run.ledger, keep=("school_id",)),
         explanations=_poison(run.explanations, keep=("village_id", "from_site", "to_site", "band")),
         scenario={
-            "actions": [{"do": "merge", "school": "S025", "reason": HOSTILE_TEXT[0]}, 7, "x"]
+            "name": HOSTILE_TEXT[1],
+            "actions": [
+                *({"do": "merge", "school": "S025", "reason": text} for text in HOSTILE_TEXT),
+                *({"do": "road", "class": text, "reason": text} for text in HOSTILE_TEXT),
+                *({"do": "keep", "school": text, "reason": text} for text in HOSTILE_TEXT),
+                7,
+                "x",
+            ],
+            "publication": {"author": HOSTILE_TEXT[0], "review_number": HOSTILE_TEXT[4]},
+            "catchments": {"shared": [{"villages": HOSTILE_TEXT, "schools": HOSTILE_TEXT}]},
+            "rules": {"books": ["national"], HOSTILE_TEXT[4]: HOSTILE_TEXT[0]},
         },
         provenance={
             "digest": HOSTILE_TEXT[0],
             "seed": HOSTILE_TEXT[4],
             "rule_books": HOSTILE_TEXT,
             "author": HOSTILE_TEXT[4],
+            "review_number": HOSTILE_TEXT[4],
             "data_dates": HOSTILE_TEXT[5],
             "catchment": HOSTILE_TEXT[0],
         },
     )
+
+
+def _some_elsewhere(problem: Problem, plan: Plan) -> Elsewhere:
+    """One child of some village-bands goes to another school that teaches the band."""
+    rows = []
+    for i in range(0, len(problem.group_band), 7):
+        grades = np.flatnonzero(problem.students[i, :, -1])
+        sites = np.flatnonzero(plan.open[:, problem.group_band[i], -1])
+        other = sites[sites != plan.site_of[i, -1]]
+        if len(grades) and len(other):
+            rows.append((i, int(grades[0]), len(problem.years) - 1, int(other[0]), 1, i % 2))
+    group, grade, year, site, students, shared = np.array(rows, dtype=np.int32).T
+    return Elsewhere(group, grade, year, site, students, shared.astype(bool))
+
+
+def _text_table(columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(HOSTILE_TEXT, dtype=object) for name in columns})
+
+
+def _hostile_why(run: Run) -> pd.DataFrame:
+    problem, count = run.problem, len(HOSTILE_TEXT)
+    table = pd.DataFrame({name: pd.Series([0.0] * count) for name in VILLAGES})
+    return table.assign(
+        village_id=list(problem.village_ids[:count]), band=problem.bands[0],
+        year=problem.years[-1], limit="places",
+        **_text_table(["village", "township", "site", "site_id", "nearest", "nearest_id",
+                       "reason_zh", "reason_en"]),
+    )  # fmt: skip
+
+
+def _hostile_prices(run: Run) -> pd.DataFrame:
+    problem, count = run.problem, len(HOSTILE_TEXT)
+    table = pd.DataFrame({name: pd.Series([1.0] * count) for name in SCHOOLS})
+    return table.assign(
+        site_id=list(problem.site_ids[:count]), band=problem.bands[0], year=problem.years[-1],
+        limit="over", **_text_table(["site", "reason_zh", "reason_en"]),
+    )  # fmt: skip
 
 
 def empty_run() -> Run:
