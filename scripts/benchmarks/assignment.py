@@ -29,6 +29,7 @@ MEASURED = tuple(
         "assignment",
         "flow",
         "adjust",
+        "lean",
         "holdings",
         "auction",
         "paths",
