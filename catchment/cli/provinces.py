@@ -102,5 +102,14 @@ def batch(
             f"across borders: of {all_} students with a way there, neighbours take in {now} in {year}; "
             f"see {guests}",
         )
+        left = pd.read_csv(guests.with_name("left_behind.csv"), encoding="utf-8-sig")
+        cut = left[(left["year"] == year) & (left["cut_off"] > 0)]
+        if len(cut):
+            say(
+                lang,
+                f"其中 {len(cut)} 个学区（学校、学段）因有村离开而留下飞地；见 left_behind.csv",
+                f"{len(cut)} catchments (school and band) are cut in pieces by those who leave; see "
+                "left_behind.csv",
+            )
     if bad:
         raise typer.Exit(1)

@@ -20,8 +20,10 @@ from catchment.batch.guests import COUNTIES, NO_SCHOOL, NO_SEAT, settle_guests
 from catchment.batch.joint import joint_question
 from catchment.batch.left import CATCHMENTS, left_behind
 from catchment.batch.offers import SEATS, WAYS
+from catchment.batch.order import Outcome
 from catchment.batch.seating import seat_guests
 from catchment.batch.work import digest_of
+from catchment.cli.provinces import batch
 from catchment.errors import CatchmentError
 from catchment.run import execute
 from catchment.verify.guests import (
@@ -122,6 +124,22 @@ def test_the_catchment_they_leave_is_told_to_be_whole(province) -> None:
     ]
     page = (province / "province.html").read_text(encoding="utf-8").replace(" ", "")
     assert '"left":{"all":1,"whole":1,"cut":[]}' in page
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_the_command_says_how_many_go_and_what_they_cut(
+    pair, province, tmp_path, monkeypatch, capsys, cut
+) -> None:
+    shutil.copytree(province, tmp_path / "province")
+    left = read(tmp_path / "province", "left_behind.csv").assign(cut_off=cut)
+    left.to_csv(tmp_path / "province" / "left_behind.csv", index=False, encoding="utf-8-sig")
+    ledger = pd.DataFrame({"name": ["a", "b"], "state": "done", "said": ""})
+    outcome = Outcome(ledger, (tmp_path / "province" / "guests.csv",))
+    monkeypatch.setattr("catchment.batch.run_batch", lambda *_, **__: outcome)
+    batch(pair, out=tmp_path, border=20.0, lang="en")
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "of 25 students with a way there, neighbours take in 25 in 2028" in said
+    assert ("1 catchments (school and band) are cut in pieces" in said) == bool(cut)
 
 
 def test_the_province_counts_them_as_served_within_the_limit(province) -> None:
