@@ -52,6 +52,23 @@ def test_every_recipe_gives_the_plan_itself(proposal: Proposal) -> None:
     assert (run.conservation["unserved"] == 0).all()
 
 
+def _hard(run) -> set[tuple[str, ...]]:
+    fails = run.findings[(run.findings["severity"] == "hard") & (run.findings["result"] == "fail")]
+    return set(map(tuple, fails[["code", "kind", "id", "year"]].astype(str).to_numpy().tolist()))
+
+
+def test_the_hard_rules_told_are_those_that_a_run_finds_broken(proposal: Proposal) -> None:
+    today = _hard(run_scenario(asked(), tiny_region(students=3)))
+    told_any = 0
+    for offer in proposal.offers:
+        found = _hard(run_scenario(parse_scenario(offer.recipe), tiny_region(students=3))) - today
+        rows = offer.broken[["code", "kind", "id", "year"]].astype(str).to_numpy().tolist()
+        assert set(map(tuple, rows)) == found, offer.name
+        told_any += len(rows)
+    # The tiny county has no nap places: a plan that closes a school cannot be free of faults.
+    assert told_any > 0
+
+
 def test_the_frontier_has_eight_plans_each_with_its_bound(proposal: Proposal) -> None:
     plans = proposal.plans
     assert len(plans) == 9  # and the plan of smaller classes
