@@ -104,6 +104,7 @@ def map_payload(run: Run, *, lang: str = "zh") -> dict[str, Any]:
         "ledger": _table(run.ledger, _LEDGER),
         "classes": _real_classes(run),
         "reasons": _reasons(run),
+        "binding": _binding(run),
         "conservation": _table(run.conservation, _CONSERVATION),
         "areas": _areas(run),
         "trial": trial_data(run),
@@ -639,6 +640,22 @@ def _areas(run: Run) -> dict[str, Any]:
         if centre >= 0 and of[centre] < 0:
             of[centre] = k
     return {"list": heads, "of": of}
+
+
+def _binding(run: Run) -> dict[str, Any]:
+    """Which limit a school has reached: site, band, year and the text by position."""
+    keys = ["site_id", "band", "year", "limit", "reason_zh", "reason_en"]
+    table = run.prices.reindex(columns=keys)
+    site = {s: j for j, s in enumerate(run.problem.site_ids)}
+    band = {b: k for k, b in enumerate(run.problem.bands)}
+    texts: dict[tuple[str, str], int] = {}
+    rows = []
+    for code, b, year, limit, zh, en in table.itertuples(index=False, name=None):
+        if str(code) in site and b in band and isinstance(limit, str) and limit:
+            pair = (text(zh, longest=300), text(en, longest=300))
+            row = [site[str(code)], band[b], int(year), texts.setdefault(pair, len(texts))]
+            rows.append(row)
+    return {"texts": [list(p) for p in texts], "rows": rows}
 
 
 def _reasons(run: Run) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from catchment.errors import CatchmentError, InputError
 from catchment.indicators.registry import registry
 from catchment.network.cells import neighbours, village_cells
 from catchment.run import Run
+from catchment.run.why import SCHOOLS
 from catchment.views import maps, payload
 from catchment.views.ground import PLAIN_COLOURS, catchment_colours, frame_of, stable_colours
 from catchment.views.maps import write_map
@@ -398,3 +399,19 @@ def test_trial_carries_the_matrix_whole(run: Run, data: dict) -> None:
         assert (np.where(modes == 15, -1, modes) == mine).all()
     students = np.frombuffer(base64.b64decode(trial["students"][0]), "<u2")
     assert students.sum() == problem.students[:, :, 0].sum()
+
+
+def test_limits_that_a_school_has_reached_are_told() -> None:
+    run = build_run(villages=54)
+    row = {name: 0.0 for name in SCHOOLS}
+    prices = pd.DataFrame(
+        [
+            row | {"site_id": "S003", "band": run.problem.bands[1], "year": 2027, "limit": "full",
+                   "reason_zh": "学位已满", "reason_en": "full"},
+            row | {"site_id": "S004", "band": run.problem.bands[0], "year": 2027, "limit": "",
+                   "reason_zh": "", "reason_en": ""},
+        ]
+    )  # fmt: skip
+    told = payload.map_payload(dataclasses.replace(run, prices=prices))["binding"]
+    assert told == {"texts": [["学位已满", "full"]], "rows": [[3, 1, 2027, 0]]}
+    assert payload.map_payload(run)["binding"] == {"texts": [], "rows": []}

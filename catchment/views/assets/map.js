@@ -642,6 +642,14 @@ Catchment.start = function (mainMap, dataId) {
       el("tbody", {}, rows.map(function (r) { return el("tr", {}, el("th", { scope: "row", text: r[0] }), el("td", {}, r[1]), el("td", { class: "strong" }, r[2])); })));
   }
 
+  /* Which limit of the plan the school has reached, and what one place more would spare. */
+  function binding(j) {
+    var list = data.binding.rows.filter(function (r) { return r[0] === j && r[2] === data.years[state.year]; });
+    return list.length && state.view !== "today" && !trial.active(state.year) ? el("p", { class: "why" }, el("b", { text: t("map.binding") }), list.map(function (r) {
+      return el("span", { class: "line" }, bandShort(r[1]) + " · ", name(data.binding.texts[r[3]][state.lang === "zh" ? 0 : 1]));
+    })) : null;
+  }
+
   function sitePage(j) {
     var y = state.year, year = data.years[y], roles = SAYS.map(function (p) { return roleOf(p, y, j); });
     function bothWays(f) { return SAYS.map(function (p, k) { return roles[k] === "closed" ? "—" : f(p); }); }
@@ -664,6 +672,7 @@ Catchment.start = function (mainMap, dataId) {
       data.sites.guessed.indexOf(j) >= 0 ? el("p", { class: "quiet", text: t("map.rooms_guessed") }) : null,
       trial.buttons(j),
       facts(rows),
+      binding(j),
       rings(j),
       gradeTable(j),
       yearTable(j),
