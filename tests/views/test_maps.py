@@ -403,7 +403,7 @@ def test_trial_carries_the_matrix_whole(run: Run, data: dict) -> None:
 
 def test_limits_that_a_school_has_reached_are_told() -> None:
     run = build_run(villages=54)
-    row = {name: 0.0 for name in SCHOOLS}
+    row = dict.fromkeys(SCHOOLS, 0.0)
     prices = pd.DataFrame(
         [
             row | {"site_id": "S003", "band": run.problem.bands[1], "year": 2027, "limit": "full",
