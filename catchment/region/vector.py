@@ -386,7 +386,7 @@ def _read_dbf(
     size = int.from_bytes(data[10:12], "little")
     fields: list[tuple[bytes, str, int]] = []
     at = 32
-    while at + 32 <= start and data[at] != 0x0D:
+    while at + 32 <= min(start, len(data)) and data[at] != 0x0D:
         name = data[at : at + 11].split(b"\x00")[0]
         kind = chr(data[at + 11])
         length = data[at + 16]

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from catchment.region.faults import LayerError
+from catchment.region.raw import Place
+from catchment.region.vector import _read_dbf
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "fuzz_readers.py"
 SECONDS = 15
@@ -44,3 +51,16 @@ def _faults(folder):
     from catchment.region.check import check_region
 
     return check_region(folder, further=check_roads).faults
+
+
+def test_a_table_that_says_its_header_is_longer_than_the_file_is_refused(tmp_path):
+    """Found by coverage: the fields were looked for beyond the end of the file."""
+    path = tmp_path / "村庄.dbf"
+    words = (
+        "MjAyNiw1CjAwNCwyNiw5CjAwAOYwMjYsMwowMDIsMiwyMDI2LDQKMDAzLDMsMjAyNiw1CjAwNCwyNiw5CjAwOCwy"
+        "1M3PzTYsMTAK"
+    )
+    path.write_bytes(base64.b64decode(words)[1:])
+    with pytest.raises(LayerError) as told:
+        _read_dbf(Place("children", path, "村庄.shp"), path, "", "")
+    assert told.value.fault.code == "file_unreadable"
