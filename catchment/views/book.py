@@ -165,14 +165,14 @@ def _areas(story: Story, sites: list[str]) -> dict[str, list[str]]:
 
 
 def _longer(story: Story, township: str) -> list[Block]:
-    table = worse(story.run).reset_index(drop=True)
+    table = worse(story.run, story.facts)
     town = text_column(table, "township")
     names = townships.names(story) if not township else [township]
     limit = round(WORSE_MINUTES)
     blocks: list[Block] = [Heading(story.say("bk.longer"), 1, new_page=True)]
     listed = [name for name in names if (town == name).any()]
     if not listed:
-        return [*blocks, Paragraph(story.say("town.worse_empty", minutes=limit))]
+        return [*blocks, Paragraph(story.say("town.worse_empty", minutes=limit, first=story.facts.first))]
     tables = [townships.worse_of(story, name) for name in listed]
     rows = tuple(
         (name, *row) for name, table in zip(listed, tables, strict=True) for row in table.rows

@@ -234,64 +234,87 @@ def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
-def worse(run: Run) -> pd.DataFrame:
-    """Villages whose trip grows by more than ten minutes.
+def worse(run: Run, facts: Facts | None = None) -> pd.DataFrame:
+    """Villages whose trip grows by more than ten minutes over today's first year, in any year.
 
     Parameters
     ----------
     run : Run
         A finished run.
+    facts : Facts, optional
+        Its tables, where they are read already.
 
     Returns
     -------
     DataFrame
-        Rows of the explanations, the largest growth first; ``growth`` in minutes.
+        One row a village and band in its worst year, and one a further school of a shared village,
+        the largest growth first: ``village_id, village, township, band, year, from_site,
+        from_name, to_site, to_name, minutes_before, minutes_after, mode_before, mode_after,
+        students, growth``. ``minutes_before`` is of today's school in the first year; a school that
+        stays counts too where the road to it gets longer. Villages without students are listed as
+        all others.
     """
-    table = _with_parts(run, run.explanations)
-    if table.empty or not {"minutes_before", "minutes_after"} <= set(table.columns):
-        return table.iloc[0:0].assign(growth=pd.Series(dtype=float))
-    growth = pd.to_numeric(table["minutes_after"], errors="coerce") - pd.to_numeric(
-        table["minutes_before"], errors="coerce"
-    )
-    result = table.assign(growth=growth)
-    result = result[result["growth"] > WORSE_MINUTES]
-    keys = [k for k in ("village_id", "band", "year") if k in result.columns]
-    return result.sort_values(
+    problem, asked, parts = run.problem, run.problem_of("today"), parts_of(run.problem, run.plan)
+    groups, years = run.plan.site_of.shape
+    shared = parts[parts["shared"] == 1]
+    here = run.today.site_of[:, 0].astype(np.int64)
+    old = asked.minutes[asked.network[0], np.arange(groups), np.maximum(here, 0)].astype(float)
+    old = np.where((here >= 0) & np.isfinite(old), old, np.nan)
+    group = np.r_[np.repeat(np.arange(groups), years), shared["group"].to_numpy(np.int64)]
+    when = np.r_[np.tile(np.arange(years), groups), shared["year"].to_numpy(np.int64)]
+    site = np.r_[run.plan.site_of.astype(np.int64).ravel(), shared["site"].to_numpy(np.int64)]
+    mode = np.r_[run.plan.mode_of.astype(np.int64).ravel(), shared["mode"].to_numpy(np.int64)]
+    count = np.r_[own_students(problem, parts).ravel(), shared["students"].to_numpy(np.int64)]
+    now = problem.minutes[problem.network.astype(np.int64)[when], group, np.maximum(site, 0)]
+    now = np.where(site >= 0, now, np.nan).astype(float)
+    growth = now - old[group]
+    table = pd.DataFrame(
+        {"group": group, "t": when, "site": site, "mode": mode, "students": count,
+         "minutes_before": old[group], "minutes_after": now, "growth": growth,
+         "part": np.where(np.arange(len(group)) < groups * years, -1, site)}
+    )  # fmt: skip
+    table = table[growth > WORSE_MINUTES]
+    table = table.sort_values(["growth", "t"], ascending=[False, True], kind="stable")
+    table = table.drop_duplicates(["group", "part"])
+    names = _named(run, facts, table)
+    keys = ["village_id", "band", "year", "to_site"]
+    return names.sort_values(
         ["growth", *keys], ascending=[False] + [True] * len(keys), kind="stable"
     ).reset_index(drop=True)
 
 
-def _with_parts(run: Run, table: pd.DataFrame) -> pd.DataFrame:
-    """Explanations and, for shared villages, a row a further school in its first year."""
-    problem, parts = run.problem, parts_of(run.problem, run.plan)
-    parts = parts[parts["shared"] == 1].drop_duplicates(["group", "site"])
-    if parts.empty:
-        return table
-    sites, villages = _sites(run), _villages(run)
-    label = sites["name"].tolist()
-    rows = []
-    for part in rows_of(parts):
-        i, t, j = int(part["group"]), int(part["year"]), int(part["site"])
-        v, before = int(problem.group_village[i]), int(run.today.site_of[i, 0])
-        old, mode = int(problem.network[0]), int(run.today.mode_of[i, 0])
-        rows.append(
-            {
-                "village_id": problem.village_ids[v], "village": villages["name"].iloc[v],
-                "township": villages["township"].iloc[v],
-                "band": problem.bands[problem.group_band[i]], "year": problem.years[t],
-                "from_site": problem.site_ids[before] if before >= 0 else "",
-                "from_name": label[before] if before >= 0 else "",
-                "to_site": problem.site_ids[j], "to_name": label[j],
-                "minutes_before": (
-                    float(problem.minutes[old, i, before]) if before >= 0 else np.nan
-                ),
-                "minutes_after": float(problem.minutes[problem.network[t], i, j]),
-                "mode_before": problem.modes[mode] if mode >= 0 else "",
-                "mode_after": problem.modes[part["mode"]] if part["mode"] >= 0 else "",
-                "students": int(part["students"]),
-            }
-        )  # fmt: skip
-    return pd.concat([table, pd.DataFrame(rows)], ignore_index=True)
+def _named(run: Run, facts: Facts | None, table: pd.DataFrame) -> pd.DataFrame:
+    """Put names to the positions of village-bands, years, schools and modes."""
+    problem = run.problem
+    sites = _sites(run) if facts is None else facts.sites
+    villages = _villages(run) if facts is None else facts.villages
+    group = table["group"].to_numpy(np.int64)
+    village, before = problem.group_village[group], run.today.site_of[group, 0]
+    codes, labels = ([*sites[c].tolist(), ""] for c in ("site_id", "name"))
+    modes = [*problem.modes, ""]
+    after, t = table["site"].to_numpy(np.int64), table["t"].to_numpy(np.int64)
+    return pd.DataFrame(
+        {
+            **{
+                name: villages[column].to_numpy(object)[village]
+                for name, column in (
+                    ("village_id", "village_id"), ("village", "name"), ("township", "township"),
+                )
+            },
+            "band": [problem.bands[b] for b in problem.group_band[group]],
+            "year": [problem.years[k] for k in t],
+            "from_site": [codes[j] for j in before],
+            "from_name": [labels[j] for j in before],
+            "to_site": [codes[j] for j in after],
+            "to_name": [labels[j] for j in after],
+            "minutes_before": table["minutes_before"].to_numpy(float),
+            "minutes_after": table["minutes_after"].to_numpy(float),
+            "mode_before": [modes[k] for k in run.today.mode_of[group, 0]],
+            "mode_after": [modes[k] for k in table["mode"]],
+            "students": table["students"].to_numpy(np.int64),
+            "growth": table["growth"].to_numpy(float),
+        }
+    )  # fmt: skip
 
 
 def _sites(run: Run) -> pd.DataFrame:

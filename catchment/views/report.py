@@ -174,11 +174,11 @@ def _summary(story: Story) -> list[Block]:
 
 
 def _worse_sentence(story: Story) -> str:
-    table = worse(story.run)
-    count = table["village_id"].nunique() if "village_id" in table.columns else 0
-    if not count:
-        return story.say("sum.no_worse", minutes=round(WORSE_MINUTES))
-    return story.say("sum.worse", villages=count, minutes=round(WORSE_MINUTES))
+    table = worse(story.run, story.facts)
+    told = {"minutes": round(WORSE_MINUTES), "first": story.facts.first}
+    if table.empty:
+        return story.say("sum.no_worse", **told)
+    return story.say("sum.worse", villages=table["village_id"].nunique(), **told)
 
 
 def _decision_items(story: Story) -> list[str]:

@@ -339,7 +339,7 @@ def worse_of(story: Story, township: str) -> Table:
     Table
         One row a village, band and year, the largest growth first.
     """
-    table = worse(story.run).reset_index(drop=True)
+    table = worse(story.run, story.facts)
     town = text_column(table, "township").map(lambda name: plain(name, longest=LONGEST_NAME))
     table = table[town == township]
     columns = (
@@ -368,10 +368,10 @@ def worse_of(story: Story, township: str) -> Table:
                 "+" + decimal(row["growth"]), story.name("mode", part["mode_after"][k]),
             )
         )  # fmt: skip
-    limit = round(WORSE_MINUTES)
+    told = {"minutes": round(WORSE_MINUTES), "first": story.facts.first}
     return Table(
-        columns, tuple(rows), story.say("town.worse", minutes=limit),
-        story.say("town.worse_empty", minutes=limit),
+        columns, tuple(rows), story.say("town.worse", **told),
+        story.say("town.worse_empty", **told),
     )  # fmt: skip
 
 
