@@ -29,6 +29,7 @@ from catchment.region.schema import (
     value_aliases,
     value_key,
 )
+from catchment.region.totals import named_totals
 
 TOLERANT = frozenset({"roads"})
 _INTEGER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.0*)?")
@@ -145,6 +146,8 @@ def clean(raw: Raw, layer: Layer, file: str) -> Cleaned:
     rows = np.asarray(raw.rows, dtype=np.int64)
     source = np.arange(count, dtype=np.int64)
     table = pd.DataFrame(data, columns=[c.column for c in layer.columns], dtype=object)
+    if layer.layer not in TOLERANT:
+        faults.extend(named_totals(table, raw.rows, layer, titles, file))
     if wide:
         table, rows, source, found = _long(raw, layer, matched, table, file)
         faults.extend(found)

@@ -23,7 +23,6 @@ from catchment.region.positions import fit_zone, locate_points, repaired
 from catchment.region.raw import Raw
 from catchment.region.read import Part, Reading, gather, read_part
 from catchment.region.schema import Layer, layers, plain, private_heading, read_rows
-from catchment.region.tables import TOTALS
 
 _SPOILT = {"row_too_long", "heading_merged", "column_unnamed"}
 _UNIT = re.compile(r"([0-9]+)(?:人|名|个|间|班|张|位|座|床)")
@@ -290,8 +289,7 @@ class _Desk:
                 self._gone.add(k)
                 self.note("repeated", row, "", self._shown(line), "")
             seen.setdefault(key, k)
-            fault = codes.get((row, "village_unknown"))
-            if fault is not None and plain(fault.value).replace(" ", "") in TOTALS:
+            if (row, "row_is_total") in codes:
                 self._gone.add(k)
                 self.note("total", row, "", self._shown(line), "")
 

@@ -180,6 +180,7 @@ def check_relations(tables: Mapping[str, Table], bands: tuple[Band, ...]) -> lis
     faults.extend(_unfit_designations(tables["villages"], tables["schools"], bands))
     faults.extend(_childless(tables["villages"], tables["children"]))
     faults.extend(_class_sums(tables["schools"], tables["classes"]))
+    faults.extend(_sums_among_classes(tables["classes"]))
     faults.extend(_crowding(tables["schools"]))
     for name in ("villages", "schools"):
         faults.extend(_same_places(tables[name]))
@@ -414,6 +415,23 @@ def _class_sums(schools: Table, classes: Table) -> list[Fault]:
         rooms = _value(schools.frame["rooms"].iat[at])
         if rooms is not None and counts[at] > rooms:
             found.append(schools.fault("rooms_few", at, "rooms", rooms, total=counts[at]))
+    return found
+
+
+def _sums_among_classes(classes: Table) -> list[Fault]:
+    """Find classes as large as the others of their grade together: subtotals under any name."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    columns = (classes.frame[c] for c in ("school_id", "year", "grade"))
+    for k, values in enumerate(zip(*columns, strict=True)):
+        groups.setdefault(tuple(_value(v) for v in values), []).append(k)
+    sizes = [int(_value(v) or 0) for v in classes.frame["students"]]
+    found = []
+    for rows in groups.values():
+        total = sum(sizes[k] for k in rows)
+        largest = max(rows, key=lambda k: sizes[k])
+        others = [k for k in rows if k != largest and sizes[k] > 0]
+        if len(others) > 1 and sizes[largest] * 2 == total:
+            found.append(classes.fault("class_is_sum", largest, "students", sizes[largest]))
     return found
 
 

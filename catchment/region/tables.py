@@ -31,6 +31,7 @@ from catchment.region.schema import (
     plain,
     tidy,
 )
+from catchment.region.totals import TOTALS, is_total
 
 MAX_ROWS, MAX_COLUMNS = 1_000_000, 400
 HEADING_SEARCH = 15
@@ -38,20 +39,6 @@ HEADING_SEARCH = 15
 Grid = list[list[str]]
 Marks = dict[tuple[int, int], tuple[str, str, str]]
 
-TOTALS = {
-    "合计",
-    "小计",
-    "总计",
-    "共计",
-    "累计",
-    "总数",
-    "合計",
-    "小計",
-    "總計",
-    "total",
-    "subtotal",
-    "sum",
-}
 _FOOTERS = re.compile(
     r"^(注|备注|说明|填表人|制表人|填报人|审核|审核人|单位负责人|负责人|填表单位|填报单位|填表日期|制表日期|"
     r"note|notes|source)\s*[:\uff1a]",
@@ -523,7 +510,7 @@ def _understand(place: Place, sheet: _Sheet) -> Raw:
         filled = [plain(cell) for cell in line if cell]
         if not filled and not spoilt and not beyond:
             continue
-        if _is_total(filled):
+        if is_total(line, titles):
             totals.append(r + 1)
             continue
         if filled and _FOOTERS.match(filled[0]) and len(filled) <= 3:
@@ -563,15 +550,6 @@ def _understand(place: Place, sheet: _Sheet) -> Raw:
 
 def _listed(rows: list[int]) -> str:
     return ", ".join(str(r) for r in rows[:10]) + ("…" if len(rows) > 10 else "")
-
-
-def _is_total(filled: list[str]) -> bool:
-    """Say whether a row sums others: one of its first cells says so and nothing names a row."""
-    for cell in filled[:3]:
-        word = cell.replace(" ", "").lower().strip(":：")
-        if word in TOTALS or re.fullmatch(r"\D{0,12}(合计|小计|总计|共计)", word):
-            return True
-    return False
 
 
 def _find_heading(place: Place, grid: Grid) -> tuple[int, int, list[str]]:

@@ -532,6 +532,27 @@ def total_row(folder: Path, kind: str) -> int:
     return TOTAL if kind in {"csv", "xlsx"} else 2 * TOTAL
 
 
+CLASSES: Rows = [
+    {"学校代码": "0101", "年度": "2026", "年级": "一年级", "班号": str(k + 1), "人数": str(n)}
+    for k, n in enumerate((30, 32, 29))
+]
+
+
+@dirty
+def class_total_row(folder: Path, kind: str) -> int:
+    """A subtotal after the classes of a grade, its word in the fourth column."""
+    county(folder)
+    write(folder, "classes", kind, [*CLASSES, {**CLASSES[0], "班号": "合计", "人数": "91"}])
+    return TOTAL
+
+
+@dirty
+def class_total_without_word(folder: Path, kind: str) -> int:
+    county(folder)
+    write(folder, "classes", kind, [*CLASSES, {**CLASSES[0], "班号": "全部", "人数": "91"}])
+    return TOTAL
+
+
 @dirty
 def unit_and_footer_rows(folder: Path, kind: str) -> int:
     county(folder, leave=("children",))
