@@ -79,7 +79,7 @@ def _needs(story: Story) -> Sheet:
         Field("township", 9), Field("students", 7, "int"), Field("classes", 6, "int"),
         Field("staff_by_ratio", 8, "int"), Field("staff_by_class", 8, "int"),
         Field("staff_needed", 8, "int"), Field("staff_now", 8, "int"),
-        Field("staff_short", 7, "int"), Field("subject_teachers", 56),
+        Field("staff_short", 7, "int"), Field("subject_teachers", 44),
         Field("dining_needed", 7, "int"), Field("dining_now", 7, "int"),
         Field("dining_short", 7, "int"), Field("nap_needed", 7, "int"), Field("nap_now", 7, "int"),
         Field("nap_short", 7, "int"), Field("beds_needed", 7, "int"), Field("beds_now", 7, "int"),
