@@ -57,8 +57,10 @@ that may be unknown is `boolean`. Positions are there as geometry, as `lon`/`lat
 `easting`/`northing` (metres).
 
 Students may be known by their address alone (住址): they are placed in a village by its code, then by
-its name within the township told, and live at the village's point. What is ambiguous or fits no
-village is listed with candidates and placed nowhere; the address is dropped after reading.
+its name right behind the township told, and live at the village's point. A house number is no code
+(a short code counts where it stands alone or is called 代码), a longer name or a road is no village,
+and the county before the township must be this one (`name` in `region.toml`). What is ambiguous or
+fits no village is listed with candidates and placed nowhere; the address is dropped after reading.
 
 Names, identity numbers and phones of children are refused in every layer. Home points of students
 stay in memory and in a GeoPackage that you write yourself; no map, report or table shows them.

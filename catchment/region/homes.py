@@ -19,7 +19,7 @@ _LAYER = "students"
 
 
 def by_address(
-    cleaned: Cleaned, raw: Raw, villages: pd.DataFrame, file: str
+    cleaned: Cleaned, raw: Raw, villages: pd.DataFrame, file: str, county: str = ""
 ) -> tuple[Cleaned, list[Fault]]:
     """Fill in the village of students who state an address and no village.
 
@@ -33,6 +33,8 @@ def by_address(
         Typed rows of the layer of villages.
     file : str
         File name for the faults.
+    county : str
+        Name of the county; villages of another one are not its own, whatever their names.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def by_address(
         )
         if _text(a)
     ]
-    matches = match_addresses([addresses[k] for k in wanted], known)
+    matches = match_addresses([addresses[k] for k in wanted], known, county)
     placed = _placed(cleaned, raw)
     faults = []
     codes = table["village_id"].tolist()

@@ -238,7 +238,11 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
     if "students" in parts and "villages" in parts:
         homes = parts["students"]
         homes.cleaned, told = by_address(
-            homes.cleaned, homes.raw, parts["villages"].cleaned.table, homes.place.file
+            homes.cleaned,
+            homes.raw,
+            parts["villages"].cleaned.table,
+            homes.place.file,
+            found.manifest.name,
         )
         faults.extend(told)
     for spatial in parts.values():

@@ -1257,6 +1257,11 @@ at_address("address_by_name", "小县乙镇左村2组")
 at_address("address_without_township", "东村3组")
 at_address("address_of_two_villages", "甲镇东村与西村之间")
 at_address("address_elsewhere", "甲镇朝阳村1组")
+at_address("address_house_number_like_a_code", "甲镇东村002室")
+at_address("address_contradicts_its_code", "甲镇东村 002")
+at_address("address_of_a_longer_name", "甲镇新东村5号")
+at_address("address_on_a_road", "甲镇南村路12号")
+at_address("address_in_another_county", "邻县甲镇东村3组")
 
 
 def registry() -> list[dict[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from dirty_files import CLASSES, DIRTY, county, write
 
+from catchment.region.address import Village, match_addresses
 from catchment.region.read import gather, region_of
 from catchment.region.totals import is_total
 
@@ -38,3 +39,85 @@ def test_a_sum_is_told_by_its_word(line, total):
 
 def test_a_remark_makes_no_sum():
     assert not is_total(["0101", "2026", "一年级", "1", "合计"], ["a", "b", "c", "d", "备注"])
+
+
+PLACES = [
+    Village("101", "东村", "甲镇"),
+    Village("102", "南村", "甲镇"),
+    Village("103", "东风村", "甲镇"),
+    Village("104", "东村坝村", "甲镇"),
+    Village("105", "东村", "乙镇"),
+    Village("106", "上石门子村", "乙镇"),
+    Village("331125100201", "云章村", "崇头镇"),
+]
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "way"),
+    [
+        # a house number is no code
+        ("甲镇东村102号", "101", "name"),
+        ("甲镇东村 102 室", "101", "name"),
+        ("甲镇东村102-3", "101", "name"),
+        ("甲镇东村2组 102", "", "ambiguous"),
+        # a code
+        ("村代码:106 二组", "106", "code"),
+        ("甲镇101,3组", "101", "code"),
+        ("甲镇东村 101 3组", "101", "code"),
+        ("331125100201", "331125100201", "code"),
+        ("浙江省丽水市小县崇头镇331125100201", "331125100201", "code"),
+        ("甲镇云章村331125100201", "", "ambiguous"),
+        ("甲镇新东村5号 102", "", "ambiguous"),
+        ("乙镇102", "", "ambiguous"),
+        # a name that only holds that of a village
+        ("甲镇新东村5号", "", "unmatched"),
+        ("甲镇南村路12号", "", "unmatched"),
+        ("甲镇南村坝村5组", "", "unmatched"),
+        ("甲镇东风岭村5组", "", "unmatched"),
+        ("甲镇东风一村5组", "", "unmatched"),
+        ("乙镇石门子村5组", "", "unmatched"),
+        ("乙镇下石门子村5组", "", "unmatched"),
+        ("甲镇东村坝村5组", "104", "name"),
+        # a township of another county or another township
+        ("邻县甲镇东村", "", "ambiguous"),
+        ("浙江省邻市邻县甲镇东村", "", "ambiguous"),
+        ("新甲镇东村", "", "ambiguous"),
+        ("乙镇甲镇东村", "", "ambiguous"),
+        ("邻县甲镇 101", "", "ambiguous"),
+        # what was read rightly
+        ("小县甲镇东村3组12号", "101", "name"),
+        ("浙江省丽水市小县甲镇东村3组", "101", "name"),
+        ("丽水市甲镇东村3组", "101", "name"),
+        ("家庭住址:甲镇东村王家湾3组", "101", "name"),
+        ("甲镇 东村村委会 3组", "101", "name"),
+        ("甲镇人民政府东村", "101", "name"),
+        ("甲镇东风三组", "103", "name"),
+        ("甲镇东风社区3号", "103", "name"),
+        ("甲镇东风", "103", "name"),
+        ("甲镇东村桥头组", "101", "name"),
+        ("东村3组", "", "ambiguous"),
+        ("甲镇东村与南村之间", "", "ambiguous"),
+        ("甲镇朝阳村1组", "", "unmatched"),
+    ],
+)
+def test_an_address_names_a_village_or_none(address, code, way):
+    others = ["浙江省丽水市小县甲镇东村"] * 2
+    found = match_addresses([address, *others], PLACES, "小县")[0]
+    assert (found.code, found.way) == (code, way)
+    assert not (found.code and found.candidates)
+
+
+@pytest.mark.parametrize("name", ["", "county"])
+def test_the_county_that_most_addresses_name_is_the_own_one(name):
+    addresses = ["云和县甲镇东村1组", "云和县甲镇东村2组", "邻县甲镇东村3组", "甲镇东村4组"]
+    found = match_addresses(addresses, PLACES, name)
+    assert [m.code for m in found] == ["101", "101", "", "101"]
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [("丙镇东村3组", "001"), ("东村3组", "001"), ("新东村3组", ""), ("邻县丙镇东村", "")],
+)
+def test_a_county_without_townships_is_matched_by_name(address, code):
+    places = [Village("001", "东村", ""), Village("002", "西村", "")]
+    assert match_addresses([address], places, "小县")[0].code == code
