@@ -235,6 +235,15 @@ class Publication(_Strict):
     data_dates: str = Field(default="", max_length=200)
 
 
+class Notice(_Strict):
+    """How parents respond (公告): on the parents' page, its sheets and the slides; blank lines else."""
+
+    place: str = Field(default="", max_length=120)
+    contact: str = Field(default="", max_length=120)
+    phone: str = Field(default="", max_length=120)
+    until: str = Field(default="", max_length=120)
+
+
 class Scenario(_Strict):
     """A recipe (方案): which county, which years, which actions, which method.
 
@@ -254,6 +263,8 @@ class Scenario(_Strict):
         Rule books.
     publication : Publication
         Author, map review number (审图号) and dates of the data, for every sheet.
+    notice : Notice
+        How parents respond: place, contact, telephone, closing date.
     seed : int
         Seed of the method.
     effort : float
@@ -277,6 +288,7 @@ class Scenario(_Strict):
     method: Method = Method()
     rules: RuleBooks = RuleBooks()
     publication: Publication = Publication()
+    notice: Notice = Notice()
     seed: int = Field(default=0, ge=0)
     effort: float = Field(default=1.0, gt=0, le=10_000)
     time_limit: float = Field(default=120.0, gt=0, le=86_400)

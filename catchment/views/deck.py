@@ -34,14 +34,22 @@ from catchment.views.facts import (
 from catchment.views.files import steady_zip, write_bytes
 from catchment.views.plain import decimal, plain, whole
 from catchment.views.public import FEWER, PRIVACY_LIMIT, WITHHELD, admit
-from catchment.views.story import RESULTS, Story, digest_of, standing, tell
+from catchment.views.story import (
+    NOTICE,
+    RESULTS,
+    Story,
+    digest_of,
+    notice_of,
+    open_findings,
+    standing,
+    tell,
+)
 from catchment.views.sums import Known, known_of, listed, told_sum
 
 FONT = "微软雅黑"
 LATIN_FONT = "Microsoft YaHei"
 SIZE = (13.333, 7.5)
 """Width and height of a slide in inches."""
-NOTICE = ("place", "contact", "phone", "until")
 FEWEST = 2 * PRIVACY_LIMIT
 """Counts of students below this are not shown: the slides are seen by the public."""
 
@@ -134,7 +142,8 @@ def deck_bytes(
     InputError
         When the language or a key of the notice is unknown.
     """
-    given = {key: plain(value, longest=120) for key, value in (notice or {}).items()}
+    given = notice_of(run) if notice is None else notice
+    given = {key: plain(value, longest=120) for key, value in given.items()}
     unknown = sorted(set(given) - set(NOTICE))
     if unknown:
         raise InputError(
@@ -150,7 +159,7 @@ def deck_bytes(
     _proposal(deck, story, known)
     _map(deck, story, base)
     _first(deck, story)
-    _longer(deck, story, known)
+    _longer(deck, story)
     _open(deck, story)
     _timetable(deck, story, known)
     _respond(deck, story, given)
@@ -278,40 +287,38 @@ def _first(deck: Any, story: Story) -> None:
     _table(slide, story, grid, top=2.15, size=15, empty=story.say("deck.first_none"))
 
 
-def _longer(deck: Any, story: Story, known: Known) -> None:
+def _longer(deck: Any, story: Story) -> None:
     slide = _slide(deck, story, story.say("deck.longer"))
-    focus = story.facts.focus
-    table = worse(story.run).reset_index(drop=True)
+    table = worse(story.run, story.facts)
     part = {
         name: text_column(table, name)
-        for name in ("village", "band", "from_name", "to_name", "mode_after")
+        for name in ("village", "band", "year", "from_name", "to_name", "mode_after")
     }
     rows = tuple(
         (
-            part["village"][k], story.band(part["band"][k]), part["from_name"][k],
-            part["to_name"][k], decimal(row["minutes_before"]), decimal(row["minutes_after"]),
+            part["village"][k], story.band(part["band"][k]), part["year"][k],
+            part["from_name"][k], part["to_name"][k], decimal(row["minutes_before"]), decimal(row["minutes_after"]),
             story.name("mode", part["mode_after"][k]),
         )
         for k, row in zip(table.index, rows_of(table), strict=True)
     )  # fmt: skip
-    villages = table["village_id"].nunique() if "village_id" in table.columns else 0
-    trips = story.facts.trips
-    now = trips[(trips["plan"] == "plan") & (trips["year"] == focus)]
-    count = {m: float(now.loc[now["mode"] == m, "students"].sum()) for m in ("bus", "board")}
-    lines = [
-        story.say("deck.longer_count", villages=villages, minutes=round(WORSE_MINUTES)),
-        story.say("deck.longer_help", year=focus,
-                  bus=_told_sum(story, known, count["bus"], listed(story, "bus_riders", focus, "plan")),
-                  board=_told_sum(story, known, count["board"], listed(story, "board", focus, "plan"))),
-    ]  # fmt: skip
+    told = {"minutes": round(WORSE_MINUTES), "first": story.facts.first}
+    lines = [story.say("deck.longer_count", villages=table["village_id"].nunique(), **told)]
+    if len(table):
+        # Trips are counted, not students: the list is public, and who rides in it would be a sum.
+        bus, board = part["mode_after"].str.startswith("bus"), part["mode_after"] == "board"
+        lines.append(
+            story.say("deck.longer_help", trips=len(table), bus=int(bus.sum()),
+                      board=int(board.sum()), others=int((~bus & ~board).sum()))
+        )  # fmt: skip
     _bullets(slide, story, lines, size=17, height=1.1)
     heads = tuple(
-        story.say(key) for key in ("village", "col.bands", "col.from", "col.to", "col.before",
+        story.say(key) for key in ("village", "col.bands", "year", "col.from", "col.to", "col.before",
                                    "col.after", "col.mode")
     )  # fmt: skip
-    widths = (1.8, 1.6, 2.7, 2.7, 1.0, 1.0, _WIDE - 10.8)
-    empty = story.say("town.worse_empty", minutes=round(WORSE_MINUTES), first=story.facts.first)
-    _table(slide, story, _Grid(heads, widths, rows, (4, 5)), top=2.6, size=13, empty=empty)
+    widths = (1.7, 1.5, 0.9, 2.5, 2.5, 1.0, 1.0, _WIDE - 11.1)
+    empty = story.say("town.worse_empty", **told)
+    _table(slide, story, _Grid(heads, widths, rows, (5, 6)), top=2.6, size=13, empty=empty)
 
 
 def _open(deck: Any, story: Story) -> None:
@@ -322,11 +329,9 @@ def _open(deck: Any, story: Story) -> None:
     if len(sites):
         schools = len(set(sites["site_id"]))
         lines.append(story.say("sum.gate", schools=schools, **{k: tally[k] for k in RESULTS}))
-    lines.append(story.say("deck.open_note"))
+    lines.append(story.say("deck.open_note", year=story.facts.focus))
     _bullets(slide, story, lines, size=16, height=1.45)
-    found = story.findings
-    mine = found[found["year"].isin([0, story.facts.focus]) & found["plan"].isin(["", "plan"])]
-    mine = mine[mine["result"] != "pass"]
+    mine = open_findings(story.findings, story.facts.focus)
     order = {result: k for k, result in enumerate(RESULTS)}
     mine = mine.assign(
         rank=mine["result"].map(order), gravity=mine["severity"].map(findings.SEVERITIES).fillna(4)
@@ -334,7 +339,7 @@ def _open(deck: Any, story: Story) -> None:
     groups = mine.groupby(["rank", "gravity", "code", "title"], sort=True)
     rows = tuple(
         (str(title), story.name("severity", part["severity"].iloc[0]),
-         story.name("result", part["result"].iloc[0]), whole(part["place"].nunique()))
+         story.name("result", part["result"].iloc[0]), whole(part["id"].nunique()))
         for (_, _, _, title), part in groups
     )  # fmt: skip
     heads = tuple(story.say(k) for k in ("col.title", "col.severity", "col.result", "deck.places"))

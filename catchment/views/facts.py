@@ -478,6 +478,33 @@ def students_by_site(problem: Problem, plan: Plan) -> np.ndarray[Any, np.dtype[n
     return students_at(problem, plan).astype(np.int64)
 
 
+def focus_year(run: Run) -> int:
+    """Year in which the last change of a school is done, to which documents speak.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+
+    Returns
+    -------
+    int
+        The first year where nothing changes; the same as ``Facts.focus``.
+    """
+    problem, plan = run.problem, run.plan
+    last = 0
+    for j in range(len(problem.site_ids)):
+        before, rooms = problem.today_open[j], int(problem.rooms[j, 0])
+        for t in range(len(problem.years)):
+            now = plan.open[j, :, t]
+            added = _added(problem.beds[j], t) > 0 or _added(problem.dining_seats[j], t) > 0
+            more = int(problem.rooms[j, t]) > rooms or added
+            if _kind(before, now, bool(problem.existing[j]), more, ""):
+                last = max(last, t)
+            before, rooms = now, int(problem.rooms[j, t])
+    return problem.years[last]
+
+
 def _changes(run: Run, sites: pd.DataFrame, trips: pd.DataFrame) -> pd.DataFrame:
     problem, plan = run.problem, run.plan
     wishes = _wishes(run)

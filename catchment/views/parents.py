@@ -20,11 +20,13 @@ from catchment.errors import InputError
 from catchment.indicators.measure import classes_listed
 from catchment.plan import Plan, split, trip_mode
 from catchment.problem import Problem
+from catchment.views.facts import focus_year
 from catchment.views.page import (
     LANGS,
     POLICY_MARK,
     asset,
     data_block,
+    map_words,
     pick_words,
     style,
 )
@@ -49,12 +51,11 @@ from catchment.views.public import (
     rounded_up,
 )
 from catchment.views.shares import shared_with, stays
+from catchment.views.story import NOTICE, notice_of, open_findings, rules_of, standing_of
+from catchment.views.words import name_of
 
 if TYPE_CHECKING:
     from catchment.run import Run
-
-NOTICE = ("place", "contact", "phone", "until")
-"""What a county may say about how to respond; left out, the page has lines to fill in by hand."""
 
 
 def write_parents(
@@ -71,7 +72,8 @@ def write_parents(
     lang : {"zh", "en"}
         Language the page opens in; it can be switched in the page.
     notice : mapping, optional
-        How to respond: ``place``, ``contact``, ``phone``, ``until``.
+        How to respond: ``place``, ``contact``, ``phone``, ``until``; as the recipe tells it when
+        left out.
 
     Returns
     -------
@@ -140,7 +142,7 @@ def parents_payload(
     InputError
         When a key of the notice is unknown.
     """
-    given = dict(notice or {})
+    given = dict(notice_of(run) if notice is None else notice)
     unknown = sorted(set(given) - set(NOTICE))
     if unknown:
         raise InputError(
@@ -188,7 +190,9 @@ def parents_payload(
         "beds": problem.beds[:, -1].tolist(),
         "dining": problem.dining_seats[:, -1].tolist(),
         "works": _works(run),
+        "focus": focus_year(run),
         "open": _open_points(run),
+        **_origin(run),
         "notice": {key: text(given.get(key, "")) for key in NOTICE},
     }
 
@@ -446,15 +450,32 @@ def _works(run: Run) -> list[list[Any]]:
     return sorted(out, key=lambda w: (w[0], order[w[1]], w[2]))
 
 
+def _origin(run: Run) -> dict[str, dict[str, str]]:
+    """Say in both languages what a sheet is, what data it comes from and what rules judged it."""
+    told: dict[str, dict[str, str]] = {"standing": {}, "sources": {}, "rules": {}}
+    for lang in LANGS:
+        words = map_words()[lang]
+        between = words["map.comma"]
+        listed = [
+            name_of("layer", text(s.layer), lang) + (f" {text(s.file)}" if s.file else "")
+            for s in sorted(run.region.sources, key=lambda s: (s.layer, s.file))
+        ]
+        told["standing"][lang] = standing_of(run.provenance, lang)
+        told["sources"][lang] = (
+            words["par.sources"].replace("{n}", between.join(listed)) if listed else ""
+        )
+        told["rules"][lang] = words["par.rules"].replace("{n}", text(rules_of(run)))
+    return told
+
+
 def _open_points(run: Run) -> list[list[Any]]:
-    """List rules not met, without data or awaiting evidence: result, titles, sources, places."""
-    table = run.findings
-    if not len(table):
-        return []
+    """List rules not met, without data or awaiting evidence: result, titles, sources, places.
+
+    The same rows as the slides: of the plan, in the year to which the documents speak.
+    """
+    table = open_findings(run.findings, focus_year(run))
     found: dict[tuple[str, str], list[Any]] = {}
     for row in table.to_dict("records"):
-        if row["result"] not in ("fail", "unknown", "evidence"):
-            continue
         key = (str(row["result"]), str(row["code"]))
         entry = found.setdefault(
             key,

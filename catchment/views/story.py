@@ -18,6 +18,9 @@ from catchment.views.words import LANGS, name_of, word
 
 _HALVES = re.compile("(.*[\u4e00-\u9fff].*[。！；])\\s*([A-Za-z][\x20-\x7e]+)")
 
+NOTICE = ("place", "contact", "phone", "until")
+"""What a county may say about how to respond; left out, there are lines to fill in by hand."""
+
 RESULTS = ("fail", "unknown", "evidence", "pass")
 """Results of a finding, the gravest first."""
 
@@ -379,6 +382,53 @@ def rules_of(run: Run) -> str:
     more = [f"n={count}"] if isinstance(count, int) else []
     more += [digest] if digest else []
     return f"{text} ({', '.join(more)})" if more else text
+
+
+def open_findings(table: pd.DataFrame, focus: int) -> pd.DataFrame:
+    """Choose the findings that stay open under the plan: not those of today, nor of the years on the way.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Findings of a run or of a :class:`Story`.
+    focus : int
+        Year to which the documents speak.
+
+    Returns
+    -------
+    DataFrame
+        Rows of the plan and of the year, or of no year, that are not passed; a result that is not
+        known is ``unknown``.
+    """
+    if table.empty:
+        return table
+    rows = table.reset_index(drop=True)
+    if "plan" in rows.columns:
+        rows = rows[rows["plan"].fillna("").isin(["", "plan"])]
+    if "year" in rows.columns:
+        year = pd.to_numeric(rows["year"], errors="coerce").fillna(0)
+        rows = rows[year.isin([0, focus])]
+    known = rows["result"].isin(RESULTS)
+    rows = rows.assign(result=rows["result"].where(known, "unknown"))
+    return rows[rows["result"] != "pass"]
+
+
+def notice_of(run: Run) -> dict[str, str]:
+    """How to respond, as the recipe's ``[notice]`` tells it.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+
+    Returns
+    -------
+    dict
+        ``place``, ``contact``, ``phone``, ``until`` as far as they are given.
+    """
+    given = run.scenario.get("notice")
+    told = given if isinstance(given, Mapping) else {}
+    return {key: plain(told[key], longest=120) for key in NOTICE if told.get(key)}
 
 
 def _findings(run: Run, lang: str) -> pd.DataFrame:

@@ -23,7 +23,6 @@ from catchment.plan import Plan, trip_mode
 from catchment.problem import Problem
 from catchment.run import Run
 from catchment.views.deck import deck_bytes
-from catchment.views.facts import read_facts
 from catchment.views.parents import parents_payload
 from catchment.views.public import FEWER, PRIVACY_LIMIT, WITHHELD
 from catchment.views.words import word
@@ -275,11 +274,6 @@ class _Told:
             self._sum(code, year, which, told)
         for year, told in moved["zh"].items():
             self._moved(year, told)
-        facts = read_facts(self.run)
-        for told, mode in zip(read_help(self.run), ("bus", "board"), strict=True):
-            mine = [k for k, i, j in self.ways["plan", facts.focus_at]
-                    if j >= 0 and self._mode(i, j, facts.focus_at) == mode]  # fmt: skip
-            self.system.add(mine, *told, f"slide {mode}")
 
     def _mode(self, i: int, j: int, t: int) -> str:
         p = self.run.problem
@@ -406,14 +400,3 @@ def read_moved(tables: list[list[list[str]]], lang: str) -> dict[int, tuple[floa
     rows = [row for table in tables if head in table[0] for row in table[1:]]
     found = {int(row[0]): span_of("students", row[-1], lang) for row in rows}
     return {year: told for year, told in found.items() if told is not None}
-
-
-def read_help(run: Run) -> list[tuple[float, float]]:
-    """Students who ride and who board, as the slide on longer trips says."""
-    slides = pptx.Presentation(io.BytesIO(deck_bytes(run, lang="zh"))).slides
-    texts = [s.text_frame.text for slide in slides for s in slide.shapes if s.has_text_frame]
-    number = rf"(\d[\d,]*|{word('deck.fewer', 'zh', limit=2 * PRIVACY_LIMIT)})"
-    hit = re.search(rf"校车接送 {number} 人、寄宿 {number} 人", "\n".join(texts))
-    assert hit is not None
-    told = [span_of("students", text, "zh") for text in hit.groups()]
-    return [t for t in told if t is not None]

@@ -19,35 +19,49 @@
 
   function people(n) { return n === FEWER ? t("par.not_told") : t("par.about", { n: n }); }
 
+  /* All that the proposal has for a band, in order: the years before its first change are as today. */
+  function stages(v, b) {
+    var steps = data.steps[v * data.bands.length + b], first = data.years[0], out = [];
+    steps.forEach(function (s, k) {
+      var next = steps[k + 1];
+      if (k === 0 && (!next || !next[0] || next[0] <= first)) { return; }
+      out.push({ s: s, band: b, from: s[0] || first, to: next ? next[0] : 0 });
+    });
+    (data.shared[v * data.bands.length + b] || []).forEach(function (s) { out.push({ s: s, band: b, from: s[0], to: 0 }); });
+    return out;
+  }
+
+  function when(g) {
+    return g.from > data.years[0] ? t(g.to ? "par.when_span" : "par.when_from", { y: g.from, z: g.to }) : g.to ? t("par.when_until", { z: g.to }) : "";
+  }
+
   /* What parents ask, answered where the data answers and said to be undecided where it does not. */
   function answers(v) {
-    var n = data.bands.length, out = [], last = [], bus = false, walk = false, board = false, moved = [], sites = [];
+    var n = data.bands.length, out = [], all = [], moved = [], sites = [];
     for (var b = 0; b < n; b++) {
-      var steps = data.steps[v * n + b], s = steps[steps.length - 1], m = s[4] >= 0 ? data.modes[s[4]] : "";
-      last.push(s);
-      bus = bus || m.indexOf("bus") === 0; walk = walk || m.indexOf("walk") === 0; board = board || m === "board";
-      if (s[1] >= 0 && steps.some(function (q) { return q[1] !== steps[0][1]; })) { moved.push([b, steps[0][1], s[1]]); }
-      if (s[1] >= 0 && sites.indexOf(s[1]) < 0) { sites.push(s[1]); }
-      (data.shared[v * n + b] || []).forEach(function (o) {
-        var how = o[4] >= 0 ? data.modes[o[4]] : "";
-        bus = bus || how.indexOf("bus") === 0; walk = walk || how.indexOf("walk") === 0; board = board || how === "board";
-        if (o[1] !== steps[0][1]) { moved.push([b, steps[0][1], o[1]]); }
-        if (sites.indexOf(o[1]) < 0) { sites.push(o[1]); }
+      var here = data.steps[v * n + b][0][1];
+      stages(v, b).forEach(function (g) {
+        var j = g.s[1];
+        all.push(g);
+        if (j >= 0 && j !== here && moved.indexOf(j) < 0) { moved.push(j); }
+        if (j >= 0 && sites.indexOf(j) < 0) { sites.push(j); }
       });
     }
-    function names(list) { return list.map(function (j, k) { return [k ? t("map.comma") : "", siteName(j)]; }); }
+    function by(kind) { return all.filter(function (g) { return g.s[4] >= 0 && data.modes[g.s[4]].indexOf(kind) === 0; }); }
+    function line(g, more) { return el("p", {}, bandName(data.bands[g.band]) + t("par.colon"), siteName(g.s[1]), when(g), " ", more); }
     function add(q, parts) { out.push([el("dt", { text: t("par.ask_" + q) }), el("dd", {}, parts)]); }
-    add("bus", bus ? [t("par.ans_bus"), " ", undecided("par.ans_bus_open")] : walk ? t("par.ans_walk") : t("par.ans_no_bus"));
+    var bus = by("bus"), board = by("board");
+    add("bus", bus.length ? [el("p", { text: t("par.ans_bus") }), bus.map(function (g) { return line(g); }), undecided("par.ans_bus_open")] : by("walk").length ? t("par.ans_walk") : t("par.ans_no_bus"));
     add("safe", undecided("par.ans_safe_open"));
-    add("board", board ? [t("par.ans_board"), " ", names(sites), beds(sites), " ", undecided("par.ans_board_open")] : t("par.ans_no_board"));
-    add("class", data.bands.map(function (band, b) {
-      return last[b][1] < 0 || last[b][5] === NONE ? null : el("p", {}, bandName(band) + t("par.colon"), siteName(last[b][1]), " ", classSize(last[b][5]),
-        last[b][6] & 2 ? el("b", { class: "warn", text: t("par.above_standard", { n: data.standard[b] }) }) : t("par.within_standard", { n: data.standard[b] }));
+    add("board", board.length ? [el("p", { text: t("par.ans_board") }), board.map(function (g) { return line(g, beds([g.s[1]])); }), undecided("par.ans_board_open")] : t("par.ans_no_board"));
+    add("class", all.map(function (g) {
+      return g.s[1] < 0 || g.s[5] === NONE ? null : line(g, [classSize(g.s[5]),
+        g.s[6] & 2 ? el("b", { class: "warn", text: t("par.above_standard", { n: data.standard[g.band] }) }) : t("par.within_standard", { n: data.standard[g.band] })]);
     }));
     add("lunch", [sites.map(function (j) { return data.dining[j] < 0 ? null : el("p", {}, siteName(j), t("par.seats", { n: data.dining[j] })); }), undecided("par.ans_lunch_open")]);
-    add("first", moved.length ? moved.filter(function (m, k) { return moved.findIndex(function (o) { return o[2] === m[2]; }) === k; }).map(function (m) {
-      var built = data.works.filter(function (w) { return w[2] === m[2] && ["build", "expand", "reopen"].indexOf(w[1]) >= 0; });
-      return el("p", {}, built.length ? built.map(function (w) { return el("span", {}, workText(w), " "); }) : [siteName(m[2]), t("par.ans_nothing_built")]);
+    add("first", moved.length ? moved.map(function (j) {
+      var built = data.works.filter(function (w) { return w[2] === j && ["build", "expand", "reopen"].indexOf(w[1]) >= 0; });
+      return el("p", {}, built.length ? built.map(function (w) { return el("span", {}, workText(w), " "); }) : [siteName(j), t("par.ans_nothing_built")]);
     }) : t("par.ans_no_move"));
     out.push([el("dt", {}, ["teachers", "building", "return"].map(function (q) { return t("par.ask_" + q) + " "; })), el("dd", {}, undecided("par.undecided"))]);
     return el("section", { class: "band asked" }, el("h3", { text: t("par.asked") }), el("dl", { class: "qa" }, out));
@@ -103,7 +117,7 @@
       data.bands.map(function (b, k) { return bandPart(v, k); }),
       works.length ? el("section", { class: "band" }, el("h3", { text: t("par.first") }), el("ul", {}, works.map(work))) : null,
       answers(v),
-      el("p", { class: "small", text: t("par.time_note") })];
+      el("p", { class: "small", text: t("par.time_note") + t("par.years_note", { y: data.years.join(t("map.comma")) }) })];
   }
 
   function respond() {
@@ -120,7 +134,7 @@
     box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.built") }),
       el("h3", { text: t("par.built_first") }), built.length ? el("ul", {}, built.map(work)) : el("p", { text: t("par.built_none") }),
       changed.length ? el("details", { open: changed.length < 9 }, el("summary", { text: t("par.changed", { n: changed.length }) }), el("ul", {}, changed.map(work))) : el("p", { text: t("par.changed_none") })));
-    box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.open") }), el("p", { class: "small", text: t("par.open_text") }),
+    box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.open") }), el("p", { class: "small", text: t("par.open_text", { y: data.focus }) }),
       openPart(data.open.filter(function (o) { return o[0] === "fail"; }), true, "par.open_fail"),
       openPart(data.open.filter(function (o) { return o[0] === "evidence"; }), false, "par.open_evidence"),
       openPart(data.open.filter(function (o) { return o[0] === "unknown"; }), false, "par.open_unknown"),
@@ -140,7 +154,7 @@
     var box = empty(byId("answer"));
     if (v < 0) { return; }
     box.appendChild(el("article", { class: "village" }, sheet(v), el("div", { class: "act" },
-      el("button", { type: "button", id: "print-one", text: t("par.print_one"), onclick: function () { print([]); } }),
+      el("button", { type: "button", id: "print-one", text: t("par.print_one"), onclick: function () { print([v]); } }),
       el("button", { type: "button", id: "print-town", onclick: function () { print(townOf(data.villages[v].town)); } }, t("par.print_town"), name(data.villages[v].town))),
     el("p", { class: "sign", text: t("par.sign") })));
   }
@@ -162,7 +176,7 @@
       }
       lines += concerns(v).length / 2;
       var sheetOf = el("article", { class: "village" + (lines > 4 ? " dense" : lines > 3 ? " close" : "") }, el("p", { class: "small" }, name(data.county), " · ", t("par.title"), " ", name(data.scenario), data.note ? " · " : "", name(Catchment.half(data.note))),
-        sheet(v), respond(), el("p", { class: "sign", text: t("par.sign") }), el("p", { class: "small", text: t("par.draft") }));
+        sheet(v), respond(), el("p", { class: "sign", text: t("par.sign") }), el("p", { class: "small", text: t("par.draft") }), el("p", { class: "small standing", text: stamp() }));
       if (lines > 6) { sheetOf.style.zoom = (6 / lines).toFixed(3); }
       box.appendChild(sheetOf);
     });
@@ -188,6 +202,11 @@
     byId("answer").scrollIntoView({ block: "start" });
   }
 
+  function stamp() {
+    return [data.standing[lang()], Catchment.half(data.note), data.sources[lang()], data.rules[lang()], data.crs,
+      data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed })].filter(Boolean).join(" · ");
+  }
+
   function build() {
     Catchment.label(document.body);
     document.title = data.county + " · " + t("par.title");
@@ -196,7 +215,7 @@
     byId("note").textContent = Catchment.half(data.note);
     byId("note").hidden = !data.note;
     byId("lang").textContent = lang() === "zh" ? "English" : "中文";
-    byId("stamp").textContent = [data.review ? t("map.review", { n: data.review }) : "", t("map.author", { n: data.author || t("map.not_given") }), t("map.data_dates", { n: data.dates || t("map.not_given") }), data.note, data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed })].filter(Boolean).join(" · ");
+    byId("stamp").textContent = stamp();
     towns();
     common();
     show(open);
