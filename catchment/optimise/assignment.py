@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 from scipy.sparse import csr_matrix
 
 from catchment.errors import InputError
@@ -105,8 +106,7 @@ def transport(
         state, _ = flow.solve(state, demand, tolerance)
     share = flow.shares(state, m)
     rows = np.repeat(np.arange(n), np.diff(share.indptr))
-    served: Float64 = np.bincount(rows, weights=share.data, minlength=n).astype(np.float64)
-    site_of = _largest_share(share, served, cost, demand, state.price[:m])
+    site_of = _largest_share(share.indptr, share.indices, share.data, cost, demand, state.price[:m])
     used = np.zeros(m, dtype=bool)
     used[site_of[site_of >= 0]] = True
     used[share.indices] = True
@@ -252,9 +252,9 @@ def checked(cost: Float64, demand: Float64, capacity: Float64) -> tuple[Float64,
     InputError
         Where shapes do not fit or a number is impossible.
     """
-    cost = _checked_cost(cost)
-    demand = np.asarray(demand, dtype=np.float64)
-    capacity = np.asarray(capacity, dtype=np.float64)
+    cost = _two_dimensional(cost)
+    demand = np.ascontiguousarray(demand, dtype=np.float64)
+    capacity = np.ascontiguousarray(capacity, dtype=np.float64)
     n, m = cost.shape
     if demand.shape != (n,) or capacity.shape != (m,):
         raise InputError(
@@ -263,6 +263,9 @@ def checked(cost: Float64, demand: Float64, capacity: Float64) -> tuple[Float64,
             f"cost is {n} x {m}: demand needs {n} numbers and capacity {m}, "
             f"not {demand.shape} and {capacity.shape}"
         )
+    if _sound(cost, demand, capacity):
+        return cost, demand, capacity
+    _check_numbers(cost)
     bad = np.flatnonzero(~(np.isfinite(demand) & (demand >= 0)))
     if bad.size:
         raise InputError(
@@ -278,19 +281,41 @@ def checked(cost: Float64, demand: Float64, capacity: Float64) -> tuple[Float64,
     return cost, demand, capacity
 
 
+@njit(cache=True)
+def _sound(cost: Float64, demand: Float64, capacity: Float64) -> bool:
+    """Whether all numbers are possible; what is wrong is looked for only where they are not."""
+    wrong = 0
+    for i in range(cost.shape[0]):
+        for j in range(cost.shape[1]):
+            wrong += not cost[i, j] > -np.inf
+        wrong += not 0.0 <= demand[i] < np.inf
+    for j in range(capacity.size):
+        wrong += not capacity[j] >= 0.0
+    return wrong == 0
+
+
 def _checked_cost(cost: Float64) -> Float64:
+    cost = _two_dimensional(cost)
+    _check_numbers(cost)
+    return cost
+
+
+def _two_dimensional(cost: Float64) -> Float64:
     cost = np.ascontiguousarray(cost, dtype=np.float64)
     if cost.ndim != 2:
         raise InputError(
             f"cost 应为二维，实为 {cost.ndim} 维 / cost must have 2 dimensions, not {cost.ndim}"
         )
+    return cost
+
+
+def _check_numbers(cost: Float64) -> None:
     if not (cost > -np.inf).all():
         i, j = np.argwhere(~(cost > -np.inf))[0]
         raise InputError(
             f"cost 第 ({i}, {j}) 个为 {cost[i, j]}，应为数或 inf / "
             f"cost at ({i}, {j}) is {cost[i, j]}; it must be a number or inf"
         )
-    return cost
 
 
 def _tolerance(demand: Float64, capacity: Float64) -> float:
@@ -300,20 +325,24 @@ def _tolerance(demand: Float64, capacity: Float64) -> float:
     return 0.0 if whole else 1e-12 * float(demand.sum() + limited.sum())
 
 
+@njit(cache=True)
 def _largest_share(
-    share: csr_matrix, served: Float64, cost: Float64, demand: Float64, price: Float64
+    indptr: Int32, indices: Int32, data: Float64, cost: Float64, demand: Float64, price: Float64
 ) -> Int32:
     """Site with the largest share; for units without demand the one of least cost and price."""
-    n = cost.shape[0]
+    n, m = cost.shape
     site_of = np.full(n, -1, dtype=np.int32)
-    with_share = np.flatnonzero(np.diff(share.indptr) > 0)
-    many = np.flatnonzero(np.diff(share.indptr) > 1)
-    site_of[with_share] = share.indices[share.indptr[with_share]]
-    for i in many:
-        part = slice(share.indptr[i], share.indptr[i + 1])
-        site_of[i] = share.indices[part][share.data[part].argmax()]
-    idle = demand <= 0
-    if idle.any():
-        site_of[idle] = nearest(cost[idle] + price)
-    site_of[(served <= 0) & ~idle] = -1
+    for i in range(n):
+        if demand[i] > 0.0:
+            most = 0.0
+            for at in range(indptr[i], indptr[i + 1]):
+                if data[at] > most:
+                    most = data[at]
+                    site_of[i] = indices[at]
+        else:
+            least = np.inf
+            for j in range(m):
+                if cost[i, j] + price[j] < least:
+                    least = cost[i, j] + price[j]
+                    site_of[i] = j
     return site_of

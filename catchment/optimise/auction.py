@@ -149,19 +149,21 @@ def balance(
             count += 1
             i = after[i]
         rise = 0.0
-        order = np.argsort(margin[:count])
-        first[j] = -1
-        leaving = True
-        for at in order:
+        left = count
+        while left > 0:  # only few leave: cheaper than putting all in order
+            at = 0
+            for a in range(1, left):
+                if margin[a] < margin[at]:
+                    at = a
             i = who[at]
             k = to[at]
-            if leaving and (k < 0 or load[j] - demand[i] < capacity[j]):
-                leaving = False
-            if not leaving:
-                after[i] = first[j]
-                first[j] = i
-                continue
+            if k < 0 or load[j] - demand[i] < capacity[j]:
+                break
             rise = max(rise, margin[at])
+            left -= 1
+            who[at] = who[left]
+            to[at] = to[left]
+            margin[at] = margin[left]
             site[i] = k
             load[j] -= demand[i]
             load[k] += demand[i]
@@ -171,4 +173,8 @@ def balance(
                 queue[tail] = k
                 tail = (tail + 1) % (m + 1)
                 queued[k] = True
+        first[j] = -1
+        for a in range(left):
+            after[who[a]] = first[j]
+            first[j] = who[a]
         price[j] += rise
