@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any, TypeAlias
 
 import networkx as nx
@@ -346,20 +347,24 @@ def _recoloured(graph: Graph, before: Mapping[int, int]) -> dict[int, int]:
 
 def _exchange(graph: Graph, now: dict[int, int], node: int) -> int:
     """Free a colour next to a node by exchanging two colours along a chain; else one more."""
-    for first in range(PLAIN_COLOURS):
-        for second in range(PLAIN_COLOURS):
-            chain: set[int] = set()
-            todo = [k for k in graph[node] if now.get(k) == first]
-            while todo:
-                at = todo.pop()
-                if at in chain:
-                    continue
-                chain.add(at)
-                todo += [k for k in graph[at] if now.get(k) in (first, second)]
-            met = any(now[k] == second for k in chain & set(graph[node]))
-            if first != second and not met:
-                for k in chain:
-                    now[k] = first + second - now[k]
-                return first
+    best: tuple[int, int, int] | None = None
+    turned: set[int] = set()
+    for first, second in permutations(range(PLAIN_COLOURS), 2):
+        chain: set[int] = set()
+        todo = [k for k in graph[node] if now.get(k) == first]
+        while todo:
+            at = todo.pop()
+            if at in chain:
+                continue
+            chain.add(at)
+            todo += [k for k in graph[at] if now.get(k) in (first, second)]
+        met = any(now[k] == second for k in chain & set(graph[node]))
+        # the shortest chain: the fewest catchments change their colour
+        if not met and (best is None or (len(chain), first, second) < best):
+            best, turned = (len(chain), first, second), chain
+    if best is not None:
+        for k in turned:
+            now[k] = best[1] + best[2] - now[k]
+        return best[1]
     near = {now[k] for k in graph[node] if k in now}
     return next(c for c in range(len(near) + 1) if c not in near)
