@@ -67,13 +67,13 @@ def values() -> dict[str, str]:
         "teachers_today": number(keep["teachers"]),
         "trip_today": number(keep["mean_trip"]),
         "plans": table(
-            ("方案", "要求", "费用 万元", "下界 万元", "差距", "教师", "平均单程 分", "最长 分", "末年学校", "保留的小规模学校", "新违反的强制规则"),
+            ("方案", "要求", "费用 万元", "下界 万元", "差距", "教师", "平均单程 分", "最长 分", "末年学校", "保留的小规模学校"),
             [
                 (
                     p["plan"], p["name"].split(" / ")[0], wan(p["objective"]), wan(p["bound"]),
                     "–" if p["gap"] in ("", "nan") else f"{float(p['gap']):.1%}",
                     number(p["teachers"]), number(p["mean_trip"]), number(p["worst_trip"]),
-                    p["schools"], p["small_kept"], p["hard_rules_broken"],
+                    p["schools"], p["small_kept"],
                 )
                 for p in plans
             ],

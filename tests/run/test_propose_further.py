@@ -243,3 +243,17 @@ def test_a_closed_school_opens_again_where_that_is_cheaper_and_the_recipe_does_i
     # Through the whole order, whatever is cheapest, the recipe gives the plan itself.
     result = propose(asked(), region, wish=wish)
     assert result.violations == ()
+
+
+def test_a_run_that_builds_tells_how_far_railways_and_trunk_roads_are():
+    region = tiny_region(students=12)
+    build = {"do": "build", "site": "C1", "year": 2027, "rooms": 6}
+    found = run_scenario(asked(action=[build]), region).findings
+    rows = found[found["code"] == "R-SITE-01"]
+    # The tiny county has no trunk road, and nobody has told of railways.
+    told = dict(zip(rows["title_en"], rows["result"], strict=True))
+    assert sorted(told.values()) == ["pass", "unknown"]
+    assert told["Distance of classrooms from railways"] == "unknown"
+    assert rows.loc[rows["result"] == "unknown", "id"].tolist() == ["C1"]
+    idle = run_scenario(asked(), region).findings
+    assert set(idle.loc[idle["code"] == "R-SITE-01", "result"]) == {"pass"}
