@@ -348,7 +348,7 @@ def guided(seconds: int) -> None:
         except (CatchmentError, LayerError, UnsafeError):
             pass
 
-    asked = ["-timeout=15", "-seed=1", "-rss_limit_mb=4000", "-max_len=4096", "-verbosity=1"]
+    asked = ["-timeout=120", "-seed=1", "-rss_limit_mb=4000", "-max_len=4096", "-verbosity=1"]
     atheris.Setup(
         [sys.argv[0], f"-max_total_time={seconds}", *asked, str(_corpus(folder))],
         one,
