@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,12 @@ from catchment.views.workbook import write_ledger
 
 IMPOSSIBLE = "impossible.json"
 """Witness and single changes where a recipe asks what no plan can give."""
+
+WRITTEN_LATER = (
+    "book.docx", "book.html", "book.pdf", "report.pdf", "catchments.parquet", "roads.parquet",
+    "villages.parquet", "schools.parquet",
+)  # fmt: skip
+"""Files of a run that ``catchment report`` and ``catchment map`` write, but no run itself."""
 
 UNFINISHED = "unfinished.json"
 """Record of a run whose files are being written."""
@@ -62,6 +68,9 @@ def write_run(
     tiles, tianditu_key : str, optional
         Online base map, only when asked for.
 
+    Files that only other commands write, such as the review book, are removed where the folder
+    holds them from another run: they would stand beside other numbers.
+
     Returns
     -------
     list of Path
@@ -73,6 +82,7 @@ def write_run(
     facts["recipe"] = _relative(recipe, folder)
     facts["set_aside"] = set_aside
     write_bytes(folder / UNFINISHED, _json(facts))
+    _remove_older(run, folder, facts)
     written = [
         write_geopackage(run, folder / "plan.gpkg", lang=lang),
         *write_tables(run, folder),
@@ -90,6 +100,30 @@ def write_run(
     written.append(write_bytes(folder / "run.json", _json(facts)))
     (folder / UNFINISHED).unlink(missing_ok=True)
     return written
+
+
+def _remove_older(run: Run, folder: Path, facts: Mapping[str, Any]) -> None:
+    """Remove what a run does not write itself, where the folder holds another run's."""
+    try:
+        before = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    if before == json.loads(_json(facts)):
+        return
+    home = run.region.folder
+    layers = home is not None and home.resolve() == folder.resolve()
+    for name in WRITTEN_LATER:
+        # In the county's own folder a table of that name may be a layer of the county.
+        path = folder / name
+        if path.is_file() and not (layers and path.suffix == ".parquet"):
+            try:
+                path.unlink()
+            except OSError as fault:
+                raise CatchmentError(
+                    f"{path.name} 属于上一次运行，无法删除（{fault.strerror}）；请关闭打开它的程序后重试 / "
+                    f"{path.name} is of an earlier run and cannot be removed; close the program "
+                    "that has it open and try again"
+                ) from fault
 
 
 def execute_again(
