@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from catchment.views.facts import read_facts
+from catchment.views.parents import write_parents
 from tests.browser.conftest import PHONE, Watched
+from tests.views.document_run import document_run
 from tests.views.map_county import HOSTILE, build_run
+from tests.views.stepped_run import by_bus_and_back
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Watched]
@@ -105,4 +110,60 @@ def test_hostile_names_are_text(visit: Visit, pages: dict[str, Path]) -> None:
     assert HOSTILE[0] in page.inner_text("#common")
     assert page.locator("img").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    seen.quiet()
+
+
+def answered(page: Any, question: str) -> str:
+    """What the page says to a question that parents ask."""
+    return str(
+        page.evaluate(
+            "q => { const d = [...document.querySelectorAll('#answer .qa dt')].find(x => x.textContent === q);"
+            " return d.nextElementSibling.textContent; }",
+            question,
+        )
+    )
+
+
+def test_a_bus_of_the_middle_years_is_not_denied(visit: Visit, tmp_path: Path) -> None:
+    run, village, built = by_bus_and_back(document_run(villages=54))
+    problem = run.problem
+    years, code = problem.years, problem.village_ids[village]
+    page_file = write_parents(run, tmp_path / "p.html", lang="en")
+    seen = visit(page_file)
+    page = seen.page
+    page.fill("#find", code)
+    page.keyboard.press("Enter")
+    name = read_facts(run).sites["name"].iloc[built]
+    said = answered(page, "How do children get there? Is there a bus?")
+    assert "counts on a school bus" in said
+    assert "no bus is needed" not in said
+    assert f"{name} (from autumn {years[1]} until autumn {years[-1]})" in said
+    first = answered(page, "Is the new school ready first?")
+    assert name in first
+    assert "is built" in first
+    classes = answered(page, "Will classes be too large?")
+    assert name in classes
+    # A standard of 45 must not run together with the grades 4-6 that follow it on paper.
+    page.emulate_media(media="print")
+    gap = "getComputedStyle(document.querySelector('#answer .qa p'), '::after').content"
+    assert page.evaluate(gap).strip('"') == "\u2002"
+    seen.quiet()
+
+
+def test_one_village_is_one_sheet_that_says_what_it_is(visit: Visit, tmp_path: Path) -> None:
+    run = document_run(villages=54)
+    seen = visit(write_parents(run, tmp_path / "p.html"))
+    page = seen.page
+    page.fill("#find", run.problem.village_ids[3])
+    page.keyboard.press("Enter")
+    page.evaluate("window.print = () => {}")
+    page.click("#print-one")
+    assert page.locator("#sheets article").count() == 1
+    text = page.evaluate("document.querySelector('#sheets article').textContent")
+    digest = str(run.provenance["digest"])[:16]
+    for said in ("未经审核不得公开", "编制：未填写", digest, "村.csv", "学校.xlsx", "national"):
+        assert said in text, said
+        assert said in page.text_content("#stamp"), said
+    paper = page.pdf(prefer_css_page_size=True, print_background=True)
+    assert len(re.findall(rb"/Type /Page\b", paper)) == 1
     seen.quiet()

@@ -104,7 +104,8 @@ def test_figures_are_those_of_the_run(run: Run, deck: bytes) -> None:
     assert f"{table['village_id'].nunique()} 个村" in texts(deck)[6]
     first = tables(deck, 6)[1]
     assert first[0] == table["village"].iloc[0]
-    assert first[5] == f"{table['minutes_after'].iloc[0]:,.1f}"
+    assert first[2] == str(table["year"].iloc[0])
+    assert first[6] == f"{table['minutes_after'].iloc[0]:,.1f}"
     tally = gate.tally(tell(run, "zh"))
     assert f"不符合 {tally['fail']} 项" in texts(deck)[7]
 
