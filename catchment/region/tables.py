@@ -23,6 +23,7 @@ from catchment.region.guard import MAX_TEXT_BYTES, UnsafeError, judge_archive, r
 from catchment.region.merges import Range, columns_without_heading, fill_merged, shared_numbers
 from catchment.region.raw import Place, Raw
 from catchment.region.schema import (
+    PLACE_COLUMNS,
     grade_heading,
     heading_key,
     headings,
@@ -219,36 +220,29 @@ def read_xlsx(place: Place) -> Raw:
     LayerError
         When the workbook is unsafe or unreadable, or the sheet or its heading row is missing.
     """
-    name, spare = choose_sheet(place)
+    choice = choose_sheet(place)
+    name = choice.name
     sheet = _sheet(place, name)
-    if spare:
-        listed = "、".join(spare)[:80]
+    if choice.spare:
+        listed = "、".join(choice.spare)[:80]
         sheet.notes.append(
             (f"读取工作表“{name}”；未读取：{listed}", f"read sheet {name!r}; not read: {listed}")
+        )
+    if choice.hidden:
+        sheet.notes.append(
+            (
+                f"工作表“{name}”在表格软件中是隐藏的，也已读取",
+                f"sheet {name!r} is hidden in the spreadsheet; it was read",
+            )
         )
     raw = _understand(place, sheet)
     alike = [
         Fault(
             "sheet_unread", place.layer, value=other[:60], file=place.file, details={"read": name}
         )
-        for other in spare
-        if _same_headings(place, other, set(filter(None, raw.headings)))
+        for other in choice.alike
     ]
     return replace(raw, faults=(*raw.faults, *alike))
-
-
-def _same_headings(place: Place, name: str, wanted: set[str]) -> bool:
-    """Say whether a sheet that is not read has the headings of the one that is."""
-    book = _open(place, values=True)
-    try:
-        page = book[name]
-        page.reset_dimensions()
-        head = page.iter_rows(max_row=HEADING_SEARCH, max_col=MAX_COLUMNS, values_only=True)
-        return any(wanted <= {tidy(str(v)) for v in row if v is not None} for row in head)
-    except Exception:  # a chart, or a part that openpyxl cannot read, holds no rows
-        return False
-    finally:
-        book.close()
 
 
 def sheet_names(place: Place) -> list[str]:
@@ -272,8 +266,33 @@ def sheet_names(place: Place) -> list[str]:
         book.close()
 
 
-def choose_sheet(place: Place) -> tuple[str, list[str]]:
+@dataclass(frozen=True)
+class Choice:
+    """The sheet of a workbook that holds a layer.
+
+    Attributes
+    ----------
+    name : str
+        Sheet that is read.
+    spare : tuple of str
+        Other sheets that might hold data, where none is named after the layer.
+    alike : tuple of str
+        Sheets with the same columns that are not read.
+    hidden : bool
+        Whether the sheet is hidden in the spreadsheet program.
+    """
+
+    name: str
+    spare: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
+    hidden: bool = False
+
+
+def choose_sheet(place: Place) -> Choice:
     """Find the sheet of a workbook that holds a layer.
+
+    A visible sheet named after the layer comes first, then a visible one with its headings; a
+    hidden sheet is read only where no visible one will do.
 
     Parameters
     ----------
@@ -282,25 +301,98 @@ def choose_sheet(place: Place) -> tuple[str, list[str]]:
 
     Returns
     -------
-    str
-        Name of the sheet.
-    list of str
-        Other sheets that might hold data, where none is named after the layer.
+    Choice
+        The sheet and those beside it.
+
+    Raises
+    ------
+    LayerError
+        When the sheet asked for is missing, or when several visible sheets hold the layer's
+        columns and none says by its name that it is the one.
     """
     names = sheet_names(place)
     if place.sublayer:
         wanted = [n for n in names if plain(n) == plain(place.sublayer)]
         if not wanted:
             raise _fault(place, "sheet_missing", sheet=place.sublayer, names="、".join(names))
-        return wanted[0], []
-    layer = layers()[place.layer]
-    keys = [heading_key(layer.layer), *(heading_key(a) for a in layer.aliases)]
-    for key in keys:
+        return Choice(wanted[0])
+    if len(names) == 1:
+        return Choice(names[0])
+    columns, hidden = _sheet_columns(place, [n for n in names if not _of_another(place.layer, n)])
+    keys = _layer_keys(place.layer)
+    named = sorted(
+        (n for n in columns if heading_key(n) in keys), key=lambda n: keys.index(heading_key(n))
+    )
+    required = {c.column for c in layers()[place.layer].columns if c.required}
+    bearing = [n for n in columns if required - set(PLACE_COLUMNS) <= columns[n]]
+    seen = [n for n in columns if n not in hidden]
+    order = [
+        *(n for n in named if n not in hidden),
+        *(n for n in seen if n in bearing),
+        *(n for n in named if n in bearing),
+        *seen,
+        *names,
+    ]
+    name = order[0]
+    alike = [n for n in bearing if n != name and _like(columns[n], columns.get(name, set()))]
+    rivals = [n for n in alike if n not in hidden and (name not in named or n in named)]
+    if rivals and name not in hidden:
+        listed = "、".join([name, *rivals])
+        raise _fault(place, "sheets_alike", names=listed[:120])
+    spare = () if name in named else tuple(n for n in seen if n != name)
+    return Choice(name, spare, tuple(alike), name in hidden)
+
+
+def _layer_keys(layer: str) -> list[str]:
+    declared = layers()[layer]
+    return [heading_key(declared.layer), *(heading_key(a) for a in declared.aliases)]
+
+
+def _of_another(layer: str, name: str) -> bool:
+    """Say whether a sheet explains, or is named after another layer alone."""
+    if "说明" in name or name.lower() in {"readme", "notes"}:
+        return True
+    key = heading_key(name)
+    return key not in _layer_keys(layer) and any(key in _layer_keys(other) for other in layers())
+
+
+def _sheet_columns(place: Place, names: list[str]) -> tuple[dict[str, set[str]], set[str]]:
+    """Columns of a layer that the first rows of each sheet name, and which sheets are hidden."""
+    found: dict[str, set[str]] = {}
+    hidden = set()
+    book = _open(place, values=True)
+    try:
         for name in names:
-            if heading_key(name) == key:
-                return name, []
-    data = [n for n in names if "说明" not in n and n.lower() not in {"readme", "notes"}]
-    return (data[0], data[1:]) if data else (names[0], [])
+            page = book[name]
+            if getattr(page, "sheet_state", "visible") != "visible":
+                hidden.add(name)
+            try:
+                page.reset_dimensions()
+                rows = page.iter_rows(
+                    max_row=HEADING_SEARCH + 2, max_col=MAX_COLUMNS, values_only=True
+                )
+                grid = [["" if v is None else str(v) for v in row] for row in rows]
+                top, depth, titles = _find_heading(place, grid)
+            except Exception:  # a chart, a cover, or a part that openpyxl cannot read
+                found[name] = set()
+                continue
+            rows_below = any(filter(None, line) for line in grid[top + depth :])
+            found[name] = _named_columns(place.layer, titles) if rows_below else set()
+    finally:
+        book.close()
+    return found, hidden
+
+
+def _named_columns(layer: str, titles: list[str]) -> set[str]:
+    known = headings(layer)
+    named = {known[key] for t in titles if (key := heading_key(t)) in known}
+    grades = {f"{g}" for t in titles if layer == "children" and (g := grade_heading(t)) is not None}
+    return named | grades | ({"grade", "students"} if grades else set())
+
+
+def _like(one: set[str], other: set[str]) -> bool:
+    """Say whether two sheets name mostly the same columns of a layer."""
+    return 2 * len(one & other) > len(one | other)
 
 
 def guard_zip(place: Place) -> None:

@@ -601,6 +601,32 @@ def several_sheets(folder: Path, kind: str) -> int:
     return TOTAL
 
 
+def children_in_sheets(folder: Path, **sheets: Rows) -> Any:
+    """A workbook of children with a sheet a name; the book is still open."""
+    county(folder, leave=("children",))
+    book = xlsxwriter.Workbook(folder / "学龄人口.xlsx")
+    for name, rows in sheets.items():
+        sheet = book.add_worksheet(name)
+        for r, line in enumerate([list(CHILDREN[0]), *(list(row.values()) for row in rows)]):
+            sheet.write_row(r, 0, line)
+    return book
+
+
+@dirty
+def sheet_a_township(folder: Path, kind: str) -> int:
+    children_in_sheets(folder, 甲镇=CHILDREN[:4], 乙镇=CHILDREN[4:]).close()
+    return 0
+
+
+@dirty
+def hidden_sheet_named_after_the_layer(folder: Path, kind: str) -> int:
+    old = [{**row, "学生数": "99"} for row in CHILDREN]
+    book = children_in_sheets(folder, 今年=CHILDREN, 学生数=old)
+    book.get_worksheet_by_name("学生数").hide()
+    book.close()
+    return TOTAL
+
+
 @dirty
 def rows_in_two_sheets(folder: Path, kind: str) -> int:
     county(folder, leave=("children",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from dirty_files import CLASSES, DIRTY, county, write
+from dirty_files import CHILDREN, CLASSES, DIRTY, TOTAL, children_in_sheets, county, write
 
 from catchment.region.address import Village, match_addresses
 from catchment.region.read import gather, region_of
@@ -39,6 +39,34 @@ def test_a_sum_is_told_by_its_word(line, total):
 
 def test_a_remark_makes_no_sum():
     assert not is_total(["0101", "2026", "一年级", "1", "合计"], ["a", "b", "c", "d", "备注"])
+
+
+def told(folder, code):
+    return [f.value for f in gather(folder).problems.faults if f.code == code]
+
+
+def test_a_visible_sheet_named_after_the_layer_is_read_and_its_like_is_told(tmp_path):
+    old = [{**row, "学生数": "99"} for row in CHILDREN]
+    children_in_sheets(tmp_path, 去年=old, 学龄人口=CHILDREN).close()
+    assert int(region_of(gather(tmp_path)).children["students"].sum()) == TOTAL
+    assert told(tmp_path, "sheet_unread") == ["去年"]
+
+
+def test_a_hidden_sheet_is_read_where_no_visible_one_will_do_and_told(tmp_path):
+    book = children_in_sheets(tmp_path, 封面=[], 学生数=CHILDREN)
+    book.get_worksheet_by_name("学生数").hide()
+    book.close()
+    reading = gather(tmp_path)
+    assert int(region_of(reading).children["students"].sum()) == TOTAL
+    assert [f for f in reading.problems.faults if f.code == "repaired" and "隐藏" in f.line()]
+
+
+def test_sheets_of_other_layers_or_without_rows_are_no_rivals(tmp_path):
+    villages = [{**row, "村名": "x"} for row in CHILDREN]
+    children_in_sheets(tmp_path, 村庄=villages, 填表说明=CHILDREN, 空表=[], 数据=CHILDREN).close()
+    reading = gather(tmp_path)
+    assert int(region_of(reading).children["students"].sum()) == TOTAL
+    assert not told(tmp_path, "sheet_unread")
 
 
 PLACES = [
