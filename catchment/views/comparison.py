@@ -36,7 +36,7 @@ from catchment.views.files import write_bytes, write_text
 from catchment.views.folder import read_record
 from catchment.views.html_writer import html_bytes
 from catchment.views.plain import decimal, plain, whole
-from catchment.views.story import mark_of, standing_of
+from catchment.views.story import half_of, mark_of, standing_of
 from catchment.views.tables import frame_csv
 from catchment.views.words import name_of, word
 
@@ -539,9 +539,8 @@ def comparison_document(
         Paragraph(say("cmp.kicker", count=len(compared.records), year=compared.year), "kicker"),
     ]
     if first.get("note"):
-        blocks.append(
-            Paragraph(say("report.note", note=plain(first["note"], longest=300)), "warning")
-        )
+        note = half_of(plain(first["note"], longest=300), compared.lang)
+        blocks.append(Paragraph(say("report.note", note=note), "warning"))
     if _data_differ(compared):
         blocks.append(Paragraph(say("cmp.data_differ"), "warning"))
     blocks += [

@@ -128,11 +128,7 @@ class Story:
         str
             The half in the story's language.
         """
-        found = _HALVES.fullmatch(text)
-        if found:
-            return found.group(1 if self.lang == "zh" else 2)
-        parts = [part.strip() for part in text.split(" / ")]
-        return parts[0] if self.lang == "zh" else parts[-1]
+        return half_of(text, self.lang)
 
     def placed(self, name: str, place: str) -> str:
         """Name with where it lies in brackets.
@@ -274,6 +270,28 @@ def tell(run: Run, lang: str) -> Story:
     if lang not in LANGS:
         raise InputError(f"lang = {lang!r}：只有 zh 和 en / there is only zh and en")
     return Story(run=run, facts=read_facts(run), findings=_findings(run, lang), lang=lang)
+
+
+def half_of(text: str, lang: str) -> str:
+    """Half of a note that is written in both languages, as :meth:`Story.half` gives it.
+
+    Parameters
+    ----------
+    text : str
+        Chinese, then `` / `` or a full stop, then English; or one text for both.
+    lang : {"zh", "en"}
+        Language.
+
+    Returns
+    -------
+    str
+        The half in the language.
+    """
+    found = _HALVES.fullmatch(text)
+    if found:
+        return found.group(1 if lang == "zh" else 2)
+    parts = [part.strip() for part in text.split(" / ")]
+    return parts[0] if lang == "zh" else parts[-1]
 
 
 def digest_of(run: Run) -> str:

@@ -181,7 +181,9 @@ def _write_sheet(
     internal = standing(story)
     if plain(run.provenance.get("review_number")):
         internal = f"{internal}　{story.say('internal_report')}"
-    note = story.say("book.note", note=plain(run.region.note, longest=200), internal=internal)
+    note = story.say(
+        "book.note", note=story.half(plain(run.region.note, longest=200)), internal=internal
+    )
     between = "　" if story.lang == "zh" else " "
     note = f"{sheet.told}{between}{note}" if sheet.told else note
     page.merge_range(1, 0, 1, last, "", looks["note"])

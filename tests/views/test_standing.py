@@ -164,3 +164,19 @@ def test_pictures_of_a_comparison_tell_its_standing(run: Run, tmp_path: Path) ->
     assert mark_of([run.provenance, run.provenance], "zh") == f"审图号：{TOLD['review_number']}"
     assert mark_of([run.provenance, bare.provenance], "zh") == "内部工作用图 未经审核不得公开"
     assert mark_of([], "zh") == "内部工作用图 未经审核不得公开"
+
+
+def test_a_note_in_both_languages_is_told_in_one(run: Run, tmp_path: Path) -> None:
+    note = "示范数据，不得用于真实决定。 Demonstration data, not for real decisions"
+    noted = dataclasses.replace(run, region=run.region.replace(note=note))
+    content = ledger_bytes(noted, lang="en")
+    line = str(openpyxl.load_workbook(io.BytesIO(content)).worksheets[0]["A2"].value)
+    assert "Demonstration data" in line
+    assert "示范数据" not in line
+    runs = [
+        save(each, tmp_path / each.name) for each in (noted, dataclasses.replace(noted, name="b"))
+    ]
+    write_comparison(runs, tmp_path, "en")
+    body = (tmp_path / "compare.html").read_text(encoding="utf-8")
+    assert "Demonstration data" in body
+    assert "示范数据" not in body
