@@ -336,7 +336,7 @@ def read_scenario(path: Path) -> Scenario:
         raise NotFoundError(f"找不到方案文件 {path.name} / recipe not found: {path.name}")
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise InputError(
             f"{path.name} 不是有效的 UTF-8 TOML：{fault}。请对照模板修改 / not valid TOML: {fault}"
         ) from fault

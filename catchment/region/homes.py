@@ -16,6 +16,7 @@ from catchment.region.raw import Raw
 from catchment.region.relations import Table
 
 _LAYER = "students"
+_LOST = frozenset({"address_ambiguous", "address_unmatched", "place_missing"})
 
 
 def by_address(
@@ -144,6 +145,34 @@ def at_villages(students: Table, villages: Table, faults: list[Fault]) -> tuple[
     }
     note = Fault("repaired", _LAYER, details=detail, file=students.file)
     return replace(students, geometry=geometry, **changed), [*kept, note]
+
+
+def without_village(
+    students: Table, children: Table, villages: Table, faults: list[Fault]
+) -> list[Fault]:
+    """Find home points that would count for no village in a county without a layer of children.
+
+    Parameters
+    ----------
+    students, children, villages : Table
+        Placed rows.
+    faults : list of Fault
+        Everything found so far.
+
+    Returns
+    -------
+    list of Fault
+        One a student without a village whose row is not in error already. With a layer of children
+        the homes count nobody, and none is returned.
+    """
+    if len(children.rows) or not len(villages.rows):
+        return []
+    told = {f.row for f in faults if f.layer == _LAYER and f.row is not None and f.code in _LOST}
+    return [
+        students.fault("home_without_village", k, "village_id")
+        for k, code in enumerate(students.frame["village_id"])
+        if not _text(code) and int(students.rows[k]) not in told
+    ]
 
 
 def _text(value: object) -> str:

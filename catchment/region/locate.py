@@ -170,7 +170,7 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise InputError(
             f"{path.name} 无法读取：{fault}；请按 TOML 格式、UTF-8 编码改正 / "
             f"{path.name} cannot be read: {fault}; correct it as TOML in UTF-8"

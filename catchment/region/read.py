@@ -22,7 +22,7 @@ from catchment.region.bands import Band, read_bands
 from catchment.region.clean import Cleaned, clean
 from catchment.region.elevation import Elevation, read_elevation
 from catchment.region.faults import Fault, LayerError, Problems, placed, problems
-from catchment.region.homes import at_villages, by_address
+from catchment.region.homes import at_villages, by_address, without_village
 from catchment.region.likeness import check_likeness
 from catchment.region.locate import Found, Manifest, digest, locate
 from catchment.region.model import Region, Source
@@ -261,6 +261,10 @@ def gather(path: str | Path, *, bands: tuple[Band, ...] | None = None) -> Readin
         if layer.geometry != "raster"
     }
     tables["students"], faults = at_villages(tables["students"], tables["villages"], faults)
+    if "children" not in found.places:
+        faults.extend(
+            without_village(tables["students"], tables["children"], tables["villages"], faults)
+        )
     faults.extend(check_relations(tables, bands))
     faults.extend(check_likeness(tables))
     if county is not None:

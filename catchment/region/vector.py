@@ -8,6 +8,7 @@ because codes must stay text and encodings must be proven.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -229,12 +230,18 @@ def read_geojson(place: Place) -> Raw:
         raise _fault(place, "file_disguised")
     try:
         document = json.loads(text, object_pairs_hook=_object)
+        if _HALVES.search(text):
+            # An escaped half of a pair of surrogates is no character and can be written nowhere.
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as fault:
         raise _fault(place, "file_unreadable", detail=_short(fault)) from fault
     features = document.get("features")
     if document.get("type") != "FeatureCollection" or not isinstance(features, list):
         raise _fault(place, "file_disguised")
     return _from_features(place, document, features, encoding)
+
+
+_HALVES = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

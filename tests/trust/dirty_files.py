@@ -1290,6 +1290,28 @@ at_address("address_on_a_road", "甲镇南村路12号")
 at_address("address_in_another_county", "邻县甲镇东村3组")
 
 
+@dirty
+def home_without_a_village(folder: Path, kind: str) -> int:
+    """Home points count the students, and four of them name no village."""
+    county(folder, leave=("children",))
+    rows = [
+        {"学生编号": f"s{k}", "年级": "1", "村代码": "" if k < 4 else f"00{k % 8 + 1}",
+         "经度": 104.11, "纬度": 30.105}
+        for k in range(24)
+    ]  # fmt: skip
+    write(folder, "students", kind, rows)
+    return 4
+
+
+@dirty
+def half_a_character(folder: Path, kind: str) -> int:
+    county(folder, leave=("villages",))
+    path = write(folder, "villages", kind, VILLAGES)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("东村", "\\ud800"), encoding="utf-8")
+    return TOTAL
+
+
 def registry() -> list[dict[str, str]]:
     """Rows of the table of classes."""
     return list(csv.DictReader(REGISTRY.read_text(encoding="utf-8").splitlines()))

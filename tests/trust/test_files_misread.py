@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from dirty_files import CHILDREN, CLASSES, DIRTY, TOTAL, children_in_sheets, county, write
+from dirty_files import CHILDREN, CLASSES, DIRTY, TOTAL, VILLAGES, children_in_sheets, county, write
 
+from catchment.demand import rejected_students
+from catchment.errors import InputError
 from catchment.region.address import Village, match_addresses
 from catchment.region.read import gather, region_of
 from catchment.region.totals import is_total
+from catchment.scenario import read_scenario
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "shp", "gpkg", "geojson"])
@@ -149,3 +152,41 @@ def test_the_county_that_most_addresses_name_is_the_own_one(name):
 def test_a_county_without_townships_is_matched_by_name(address, code):
     places = [Village("001", "东村", ""), Village("002", "西村", "")]
     assert match_addresses([address], places, "小县")[0].code == code
+
+
+def test_homes_without_a_village_are_counted_as_set_aside(tmp_path):
+    DIRTY["home_without_a_village"](tmp_path, "csv")
+    with pytest.raises(InputError, match="counts for no village"):
+        region_of(gather(tmp_path))
+    region = region_of(gather(tmp_path), set_aside=True)
+    assert len(region.students) == 20
+    assert rejected_students(region, [2026, 2027], range(1, 10)) == (4, 4)
+
+
+def test_homes_without_a_village_may_stand_beside_a_layer_of_children(tmp_path):
+    DIRTY["home_without_a_village"](tmp_path, "csv")
+    write(tmp_path, "children", "csv", CHILDREN)
+    assert len(region_of(gather(tmp_path)).students) == 24
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\uDC00x", "\\udc00\\ud800"])
+def test_half_a_character_is_refused_before_anything_is_written(tmp_path, half):
+    county(tmp_path, leave=("villages",))
+    path = write(tmp_path, "villages", "geojson", VILLAGES)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("东村", half), encoding="utf-8")
+    assert [f.layer for f in gather(tmp_path).problems.errors if f.code == "file_unreadable"] == [
+        "villages"
+    ]
+    path.write_text(text.replace("东村", "\\ud840\\udc0b村"), encoding="utf-8")
+    assert region_of(gather(tmp_path)).villages["name"][0] == "\U0002000b村"
+
+
+def test_toml_nested_without_end_is_refused_in_words(tmp_path):
+    county(tmp_path)
+    path = tmp_path / "region.toml"
+    path.write_text("a=" + "[" * 5000, encoding="utf-8")
+    with pytest.raises(InputError, match=" / "):
+        gather(tmp_path)
+    with pytest.raises(InputError, match=" / "):
+        read_scenario(path)
