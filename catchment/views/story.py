@@ -18,6 +18,9 @@ from catchment.views.words import LANGS, name_of, word
 
 _HALVES = re.compile("(.*[\u4e00-\u9fff].*[。！；])\\s*([A-Za-z][\x20-\x7e]+)")
 
+GATE_CODES = ("R-TRV-05",)
+"""Rules of the closing gate beside those whose code begins with ``R-CON``."""
+
 NOTICE = ("place", "contact", "phone", "until")
 """What a county may say about how to respond; left out, there are lines to fill in by hand."""
 
@@ -415,7 +418,8 @@ def open_findings(table: pd.DataFrame, focus: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows of the plan and of the year, or of no year, that are not passed; a result that is not
+        Rows of the plan and of the year, or of no year, that are not passed, and those of the
+        closing gate up to the year: they are judged when a school closes. A result that is not
         known is ``unknown``.
     """
     if table.empty:
@@ -425,10 +429,27 @@ def open_findings(table: pd.DataFrame, focus: int) -> pd.DataFrame:
         rows = rows[rows["plan"].fillna("").isin(["", "plan"])]
     if "year" in rows.columns:
         year = pd.to_numeric(rows["year"], errors="coerce").fillna(0)
-        rows = rows[year.isin([0, focus])]
+        rows = rows[year.isin([0, focus]) | (of_gate(rows["code"]) & (year <= focus))]
     known = rows["result"].isin(RESULTS)
     rows = rows.assign(result=rows["result"].where(known, "unknown"))
     return rows[rows["result"] != "pass"]
+
+
+def of_gate(codes: pd.Series) -> pd.Series:
+    """Tell which rules are of the closing gate.
+
+    Parameters
+    ----------
+    codes : Series
+        Codes of rules.
+
+    Returns
+    -------
+    Series
+        True where the rule is judged when a school closes.
+    """
+    known = codes.astype(str)
+    return known.str.startswith("R-CON") | known.isin(GATE_CODES)
 
 
 def notice_of(run: Run) -> dict[str, str]:

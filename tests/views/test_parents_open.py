@@ -38,7 +38,9 @@ def run() -> Run:
     kept = mine.head(31).assign(year=focus, plan="today", result="fail")
     way = mine.head(40).assign(year=made.problem.years[1], plan="plan", result="fail")
     assert focus not in made.problem.years[:2]
-    parts = [table.assign(plan="plan"), then, kept, way]
+    gate = table[table["code"] == "R-CON-01"].assign(year=made.problem.years[1], code="R-CON-09",
+                                                     title_zh="更早撤并", plan="plan")  # fmt: skip
+    parts = [table.assign(plan="plan"), then, kept, way, gate]
     return dataclasses.replace(
         made, findings=pd.concat(parts, ignore_index=True), scenario={"notice": NOTICE}
     )
@@ -66,6 +68,7 @@ def test_page_and_slide_count_the_same_open_points(run: Run) -> None:
     more = re.search(r"另有 (\d+) 项", text)
     assert len(open_points) == len(told) + int(more.group(1) if more else 0)
     assert open_points["一至三年级单程不超过半小时", "fail"] == 17
+    assert ("更早撤并", "evidence") in open_points
     assert page["focus"] == focus_year(run) == read_facts(run).focus
     assert f"{page['focus']} 学年" in text
 

@@ -15,10 +15,7 @@ from catchment.views.facts import (
     rows_of,
 )
 from catchment.views.plain import plain
-from catchment.views.story import RESULTS, Story
-
-GATE_CODES = ("R-TRV-05",)
-"""Rules of the closing gate beside those whose code begins with ``R-CON``."""
+from catchment.views.story import RESULTS, Story, of_gate
 
 _BRACKETS = re.compile(r"[（(]([^（）()]+)[）)]")
 
@@ -58,8 +55,7 @@ def items_of(story: Story, code: str, year: int = 0) -> pd.DataFrame:
         Rows of the findings.
     """
     found = story.findings
-    gate_codes = found["code"].str.startswith("R-CON") | found["code"].isin(GATE_CODES)
-    mine = found[(found["id"] == code) & gate_codes]
+    mine = found[(found["id"] == code) & of_gate(found["code"])]
     if (mine["year"] == year).any():
         mine = mine[mine["year"] == year]
     order = {result: k for k, result in enumerate(RESULTS)}
