@@ -53,6 +53,9 @@ def write_run(
 ) -> list[Path]:
     """Write everything a run has to show.
 
+    Files that only other commands write, such as the review book, are removed where the folder
+    holds them from another run: they would stand beside other numbers.
+
     Parameters
     ----------
     run : Run
@@ -67,9 +70,6 @@ def write_run(
         Whether rows in error were set aside.
     tiles, tianditu_key : str, optional
         Online base map, only when asked for.
-
-    Files that only other commands write, such as the review book, are removed where the folder
-    holds them from another run: they would stand beside other numbers.
 
     Returns
     -------
