@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
 from affine import Affine
 from pyproj import CRS
+from rasterio.windows import Window
 
 from catchment.coordinates import SourceCrs, parse_crs, transform
 from catchment.errors import InputError, NotFoundError
 
 MAX_PIXELS = 400_000_000
+STRIP_PIXELS = 4_000_000
+PACKED_FROM, PACKED_MOST = 100_000_000, 2_000
+"""A raster of more bytes that is packed more tightly than this holds nothing, or is an attack."""
 # Heights beyond these cannot be on land; rasters use such numbers for voids they do not declare.
 LOWEST_M, HIGHEST_M = -500.0, 9_000.0
 _TIFF_MARKS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -79,21 +84,20 @@ def read_elevation(path: str | Path, *, crs: str = "") -> Elevation:
                     f"{file.name} 过大（{raster.width} x {raster.height}）；请裁剪到县域 / {file.name} is "
                     f"too large ({raster.width} x {raster.height}); clip it to the county"
                 )
-            band = raster.read(1, masked=True)
-            heights = np.asarray(
-                band.filled(np.nan)
-                if band.dtype.kind == "f"
-                else band.astype(np.float32).filled(np.nan),
-                dtype=np.float32,
-            )
+            size = raster.width * raster.height * np.dtype(raster.dtypes[0]).itemsize
+            if size > PACKED_FROM and size > PACKED_MOST * file.stat().st_size:
+                raise InputError(
+                    f"{file.name} 解开后是文件的 {size // file.stat().st_size:,} 倍，不像高程数据；请重新导出 "
+                    f"/ {file.name} unpacks to {size // file.stat().st_size:,} times its size and is "
+                    "no plausible raster; export it again"
+                )
+            heights = _heights(raster)
             affine, stated = raster.transform, raster.crs
     except rasterio.errors.RasterioError as fault:
         raise InputError(
             f"{file.name} 无法读取；请重新导出为 GeoTIFF / {file.name} cannot be read; export it again as "
             "GeoTIFF"
         ) from fault
-    with np.errstate(invalid="ignore"):
-        heights[(heights < LOWEST_M) | (heights > HIGHEST_M) | ~np.isfinite(heights)] = np.nan
     if crs:
         name = parse_crs(crs).name
     elif stated is not None:
@@ -106,6 +110,20 @@ def read_elevation(path: str | Path, *, crs: str = "") -> Elevation:
         )
     a, b, c, d, e, f = (float(v) for v in affine[:6])
     return Elevation(heights, (a, b, c, d, e, f), name)
+
+
+def _heights(raster: Any) -> npt.NDArray[np.float32]:
+    """Read a band strip by strip, so that no second copy of the whole is ever held."""
+    heights = np.empty((raster.height, raster.width), dtype=np.float32)
+    step = max(1, STRIP_PIXELS // raster.width)
+    for top in range(0, raster.height, step):
+        rows = min(step, raster.height - top)
+        band = raster.read(1, masked=True, window=Window(0, top, raster.width, rows))
+        strip = band.astype(np.float64).filled(np.nan)
+        with np.errstate(invalid="ignore"):
+            strip[~((strip >= LOWEST_M) & (strip <= HIGHEST_M))] = np.nan
+        heights[top : top + rows] = strip
+    return heights
 
 
 def sample(

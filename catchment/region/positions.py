@@ -269,7 +269,7 @@ def fit_zone(
 
 
 def _zone_of(source: SourceCrs) -> tuple[int | None, bool]:
-    """Gauss-Krueger zone of a CGCS2000 system and whether its eastings carry it."""
+    """Gauss-Krueger zone of a Chinese system and whether its eastings carry it."""
     if not source.name.startswith("EPSG:"):
         return None, False
     code = int(source.name[5:])
@@ -278,6 +278,16 @@ def _zone_of(source: SourceCrs) -> tuple[int | None, bool]:
         (4534, 4554, 4509, False),
         (4491, 4501, 4478, True),
         (4502, 4512, 4489, False),
+        # Xi'an 1980
+        (2349, 2369, 2324, True),
+        (2370, 2390, 2345, False),
+        (2327, 2337, 2314, True),
+        (2338, 2348, 2325, False),
+        # Beijing 1954
+        (2401, 2421, 2376, True),
+        (2422, 2442, 2397, False),
+        (21413, 21423, 21400, True),
+        (21453, 21463, 21440, False),
     ):
         if first <= code <= last:
             return code - base, prefixed

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 from dirty_files import CHILDREN, CLASSES, DIRTY, TOTAL, VILLAGES, children_in_sheets, county, write
+from pyproj import CRS
 
+from catchment.coordinates import parse_crs
 from catchment.demand import rejected_students
 from catchment.errors import InputError
+from catchment.region import elevation
 from catchment.region.address import Village, match_addresses
+from catchment.region.elevation import read_elevation
+from catchment.region.positions import _zone_of
 from catchment.region.read import gather, region_of
 from catchment.region.totals import is_total
 from catchment.scenario import read_scenario
@@ -190,3 +198,47 @@ def test_toml_nested_without_end_is_refused_in_words(tmp_path):
         gather(tmp_path)
     with pytest.raises(InputError, match=" / "):
         read_scenario(path)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *(4513, 4533, 4534, 4554, 4491, 4501, 4502, 4512),
+        *(2349, 2369, 2370, 2390, 2327, 2337, 2338, 2348),
+        *(2401, 2421, 2422, 2442, 21413, 21423, 21453, 21463),
+    ],
+)
+def test_zones_of_the_chinese_systems_are_those_of_their_definitions(code):
+    zone, prefixed = _zone_of(parse_crs(f"EPSG:{code}"))
+    operation = CRS.from_epsg(code).coordinate_operation
+    told = {p.name: p.value for p in operation.params}
+    middle, false = told["Longitude of natural origin"], told["False easting"]
+    assert zone is not None
+    assert middle in {3.0 * zone, 6.0 * zone - 3.0}
+    assert false == 500_000.0 + (zone * 1e6 if prefixed else 0.0)
+
+
+def test_a_raster_that_unpacks_without_end_is_refused_unread(tmp_path):
+    path = tmp_path / "dem.tif"
+    shape = {"width": 6000, "height": 6000, "count": 1, "dtype": "float64"}
+    with rasterio.open(path, "w", driver="GTiff", crs="EPSG:4490", compress="deflate", tiled=True,
+                       sparse_ok=True, transform=Affine(1e-4, 0, 104, 0, -1e-4, 31), **shape):  # fmt: skip
+        pass
+    with pytest.raises(InputError, match=" / "):
+        read_elevation(path)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float64"])
+def test_strips_of_a_raster_make_the_whole(tmp_path, monkeypatch, dtype):
+    monkeypatch.setattr(elevation, "STRIP_PIXELS", 70)
+    heights = np.arange(35 * 20, dtype=dtype).reshape(35, 20)
+    heights[3, 4], heights[30, 7] = -9999, 30_000
+    path = tmp_path / "dem.tif"
+    with rasterio.open(path, "w", driver="GTiff", crs="EPSG:4490", width=20, height=35, count=1,
+                       dtype=dtype, nodata=-9999, transform=Affine(1e-4, 0, 104, 0, -1e-4, 31)) as raster:  # fmt: skip
+        raster.write(heights, 1)
+    read = read_elevation(path).heights
+    good = np.ones(read.shape, dtype=bool)
+    good[3, 4] = good[30, 7] = False
+    assert read[good].tolist() == heights[good].tolist()
+    assert np.isnan(read[~good]).all()
