@@ -55,7 +55,14 @@
     add("safe", undecided("par.ans_safe_open"));
     add("board", board.length ? [el("p", { text: t("par.ans_board") }), board.map(function (g) { return line(g, beds([g.s[1]])); }), undecided("par.ans_board_open")] : t("par.ans_no_board"));
     add("class", all.map(function (g) {
-      return g.s[1] < 0 || g.s[5] === NONE ? null : line(g, [classSize(g.s[5]),
+      if (g.s[1] < 0 || g.s[5] === NONE) { return null; }
+      /* A band that keeps its school has one stage: its classes of today and of the last year. */
+      var now = g.s[0] ? null : data.steps[v * n + g.band][0];
+      if (now && now[5] !== g.s[5]) {
+        return line(g, [t("par.now_then", { a: classSize(now[5]), y: data.years[data.years.length - 1], b: classSize(g.s[5]) }),
+          el((now[6] | g.s[6]) & 2 ? "b" : "span", { class: (now[6] | g.s[6]) & 2 ? "warn" : "", text: t("par.within_standard", { n: data.standard[g.band] }) })]);
+      }
+      return line(g, [classSize(g.s[5]),
         g.s[6] & 2 ? el("b", { class: "warn", text: t("par.above_standard", { n: data.standard[g.band] }) }) : t("par.within_standard", { n: data.standard[g.band] })]);
     }));
     add("lunch", [sites.map(function (j) { return data.dining[j] < 0 ? null : el("p", {}, siteName(j), t("par.seats", { n: data.dining[j] })); }), undecided("par.ans_lunch_open")]);
@@ -175,6 +182,9 @@
         lines += Math.ceil(cards / 2) + (cards > 1 ? 0.2 : 0);
       }
       lines += concerns(v).length / 2;
+      var told = 0;
+      for (b = 0; b < n; b++) { told += stages(v, b).length; }
+      lines += (lang() === "zh" ? 0.6 : 1) + Math.max(told - n, 0) / 3;
       var sheetOf = el("article", { class: "village" + (lines > 4 ? " dense" : lines > 3 ? " close" : "") }, el("p", { class: "small" }, name(data.county), " · ", t("par.title"), " ", name(data.scenario), data.note ? " · " : "", name(Catchment.half(data.note))),
         sheet(v), respond(), el("p", { class: "sign", text: t("par.sign") }), el("p", { class: "small", text: t("par.draft") }), el("p", { class: "small standing", text: stamp() }));
       if (lines > 6) { sheetOf.style.zoom = (6 / lines).toFixed(3); }
