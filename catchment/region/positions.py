@@ -134,10 +134,11 @@ def locate_points(raw: Raw, cleaned: Cleaned, layer: str, source: SourceCrs, fil
         x = table[pair[0]].to_numpy(dtype=np.float64, na_value=np.nan)
         y = table[pair[1]].to_numpy(dtype=np.float64, na_value=np.nan)
         named = (cleaned.titles.get(pair[0], pair[0]), cleaned.titles.get(pair[1], pair[1]))
-        return Located(x, y, polygons, named, ())
+        faults = _both_columns(x, y, cleaned, layer, source, file, pair)
+        return Located(x, y, polygons, named, tuple(faults))
     geometry = shapely.force_2d(raw.geometry[cleaned.source])
     kinds = [g.geom_type if g is not None else "" for g in geometry]
-    faults: list[Fault] = []
+    faults = []
     points = np.full(n, None, dtype=object)
     for k, (kind, shape) in enumerate(zip(kinds, geometry, strict=True)):
         row = int(cleaned.rows[k])
@@ -192,6 +193,60 @@ def _two_ways(
         )
         for k in np.flatnonzero(away > TWO_WAYS_M)
     ]
+
+
+def _both_columns(
+    x: FloatArray,
+    y: FloatArray,
+    cleaned: Cleaned,
+    layer: str,
+    source: SourceCrs,
+    file: str,
+    used: tuple[str, str],
+) -> list[Fault]:
+    """Compare degrees with metres where a table states both; what is not used is never silent.
+
+    Degrees are compared with metres in the declared projected system. Where degrees are declared,
+    the system of the metres is unknown: the Gauss-Krueger zone that fits most rows is taken for it.
+    """
+    if not all(_filled(cleaned.table, *pair) for pair in (("lon", "lat"), ("easting", "northing"))):
+        return []
+    other = ("easting", "northing") if used[0] == "lon" else ("lon", "lat")
+    a, b = (cleaned.table[c].to_numpy(dtype=np.float64, na_value=np.nan) for c in other)
+    lon, lat = to_lonlat(x, y, source)
+    told = [(a, b)]
+    if used[0] == "lon":
+        told = [to_lonlat(a, b, system) for system in _likely_zones(lon, a)]
+    away = [
+        np.hypot((lon - u) * np.cos(np.radians(lat)), lat - v) * 111_195.0 for u, v in told
+    ] or [np.full(len(x), np.inf)]
+    middle = [float(np.median(w[np.isfinite(w)])) if np.isfinite(w).any() else np.inf for w in away]
+    best = away[int(np.argmin(middle))]
+    stated = np.isfinite(a) & np.isfinite(b) & np.isfinite(x) & np.isfinite(y)
+    title = cleaned.titles.get(used[0], used[0])
+    return [
+        Fault(
+            "place_columns_differ",
+            layer,
+            int(cleaned.rows[k]),
+            title,
+            details={"metres": f"{best[k]:,.0f}" if np.isfinite(best[k]) else "?"},
+            file=file,
+        )
+        for k in np.flatnonzero(stated & ~(best <= TWO_WAYS_M))
+    ]
+
+
+def _likely_zones(lon: FloatArray, easting: FloatArray) -> list[SourceCrs]:
+    """CGCS2000 zones of 3 and 6 degrees around a county, with or without the zone in the easting."""
+    if not np.isfinite(lon).any() or not np.isfinite(easting).any():
+        return []
+    middle = float(np.nanmedian(lon))
+    prefixed = float(np.nanmedian(np.abs(easting))) >= 1_000_000.0
+    three, six = round(middle / 3.0), int(middle // 6.0) + 1
+    codes = [z + (4488 if prefixed else 4509) for z in range(three - 1, three + 2) if 25 <= z <= 45]
+    codes += [z + (4478 if prefixed else 4489) for z in (six,) if 13 <= z <= 23]
+    return [parse_crs(f"EPSG:{code}") for code in codes]
 
 
 def _filled(table: Any, *columns: str) -> bool:

@@ -1312,6 +1312,22 @@ def half_a_character(folder: Path, kind: str) -> int:
     return TOTAL
 
 
+@dirty
+def degrees_and_metres_differ(folder: Path, kind: str) -> int:
+    """Both kinds of columns, and one row moved by a kilometre in one of them."""
+    county(folder, leave=("villages",))
+    east, north = transform(
+        [v["经度"] for v in VILLAGES], [v["纬度"] for v in VILLAGES], 4490, 4543
+    )
+    rows = [
+        {**v, "东坐标": round(float(east[k]) + (1000 if k == 3 else 0), 1),
+         "北坐标": round(float(north[k]), 1)}
+        for k, v in enumerate(VILLAGES)
+    ]  # fmt: skip
+    write(folder, "villages", kind, rows)
+    return TOTAL
+
+
 def registry() -> list[dict[str, str]]:
     """Rows of the table of classes."""
     return list(csv.DictReader(REGISTRY.read_text(encoding="utf-8").splitlines()))

@@ -242,3 +242,12 @@ def test_strips_of_a_raster_make_the_whole(tmp_path, monkeypatch, dtype):
     good[3, 4] = good[30, 7] = False
     assert read[good].tolist() == heights[good].tolist()
     assert np.isnan(read[~good]).all()
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_degrees_are_held_against_metres_row_by_row(tmp_path, kind):
+    DIRTY["degrees_and_metres_differ"](tmp_path, kind)
+    faults = gather(tmp_path).problems.faults
+    found = [(f.row, f.details["metres"]) for f in faults if f.code == "place_columns_differ"]
+    assert [row for row, _ in found] == [5]
+    assert abs(float(found[0][1].replace(",", "")) - 1000.0) < 5.0
