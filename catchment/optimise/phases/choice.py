@@ -571,7 +571,9 @@ def frontier(
         costs = question.costs.replace(minute=question.costs.minute * factor)
         name = f"路途时间权重 ×{factor} / minutes weigh {factor} times"
         asked = question.replace(costs=costs)
-        out.append(_made(name, asked, _find(name, asked, least.plan)))
+        answer = _find(name, asked, least.plan)
+        if answer.plan.status in ("optimal", "feasible"):
+            out.append(_made(name, asked, answer))
     told = mark_dominated(out)
     spare = [k for k in range(len(told) - 1, 1, -1) if told[k].dominated]
     drop = set(spare[: max(len(told) - n, 0)])
@@ -597,8 +599,10 @@ def _capped(
         limits = dataclasses.replace(question.limits, closures_total=total)
         name = f"至多撤并 {total} 所 / at most {total} close"
         asked = question.replace(limits=limits)
-        start = find(name, asked, _fewer_closures(asked, start, total))
-        found.append((name, asked, start))
+        answer = find(name, asked, _fewer_closures(asked, start, total))
+        if answer.plan.status in ("optimal", "feasible"):
+            start = answer
+            found.append((name, asked, answer))
     # Who may close more may also close fewer: no plan is dearer than one with a tighter limit.
     for k in range(len(found) - 2, -1, -1):
         name, asked, answer = found[k]

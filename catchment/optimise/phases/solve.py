@@ -214,7 +214,15 @@ def _work(
     search.measure()
     # The first round takes about a tenth of the time, on a machine of ordinary speed.
     first_round = min(max(round(time_limit / 10 * 1e5), 4 * SLICE), 20 * SLICE)
-    search.round(ROUND if steps is not None else first_round, 8.0, end)
+    length = ROUND if steps is not None else first_round
+    search.round(length, 8.0, end)
+    if not np.isfinite(run.best_value[0]):
+        # What was given breaks limits, and mending it has failed: today's catchments are tried.
+        run.plan[:] = np.stack(keep_decision(model, len(state.question.problem.years)))
+        walk.restart(table, run)
+        walk.anneal(table, run, 0, 1.0, 1.0, 1.0)
+        search.weight = 2.0 * walk.heaviest(table)
+        search.round(length, 8.0, end)
     if TINY_COLUMNS < columns <= EXACT_COLUMNS:
         limit = state.began + 0.5 * time_limit if steps is None else np.inf
         if _exact(state, limit, seed, None if steps is None else 10 * NODES):
