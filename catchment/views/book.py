@@ -172,7 +172,10 @@ def _longer(story: Story, township: str) -> list[Block]:
     blocks: list[Block] = [Heading(story.say("bk.longer"), 1, new_page=True)]
     listed = [name for name in names if (town == name).any()]
     if not listed:
-        return [*blocks, Paragraph(story.say("town.worse_empty", minutes=limit, first=story.facts.first))]
+        return [
+            *blocks,
+            Paragraph(story.say("town.worse_empty", minutes=limit, first=story.facts.first)),
+        ]
     tables = [townships.worse_of(story, name) for name in listed]
     rows = tuple(
         (name, *row) for name, table in zip(listed, tables, strict=True) for row in table.rows
