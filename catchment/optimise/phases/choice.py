@@ -651,16 +651,16 @@ def mark_dominated(choices: Sequence[Choice]) -> list[Choice]:
         The same plans, ``dominated`` as it is among them.
     """
 
-    def merits(c: Choice) -> tuple[float, float, float]:
+    def _merits(c: Choice) -> tuple[float, float, float]:
         """More is better."""
         return (-c.figures.yuan, -c.figures.minutes, float(c.figures.small_kept))
 
     out = []
     for k, c in enumerate(choices):
-        mine = merits(c)
+        mine = _merits(c)
         # One plan found twice is one choice.
-        worse = any(merits(o) == mine for o in choices[:k]) or any(
-            all(a >= b for a, b in zip(merits(o), mine, strict=True)) and merits(o) != mine
+        worse = any(_merits(o) == mine for o in choices[:k]) or any(
+            all(a >= b for a, b in zip(_merits(o), mine, strict=True)) and _merits(o) != mine
             for o in choices
             if o is not c
         )
