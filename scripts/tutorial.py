@@ -16,7 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parents[1] / "docs" / "tutorial"
 TABLES = (
     "plans.csv", "actions.csv", "hearing.csv", "villages.csv", "outlook.csv", "futures.csv",
-    "certain.csv", "costs.csv", "proposal.toml",
+    "certain.csv", "costs.csv", "broken.csv", "proposal.toml",
 )  # fmt: skip
 Row = dict[str, str]
 
@@ -67,18 +67,24 @@ def values() -> dict[str, str]:
         "teachers_today": number(keep["teachers"]),
         "trip_today": number(keep["mean_trip"]),
         "plans": table(
-            ("方案", "要求", "费用 万元", "下界 万元", "差距", "教师", "平均单程 分", "最长 分", "末年学校", "保留的小规模学校"),
+            ("方案", "要求", "费用 万元", "下界 万元", "差距", "教师", "平均单程 分", "最长 分", "末年学校", "保留的小规模学校", "新违反的强制规则"),
             [
                 (
                     p["plan"], p["name"].split(" / ")[0], wan(p["objective"]), wan(p["bound"]),
                     "–" if p["gap"] in ("", "nan") else f"{float(p['gap']):.1%}",
                     number(p["teachers"]), number(p["mean_trip"]), number(p["worst_trip"]),
-                    p["schools"], p["small_kept"],
+                    p["schools"], p["small_kept"], p["hard_rules_broken"],
                 )
                 for p in plans
             ],
         ),
         "count_plans": str(len(plans)),
+        "broken_codes": ", ".join(
+            f"{code} ({count})"
+            for code, count in sorted(
+                Counter(b["code"] for b in rows("broken.csv") if b["plan"] == "2").items()
+            )
+        ),
         "good_plans": str(sum(
             p["dominated"] == "false" and not p["name"].startswith("小班化") for p in plans
         )),

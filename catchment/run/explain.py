@@ -230,6 +230,11 @@ def _reason(
             f"{names.get(left, left)}{year}年{what_zh}，改到{target}{note}",
             f"{names.get(left, left)} is {what_en} in {year}; goes to {target}",
         )
+    if plan.method == "today":
+        return (
+            f"{names.get(left, left)}仍开办，按布局方案改到{target}",
+            f"{names.get(left, left)} stays open; the plan sends it to {target}",
+        )
     nearer = "就近" if plan.method == "nearest" else "按学位和距离"
     return (
         f"{nearer}调整到{target}",

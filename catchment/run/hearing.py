@@ -147,7 +147,74 @@ def actions_table(offer: Offer, region: Region) -> pd.DataFrame:
         facts = _facts(offer, action, code, names)
         zh, en = _sentence(offer, action, facts, names.get(code, code), names)
         rows.append({**facts, "reason_zh": zh, "reason_en": en})
+    rows += _moved_on(offer, names)
     return pd.DataFrame(rows)
+
+
+def _moved_on(offer: Offer, names: dict[str, str]) -> list[dict[str, Any]]:
+    """Villages that leave a school which goes on teaching their band: one row a pair of schools."""
+    problem, opened = offer.question.problem, offer.answer.plan.open
+    site = {code: j for j, code in enumerate(problem.site_ids)}
+    changes = offer.changes[offer.changes["students"] > 0]
+    stays = [
+        str(f) in site
+        and bool(opened[site[str(f)], problem.bands.index(b), problem.years.index(y)])
+        for f, b, y in zip(changes["from_site"], changes["band"], changes["year"], strict=True)
+    ]
+    mine = changes[np.array(stays, dtype=bool) & (changes["from_site"] != changes["to_site"])]
+    demand = problem.demand()
+    out = []
+    for (year, code, into), rows in mine.groupby(["year", "from_site", "to_site"], sort=True):
+        when = int(str(year))
+        t = problem.years.index(when)
+        home = offer.answer.plan.site_of[:, 0] == site[str(code)]
+        weekly = rows["mode_after"] == "board"
+        daily = rows[~weekly]
+        more = daily["minutes_after"] - daily["minutes_before"]
+        weight = daily["students"].to_numpy(dtype=float)
+        total = max(float(weight.sum()), 1.0)
+        worse = list(dict.fromkeys(daily.loc[more > WORSE, "village"].astype(str)))
+        who = list(dict.fromkeys(rows["village"].astype(str)))
+        moved = int(rows["students"].sum())
+        before = _mean(daily["minutes_before"], weight, total)
+        after = _mean(daily["minutes_after"], weight, total)
+        name, target = names.get(str(code), str(code)), names.get(str(into), str(into))
+        out.append(
+            {
+                "year": when,
+                "do": "move",
+                "school": str(code),
+                "name": name,
+                "into": str(into),
+                "into_name": target,
+                "students_today": int(demand[home, 0].sum()),
+                "students_year": int(demand[home, t].sum()),
+                "students_moved": moved,
+                "minutes_before": before,
+                "minutes_after": after,
+                "villages_worse": len(worse),
+                "worse_names": "、".join(worse),
+                "villages_better": int(daily.loc[more < 0, "village_id"].nunique()),
+                "students_boarding": int(
+                    rows.loc[weekly & (rows["mode_before"] != "board"), "students"].sum()
+                ),
+                "boarding_names": "、".join(dict.fromkeys(rows.loc[weekly, "village"].astype(str))),
+                "build_first": "",
+                "earlier_breaks": "",
+                "earlier_yuan": np.nan,
+                "reason_zh": f"{name}不撤；{'、'.join(who)} {moved} 人 {when} 年改到{target}，全县总费用因此更低"
+                f"；每日单程由 {before:g} 分钟变为 {after:g} 分钟；"
+                + (
+                    f"{len(worse)} 个村多走 10 分钟以上：{'、'.join(worse)}"
+                    if worse
+                    else "没有村多走 10 分钟以上"
+                ),
+                "reason_en": f"{name} stays open; {moved} students of {', '.join(who)} go to {target} "
+                f"from {when}, which makes the whole plan cheaper; mean daily trip {before:g} to "
+                f"{after:g} min; more than 10 min longer: {', '.join(worse) or 'nobody'}",
+            }
+        )
+    return out
 
 
 def _facts(

@@ -41,6 +41,7 @@ from catchment.views.story import (
     digest_of,
     notice_of,
     open_findings,
+    origin_of,
     standing,
     tell,
 )
@@ -589,4 +590,5 @@ def _properties(deck: Any, story: Story) -> None:
     facts.author = facts.last_modified_by = story.say("report.author", county=county)
     facts.created = facts.modified = dt.datetime(story.facts.first, 9, 1)  # noqa: DTZ001 - no zone in the format
     facts.language = "zh-CN" if story.lang == "zh" else "en"
+    facts.keywords = origin_of(story.run)[:255]
     facts.revision = 1

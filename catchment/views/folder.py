@@ -97,7 +97,10 @@ def write_run(
     ]
     timing = {"seconds": round(run.plan.seconds, 3)}
     written.append(write_bytes(folder / "timing.json", _json(timing)))
-    written.append(write_bytes(folder / "run.json", _json(facts)))
+    # A table cannot bear the digest of its inputs, so the record bears that of each table.
+    csv_files = [p for p in written if p.suffix == ".csv"]
+    sums = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in csv_files}
+    written.append(write_bytes(folder / "run.json", _json({**facts, "tables": sums})))
     (folder / UNFINISHED).unlink(missing_ok=True)
     return written
 
@@ -108,7 +111,9 @@ def _remove_older(run: Run, folder: Path, facts: Mapping[str, Any]) -> None:
         before = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
-    if before == json.loads(_json(facts)):
+    if isinstance(before, dict) and {
+        k: v for k, v in before.items() if k != "tables"
+    } == json.loads(_json(facts)):
         return
     home = run.region.folder
     layers = home is not None and home.resolve() == folder.resolve()

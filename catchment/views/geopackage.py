@@ -23,6 +23,7 @@ from catchment.views import charts
 from catchment.views.facts import Facts, figure, read_facts, rows_of
 from catchment.views.files import write_atomically
 from catchment.views.plain import plain
+from catchment.views.story import origin_of
 from catchment.views.words import name_of, word
 
 
@@ -300,8 +301,41 @@ def _finish(path: Path, layers: dict[str, gpd.GeoDataFrame | None], run: Run, la
                 "UPDATE gpkg_contents SET identifier = ?, description = ? WHERE table_name = ?",
                 (name, f"{word(f'layer.{name}', lang)} - {word('internal', lang)}", name),
             )
+        _tell_origin(base, run)
         base.commit()
     settle_geopackage(path)
+
+
+def _tell_origin(base: sqlite3.Connection, run: Run) -> None:
+    """Say in the file's own metadata what it was made from."""
+    base.execute(
+        "CREATE TABLE gpkg_metadata (id INTEGER CONSTRAINT m_pk PRIMARY KEY ASC NOT NULL, "
+        "md_scope TEXT NOT NULL DEFAULT 'dataset', md_standard_uri TEXT NOT NULL, "
+        "mime_type TEXT NOT NULL DEFAULT 'text/xml', metadata TEXT NOT NULL DEFAULT '')"
+    )
+    base.execute(
+        "CREATE TABLE gpkg_metadata_reference (reference_scope TEXT NOT NULL, table_name TEXT, "
+        "column_name TEXT, row_id_value INTEGER, timestamp DATETIME NOT NULL, "
+        "md_file_id INTEGER NOT NULL, md_parent_id INTEGER, "
+        "CONSTRAINT crmr_mfi_fk FOREIGN KEY (md_file_id) REFERENCES gpkg_metadata(id), "
+        "CONSTRAINT crmr_mpi_fk FOREIGN KEY (md_parent_id) REFERENCES gpkg_metadata(id))"
+    )
+    base.execute(
+        "INSERT INTO gpkg_metadata (id, md_scope, md_standard_uri, mime_type, metadata) "
+        "VALUES (1, 'dataset', 'http://purl.org/dc/terms/provenance', 'text/plain', ?)",
+        (origin_of(run),),
+    )
+    base.execute(
+        "INSERT INTO gpkg_metadata_reference (reference_scope, timestamp, md_file_id) "
+        "VALUES ('geopackage', ?, 1)",
+        (STAMP,),
+    )
+    base.executemany(
+        "INSERT OR IGNORE INTO gpkg_extensions (table_name, column_name, extension_name, "
+        "definition, scope) VALUES (?, NULL, 'gpkg_metadata', "
+        "'http://www.geopackage.org/spec121/#extension_metadata', 'read-write')",
+        [("gpkg_metadata",), ("gpkg_metadata_reference",)],
+    )
 
 
 def _style(run: Run, layer: str, aliases: dict[str, str], lang: str) -> str:

@@ -317,6 +317,26 @@ def digest_of(run: Run) -> str:
     return hashlib.sha256(repr(sources).encode("utf-8")).hexdigest()[:16]
 
 
+def origin_of(run: Run) -> str:
+    """Say in one line what a file of a run was made from, for the properties of the file.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+
+    Returns
+    -------
+    str
+        Version, digest of every input, seed and rule books.
+    """
+    facts = run.provenance
+    books = ",".join(plain(b, longest=40) for b in facts.get("rule_books") or ())
+    version = plain(facts.get("catchment"), longest=20)
+    seed = plain(facts.get("seed", run.plan.seed), longest=20)
+    return f"catchment {version}; digest {digest_of(run)}; seed {seed}; rules {books}"
+
+
 def standing(story: Story) -> str:
     """Say what a sheet is: map review number, author, dates of the data.
 

@@ -24,7 +24,7 @@ from catchment.views.needs_sheets import guessed_schools, needs_sheets
 from catchment.views.plain import plain
 from catchment.views.shares import whole
 from catchment.views.sheet import Field, Sheet
-from catchment.views.story import Story, digest_of, rules_of, standing, tell
+from catchment.views.story import Story, digest_of, origin_of, rules_of, standing, tell
 
 LONGEST_CELL = 2000
 WAYS = ("free_room", "teacher", "neighbour", "extra_rooms", "new_site")
@@ -92,6 +92,7 @@ def ledger_bytes(run: Run, *, lang: str = "zh") -> bytes:
             "title": title,
             "author": story.say("report.author", county=plain(run.region.name, longest=60)),
             "created": dt.datetime(story.facts.first, 9, 1),  # noqa: DTZ001 - the format has no zone
+            "keywords": origin_of(run),
         }
     )
     looks = _looks(book)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import sqlite3
+import zipfile
 from pathlib import Path
 
 from catchment.network.kept import Kept
@@ -47,3 +51,22 @@ def test_nothing_is_kept_unless_asked(tmp_path: Path) -> None:
     _written(county, tmp_path / "plain", None)
     assert sorted(p.name for p in county.iterdir()) == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["county", "plain"]
+
+
+def test_every_file_of_a_run_tells_its_origin_or_is_told_in_the_record(tmp_path: Path) -> None:
+    county = write_tiny(tmp_path / "county")
+    plain = _written(county, tmp_path / "plain", None)
+    facts = json.loads(plain["run.json"])
+    short = facts["provenance"]["digest"][:16]
+    sums = {n: hashlib.sha256(b).hexdigest() for n, b in plain.items() if n.endswith(".csv")}
+    assert sums == facts["tables"]
+    assert len(sums) > 4
+    with contextlib.closing(sqlite3.connect(tmp_path / "plain" / "plan.gpkg")) as base:
+        (told,) = base.execute("SELECT metadata FROM gpkg_metadata").fetchone()
+    assert short in told
+    assert f"seed {facts['provenance']['seed']}" in told
+    for name, part in (("deck.pptx", "docProps/core.xml"), ("ledger.xlsx", "docProps/core.xml")):
+        with zipfile.ZipFile(tmp_path / "plain" / name) as packed:
+            assert told in packed.read(part).decode("utf-8"), name
+    for name in ("map.html", "parents.html", "report.html"):
+        assert short in plain[name].decode("utf-8"), name

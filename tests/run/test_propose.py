@@ -226,3 +226,22 @@ def test_the_command_writes_recipes_and_tables_that_read_back(tmp_path: Path) ->
         if path.is_file():
             twin = tmp_path / "q" / path.relative_to(out)
             assert path.read_bytes() == twin.read_bytes(), path.name
+
+
+def test_every_village_that_is_worse_off_stands_in_an_action(proposal: Proposal) -> None:
+    worse = proposal.moves[proposal.moves["worse"]]
+    assert len(worse) > 0
+    named = set("、".join(proposal.actions["worse_names"].astype(str)).split("、"))
+    assert set(worse["village"]) <= named
+
+
+def test_smaller_classes_pay_for_their_rooms() -> None:
+    posed = pose(asked(), tiny_region(students=3))
+    question = question_of_recipe(posed)
+    small, answer = model.smaller_classes(question, 1)
+    problem = small.problem
+    short = answer.plan.classes.sum(axis=1) - problem.rooms
+    assert short[:, 1:].max() > 0
+    assert (answer.built.rooms[:, 1:] >= short[:, 1:]).all()
+    assert answer.breakdown.of("rooms") > 0
+    assert not [v for v in model.check(small, answer) if v.rule != "the bound is below the plan"]

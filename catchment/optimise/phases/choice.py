@@ -95,7 +95,7 @@ def smaller_classes(question: Question, size: int) -> tuple[Question, Answer]:
     question : Question
         The question with smaller classes, in which this plan is judged.
     answer : Answer
-        The plan; what it lacks in rooms stands in its notes.
+        The plan; the rooms that smaller classes need are built and paid for.
     """
     if size < 1:
         raise InputError(f"班额 {size} 应至少为 1 / class size must be 1 or more")
@@ -103,7 +103,13 @@ def smaller_classes(question: Question, size: int) -> tuple[Question, Answer]:
     small = problem.replace(class_size=np.minimum(problem.class_size, size).astype(np.int32))
     nothing = np.zeros(len(problem.site_ids), dtype=bool)
     asked = question.replace(
-        problem=small, may_close=nothing, may_downgrade=nothing, may_open=nothing
+        problem=small,
+        may_close=nothing,
+        may_downgrade=nothing,
+        may_open=nothing,
+        # Nobody is turned away for want of a room: what more classes take is part of the price.
+        tolerate_shortage=False,
+        extra_rooms=np.full_like(question.extra_rooms, 1000),
     )
     return asked, keep_everything(asked)
 
