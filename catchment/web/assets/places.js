@@ -197,7 +197,10 @@ export function createPlaces(app) {
 
   function travel() {
     const w = m().answer && m().answer.network ? 0 : m().payload.network[0] || 0;
-    if (!travels.has(w)) { travels.set(w, C.whatif.travel(m().payload.trial.travel[w], m().nBands, m().payload.sites.id.length)); }
+    if (!travels.has(w)) {
+      const given = m().payload, trial = given.trial;
+      travels.set(w, C.whatif.travel(trial.travel[w], m().nBands, given.sites.id.length, given.villages.id.length, trial.of));
+    }
     return travels.get(w);
   }
 
