@@ -130,6 +130,12 @@ def propose(
     recipe = read_scenario(scenario)
     folder = scenario.parent / recipe.region
     target = output_folder(out or Path("runs") / f"{scenario.stem}-proposal")
+    if target.resolve() == folder.resolve():
+        raise InputError(
+            f"{target} 是县的数据文件夹，其中的 villages.csv、costs.csv 会被结果覆盖；请另给 --out / "
+            "is the county's own folder, whose villages.csv or costs.csv the results would replace; "
+            "give another --out"
+        )
     wish = Wish(
         time_limit=time_limit,
         steps=steps,
@@ -281,6 +287,7 @@ def write_proposal(result: Proposal, scenario: Scenario, folder: Path, target: P
         own = [a for a in plain["action"] if a["do"] != "road"]
         return write_recipe({**plain, "region": place}, own, path)
 
+    again = (target / "proposal.toml").is_file()
     written = [recipe(result.recipe, target / "proposal.toml")]
     if len(result.offers) > 2:
         for k, offer in enumerate(result.offers, start=1):
@@ -304,13 +311,13 @@ def write_proposal(result: Proposal, scenario: Scenario, folder: Path, target: P
     for name, table in tables.items():
         if len(table):
             written.append(write_text(target / f"{name}.csv", frame_csv(table)))
-    # Of an earlier proposal nothing may lie beside this one.
-    own = [target / f"{name}.csv" for name in tables] + [target / MEMORY]
-    for old in [*own, *sorted((target / "plans").glob("plan-*.toml"))]:
-        if old not in written and (old.name != MEMORY or result.memory is None):
-            old.unlink(missing_ok=True)
     if result.memory is not None:
         written.append(write_memory(result.memory, target / MEMORY))
+    if again:
+        # Of the earlier proposal nothing may lie beside this one.
+        own = [*(target / f"{name}.csv" for name in tables), target / MEMORY]
+        for old in {*own, *(target / "plans").glob("plan-*.toml")} - set(written):
+            old.unlink(missing_ok=True)
     return written
 
 

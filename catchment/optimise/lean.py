@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from numba import njit
 
@@ -28,5 +28,4 @@ def lean(function: _Function) -> _Function:
         The same, compiled when first called.
     """
     options: dict[str, Any] = {"cache": True, "_nrt": False}
-    compiled: Any = njit(**options)(function)
-    return compiled  # type: ignore[no-any-return]
+    return cast("_Function", njit(**options)(function))

@@ -373,7 +373,9 @@ def _sheet_columns(place: Place, names: list[str]) -> tuple[dict[str, set[str]],
                 )
                 grid = [["" if v is None else str(v) for v in row] for row in rows]
                 top, depth, titles = _find_heading(place, grid)
-            except Exception:  # a chart, a cover, or a part that openpyxl cannot read
+            except Exception:
+                # A chart, a cover, or a damaged part, on which openpyxl raises anything. No column
+                # is known of it; where it is the sheet to be read, reading it refuses the file.
                 found[name] = set()
                 continue
             rows_below = any(filter(None, line) for line in grid[top + depth :])

@@ -152,7 +152,7 @@ def actions_table(offer: Offer, region: Region) -> pd.DataFrame:
 
 
 def _moved_on(offer: Offer, names: dict[str, str]) -> list[dict[str, Any]]:
-    """Villages that leave a school which goes on teaching their band: one row a pair of schools."""
+    """Tell villages that leave a school which goes on teaching their band: a row a pair of schools."""
     problem, opened = offer.question.problem, offer.answer.plan.open
     site = {code: j for j, code in enumerate(problem.site_ids)}
     changes = offer.changes[offer.changes["students"] > 0]
@@ -168,16 +168,10 @@ def _moved_on(offer: Offer, names: dict[str, str]) -> list[dict[str, Any]]:
         when = int(str(year))
         t = problem.years.index(when)
         home = offer.answer.plan.site_of[:, 0] == site[str(code)]
-        weekly = rows["mode_after"] == "board"
-        daily = rows[~weekly]
-        more = daily["minutes_after"] - daily["minutes_before"]
-        weight = daily["students"].to_numpy(dtype=float)
-        total = max(float(weight.sum()), 1.0)
-        worse = list(dict.fromkeys(daily.loc[more > WORSE, "village"].astype(str)))
-        who = list(dict.fromkeys(rows["village"].astype(str)))
-        moved = int(rows["students"].sum())
-        before = _mean(daily["minutes_before"], weight, total)
-        after = _mean(daily["minutes_after"], weight, total)
+        who = "、".join(dict.fromkeys(rows["village"].astype(str)))
+        moved, effects = int(rows["students"].sum()), _effects(rows)
+        before, after = effects["minutes_before"], effects["minutes_after"]
+        worse = effects["worse_names"]
         name, target = names.get(str(code), str(code)), names.get(str(into), str(into))
         out.append(
             {
@@ -190,28 +184,20 @@ def _moved_on(offer: Offer, names: dict[str, str]) -> list[dict[str, Any]]:
                 "students_today": int(demand[home, 0].sum()),
                 "students_year": int(demand[home, t].sum()),
                 "students_moved": moved,
-                "minutes_before": before,
-                "minutes_after": after,
-                "villages_worse": len(worse),
-                "worse_names": "、".join(worse),
-                "villages_better": int(daily.loc[more < 0, "village_id"].nunique()),
-                "students_boarding": int(
-                    rows.loc[weekly & (rows["mode_before"] != "board"), "students"].sum()
-                ),
-                "boarding_names": "、".join(dict.fromkeys(rows.loc[weekly, "village"].astype(str))),
+                **effects,
                 "build_first": "",
                 "earlier_breaks": "",
                 "earlier_yuan": np.nan,
-                "reason_zh": f"{name}不撤；{'、'.join(who)} {moved} 人 {when} 年改到{target}，全县总费用因此更低"
+                "reason_zh": f"{name}不撤；{who} {moved} 人 {when} 年改到{target}，是全县方案的安排（总费用与学区连片一并考虑）"
                 f"；每日单程由 {before:g} 分钟变为 {after:g} 分钟；"
                 + (
-                    f"{len(worse)} 个村多走 10 分钟以上：{'、'.join(worse)}"
+                    f"{effects['villages_worse']} 个村多走 10 分钟以上：{worse}"
                     if worse
                     else "没有村多走 10 分钟以上"
                 ),
-                "reason_en": f"{name} stays open; {moved} students of {', '.join(who)} go to {target} "
-                f"from {when}, which makes the whole plan cheaper; mean daily trip {before:g} to "
-                f"{after:g} min; more than 10 min longer: {', '.join(worse) or 'nobody'}",
+                "reason_en": f"{name} stays open; {moved} students of {who} go to {target} "
+                f"from {when}, as part of the whole plan (cost and connected catchments); mean daily trip {before:g} to "
+                f"{after:g} min; more than 10 min longer: {worse or 'nobody'}",
             }
         )
     return out
@@ -230,18 +216,10 @@ def _facts(
     changes = offer.changes
     rows = changes[(changes["from_site"] == code) & (changes["year"] == year)]
     rows = rows[rows["students"] > 0]
-    weekly = rows["mode_after"] == "board"
-    boards = int(rows.loc[weekly & (rows["mode_before"] != "board"), "students"].sum())
-    begin = rows.loc[weekly, "village"].astype(str)
     first_built = _first_built(offer, rows["to_site"], year, names)
-    rows = rows[~weekly]
-    more = rows["minutes_after"] - rows["minutes_before"]
-    weight = rows["students"].to_numpy(dtype=float)
-    total = max(float(weight.sum()), 1.0)
     giving_up = action["do"] in ("merge", "downgrade")
     earlier = _earlier(question, offer.answer, j, t) if giving_up and t > 0 else ("", np.nan)
     into = str(action.get("into") or "")
-    worse = rows[more > WORSE]
     return {
         "year": year,
         "do": action["do"],
@@ -252,16 +230,30 @@ def _facts(
         "students_today": int(demand[mine, 0].sum()),
         "students_year": int(demand[mine, t].sum()),
         "students_moved": int(demand[leaves, t].sum()) if giving_up else 0,
-        "minutes_before": _mean(rows["minutes_before"], weight, total),
-        "minutes_after": _mean(rows["minutes_after"], weight, total),
-        "villages_worse": int(worse["village_id"].nunique()),
-        "worse_names": "、".join(dict.fromkeys(worse["village"].astype(str))),
-        "villages_better": int(rows[more < 0]["village_id"].nunique()),
-        "students_boarding": boards,
-        "boarding_names": "、".join(dict.fromkeys(begin)),
+        **_effects(rows),
         "build_first": first_built if giving_up else "",
         "earlier_breaks": earlier[0],
         "earlier_yuan": earlier[1],
+    }
+
+
+def _effects(rows: pd.DataFrame) -> dict[str, Any]:
+    """Sum up changes of school: trips of those who travel daily, and who begins to board."""
+    weekly = rows["mode_after"] == "board"
+    begin = rows["mode_before"] != "board"
+    daily = rows[~weekly]
+    more = daily["minutes_after"] - daily["minutes_before"]
+    weight = daily["students"].to_numpy(dtype=float)
+    total = max(float(weight.sum()), 1.0)
+    worse = daily[more > WORSE]
+    return {
+        "minutes_before": _mean(daily["minutes_before"], weight, total),
+        "minutes_after": _mean(daily["minutes_after"], weight, total),
+        "villages_worse": int(worse["village_id"].nunique()),
+        "worse_names": "、".join(dict.fromkeys(worse["village"].astype(str))),
+        "villages_better": int(daily[more < 0]["village_id"].nunique()),
+        "students_boarding": int(rows.loc[weekly & begin, "students"].sum()),
+        "boarding_names": "、".join(dict.fromkeys(rows.loc[weekly, "village"].astype(str))),
     }
 
 

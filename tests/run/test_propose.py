@@ -245,3 +245,30 @@ def test_smaller_classes_pay_for_their_rooms() -> None:
     assert (answer.built.rooms[:, 1:] >= short[:, 1:]).all()
     assert answer.breakdown.of("rooms") > 0
     assert not [v for v in model.check(small, answer) if v.rule != "the bound is below the plan"]
+
+
+def test_a_proposal_is_not_written_over_the_county(tmp_path: Path) -> None:
+    folder = write_tiny(tmp_path)
+    before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+    with pytest.raises(SystemExit) as end:
+        main(["propose", str(folder / "scenario.toml"), "--out", str(folder)])
+    assert end.value.code == 2
+    assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
+
+
+def test_nothing_of_an_earlier_proposal_stays_beside_a_new_one(tmp_path: Path) -> None:
+    folder, out = write_tiny(tmp_path / "county"), tmp_path / "out"
+    (out / "plans").mkdir(parents=True)
+    (out / "hearing.csv").write_text("not ours", encoding="utf-8")
+    command = ["propose", str(folder / "scenario.toml"), "--steps", "1", "--out", str(out)]
+    with pytest.raises(SystemExit) as end:
+        main(command)
+    assert end.value.code == 0
+    # No proposal stood here before: what lies in the folder is somebody else's.
+    assert (out / "hearing.csv").read_text(encoding="utf-8") == "not ours"
+    (out / "plans" / "plan-09.toml").write_text("old", encoding="utf-8")
+    with pytest.raises(SystemExit) as end:
+        main(command)
+    assert end.value.code == 0
+    assert not (out / "hearing.csv").exists()
+    assert not (out / "plans" / "plan-09.toml").exists()
