@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catchment.optimise.phases.account import cost_of, movers
+from catchment.optimise.phases.account import cost_asked, cost_of, movers
 from catchment.optimise.phases.actions import actions
 from catchment.optimise.phases.choice import (
     CHEAPEST,
@@ -66,6 +66,7 @@ __all__ = [
     "classes_counted",
     "connect",
     "consolidate",
+    "cost_asked",
     "cost_of",
     "cost_table",
     "cut_off",

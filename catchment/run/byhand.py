@@ -112,14 +112,7 @@ def _as_answer(
         class_size=question.problem.class_size,
     )  # fmt: skip
     asked = question.replace(problem=problem)
-    table = model.cost_of(
-        problem,
-        plan,
-        question.costs,
-        built=built,
-        transition=question.transition,
-        site_build=question.site_build,
-    )
+    table = model.cost_asked(asked, plan, built)
     changed = plan.replace(objective=table.total, bound=float("nan"), status="feasible")
     return model.Answer(changed, built, table), asked
 

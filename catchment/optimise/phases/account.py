@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.costs import Costs
-from catchment.optimise.phases.question import Breakdown, Building
+from catchment.optimise.phases.question import Breakdown, Building, Question
 from catchment.plan import Plan
 from catchment.problem import Int32, Problem
 
@@ -139,6 +139,33 @@ def cost_of(
             row["moves"] = costs.move * float(movers(problem, plan.site_of, transition)[:, t].sum())
         yuan[:, t] = [row[item] * weight[t] for item in ITEMS]
     return Breakdown(ITEMS, yuan)
+
+
+def cost_asked(question: Question, plan: Plan, built: Building) -> Breakdown:
+    """Count what a plan costs as an answer to a question.
+
+    Parameters
+    ----------
+    question : Question
+        Whose costs, transition and yuan of opening hold.
+    plan : Plan
+        Any plan of it.
+    built : Building
+        What is built.
+
+    Returns
+    -------
+    Breakdown
+        Yuan by kind and year, as of :func:`cost_of`.
+    """
+    return cost_of(
+        question.problem,
+        plan,
+        question.costs,
+        built=built,
+        transition=question.transition,
+        site_build=question.site_build,
+    )
 
 
 def opening_yuan(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catchment.errors import InputError, NotFoundError
-from catchment.optimise.phases.account import cost_of, grade_sites, students_there
+from catchment.optimise.phases.account import cost_asked, grade_sites, students_there
 from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.compile import compile_model
 from catchment.optimise.phases.decode import answer_of, decision_of, keep_decision
@@ -169,14 +169,7 @@ def figures(question: Question, answer: Answer) -> Figures:
     size = there.sum(axis=1)
     runs = np.asarray(plan.open.any(axis=1))
     now = np.asarray(problem.today_open.any(axis=1))
-    table = cost_of(
-        problem,
-        plan,
-        question.costs,
-        built=answer.built,
-        transition=question.transition,
-        site_build=question.site_build,
-    )
+    table = cost_asked(question, plan, answer.built)
     years = max(len(problem.years) - 1, 1)
     teachers = question.costs.teachers_per_class * float(classes[:, :, 1:].sum()) / years
     return Figures(

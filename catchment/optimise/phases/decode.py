@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse.csgraph import connected_components
 
-from catchment.optimise.phases.account import cost_of, grade_sites, students_there
+from catchment.optimise.phases.account import cost_asked, grade_sites, students_there
 from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.compile import Model, hosting
 from catchment.optimise.phases.question import (
@@ -282,14 +282,7 @@ def answer_of(
         seed=seed,
         notes=_notes(question, model, where, opened, built),
     )
-    table = cost_of(
-        problem,
-        plan,
-        question.costs,
-        built=built,
-        transition=question.transition,
-        site_build=question.site_build,
-    )
+    table = cost_asked(question, plan, built)
     lowest = bound if status == "infeasible" else min(bound, table.total)
     plan = plan.replace(objective=table.total, bound=lowest)
     return Answer(plan, built, table, history, _pieces(question, site_of), reason, memory)

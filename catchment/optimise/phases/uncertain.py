@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catchment.errors import InputError
-from catchment.optimise.phases.account import cost_of, grade_sites, movers, students_there
+from catchment.optimise.phases.account import cost_asked, grade_sites, movers, students_there
 from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.compile import compile_model, settled_today, trips
 from catchment.optimise.phases.decode import answer_of, decision_of
@@ -189,14 +189,7 @@ def _built_at_least(question: Question, answer: Answer, wanted: Building) -> Ans
             )
         )
     )
-    table = cost_of(
-        question.problem,
-        answer.plan,
-        question.costs,
-        built=built,
-        transition=question.transition,
-        site_build=question.site_build,
-    )
+    table = cost_asked(question, answer.plan, built)
     plan = answer.plan.replace(objective=table.total)
     return dataclasses.replace(answer, plan=plan, built=built, breakdown=table)
 

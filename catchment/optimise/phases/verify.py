@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catchment.optimise.phases.account import cost_of
+from catchment.optimise.phases.account import cost_asked
 from catchment.optimise.phases.question import Answer, Question
 
 _Load = dict[tuple[int, int, int], int]
@@ -413,14 +413,7 @@ def _books(question: Question, answer: Answer, facts: _Facts) -> Iterator[Violat
             wrong = here != alone if fewest == sum(alone) else sum(here) != fewest
             if fewest <= rooms and wrong:
                 yield Violation("whole classes as counted", code, year)
-    table = cost_of(
-        problem,
-        plan,
-        question.costs,
-        built=answer.built,
-        transition=question.transition,
-        site_build=question.site_build,
-    )
+    table = cost_asked(question, plan, answer.built)
     if abs(table.total - plan.objective) > 1e-6 * max(1.0, abs(table.total)):
         yield Violation("the objective adds up", "", 0, plan.objective, table.total)
     if plan.bound > plan.objective * (1 + 1e-9) + 1e-6:
