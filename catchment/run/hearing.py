@@ -170,7 +170,6 @@ def _moved_on(offer: Offer, names: dict[str, str]) -> list[dict[str, Any]]:
         home = offer.answer.plan.site_of[:, 0] == site[str(code)]
         who = "、".join(dict.fromkeys(rows["village"].astype(str)))
         moved, effects = int(rows["students"].sum()), _effects(rows)
-        before, after = effects["minutes_before"], effects["minutes_after"]
         worse = effects["worse_names"]
         name, target = names.get(str(code), str(code)), names.get(str(into), str(into))
         out.append(
@@ -189,15 +188,16 @@ def _moved_on(offer: Offer, names: dict[str, str]) -> list[dict[str, Any]]:
                 "earlier_breaks": "",
                 "earlier_yuan": np.nan,
                 "reason_zh": f"{name}不撤；{who} {moved} 人 {when} 年改到{target}，是全县方案的安排（总费用与学区连片一并考虑）"
-                f"；每日单程由 {before:g} 分钟变为 {after:g} 分钟；"
+                f"；每日单程{_trips(effects)[0]}；"
                 + (
                     f"{effects['villages_worse']} 个村多走 10 分钟以上：{worse}"
                     if worse
                     else "没有村多走 10 分钟以上"
                 ),
                 "reason_en": f"{name} stays open; {moved} students of {who} go to {target} "
-                f"from {when}, as part of the whole plan (cost and connected catchments); mean daily trip {before:g} to "
-                f"{after:g} min; more than 10 min longer: {worse or 'nobody'}",
+                f"from {when}, as part of the whole plan (cost and connected catchments); "
+                f"mean daily trip {_trips(effects)[1]}; "
+                f"more than 10 min longer: {worse or 'nobody'}",
             }
         )
     return out
@@ -255,6 +255,14 @@ def _effects(rows: pd.DataFrame) -> dict[str, Any]:
         "students_boarding": int(rows.loc[weekly & begin, "students"].sum()),
         "boarding_names": "、".join(dict.fromkeys(rows.loc[weekly, "village"].astype(str))),
     }
+
+
+def _trips(effects: dict[str, Any]) -> tuple[str, str]:
+    """Say how the daily trip changes; where everybody boards there is none."""
+    before, after = effects["minutes_before"], effects["minutes_after"]
+    if np.isnan(before) or np.isnan(after):
+        return "不比较（无人每日往返）", "not compared (nobody travels daily)"
+    return f"由 {before:g} 分钟变为 {after:g} 分钟", f"{before:g} to {after:g} min"
 
 
 def _mean(minutes: pd.Series, weight: np.ndarray[Any, Any], total: float) -> float:
@@ -322,7 +330,7 @@ def _sentence(
         f"{name}现有 {facts['students_today']} 人{clause}，{facts['year']} 年 {facts['students_year']} 人；"
         f"{does}后 {facts['students_moved']} 人主要到{into}"
         + (f"，其中 {facts['students_boarding']} 人改为寄宿" if facts["students_boarding"] else "")
-        + f"；每日往返的平均单程由 {facts['minutes_before']:g} 分钟变为 {facts['minutes_after']:g} 分钟；"
+        + f"；每日往返的平均单程{_trips(facts)[0]}；"
         + (
             f"{facts['villages_worse']} 个村多走 10 分钟以上：{facts['worse_names']}"
             if facts["villages_worse"]
@@ -334,7 +342,7 @@ def _sentence(
         f"{name} has {facts['students_today']} students today"
         + (" (small school, Guobanfa 2018 No. 27)" if small else "")
         + f", {facts['students_year']} in {facts['year']}; it {act} and {facts['students_moved']} go mainly to "
-        f"{into}, {facts['students_boarding']} of them to board; mean daily trip {facts['minutes_before']:g} to {facts['minutes_after']:g} min; "
+        f"{into}, {facts['students_boarding']} of them to board; mean daily trip {_trips(facts)[1]}; "
         f"{facts['villages_worse']} villages more than 10 min worse"
     )
     return zh, en

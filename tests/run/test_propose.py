@@ -7,13 +7,14 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from catchment.cli import main
 from catchment.cli.propose import read_memory, write_memory
 from catchment.errors import InfeasibleError, InputError, NotFoundError
 from catchment.optimise import consolidation as model
-from catchment.run import Proposal, Wish, pose, propose, run_scenario
+from catchment.run import Proposal, Wish, hearing, pose, propose, run_scenario
 from catchment.run.demands import question_of_recipe
 from catchment.scenario import parse_scenario, read_scenario
 from tests.tiny_files import write_tiny
@@ -50,6 +51,12 @@ def test_every_recipe_gives_the_plan_itself(proposal: Proposal) -> None:
     students = offer.question.problem.demand() > 0
     assert np.array_equal(run.plan.site_of[students], plan.site_of[students])
     assert (run.conservation["unserved"] == 0).all()
+
+
+def proposal_rows(mode_after: str) -> pd.DataFrame:
+    row = {"village_id": "V1", "village": "甲村", "minutes_before": 5.0, "minutes_after": 20.0,
+           "mode_before": "walk", "mode_after": mode_after, "students": 6}  # fmt: skip
+    return pd.DataFrame([row])
 
 
 def _hard(run) -> set[tuple[str, ...]]:
@@ -233,6 +240,19 @@ def test_every_village_that_is_worse_off_stands_in_an_action(proposal: Proposal)
     assert len(worse) > 0
     named = set("、".join(proposal.actions["worse_names"].astype(str)).split("、"))
     assert set(worse["village"]) <= named
+    for column in ("reason_zh", "reason_en"):
+        assert not proposal.actions[column].str.contains("nan").any()
+
+
+def test_an_action_after_which_all_board_tells_no_daily_trip() -> None:
+    rows = proposal_rows(mode_after="board")
+    effects = hearing._effects(rows)
+    assert np.isnan(effects["minutes_before"])
+    assert effects["students_boarding"] == 6
+    assert hearing._trips(effects)[0] == "不比较（无人每日往返）"
+    daily = hearing._effects(proposal_rows(mode_after="bus"))
+    assert hearing._trips(daily)[1] == "5 to 20 min"
+    assert daily["worse_names"] == "甲村"
 
 
 def test_smaller_classes_pay_for_their_rooms() -> None:
