@@ -59,13 +59,14 @@ class Merge(_Action):
 
 
 class Expand(_Action):
-    """Add classrooms, beds and dining seats to a school (扩建)."""
+    """Add classrooms, beds, dining seats and nap places to a school (扩建)."""
 
     do: Literal["expand"]
     school: str
     rooms: int = Field(default=0, ge=0, le=200)
     beds: int = Field(default=0, ge=0, le=10_000)
     dining_seats: int = Field(default=0, ge=0, le=20_000)
+    nap_places: int = Field(default=0, ge=0, le=20_000)
 
 
 class Build(_Action):
@@ -83,6 +84,7 @@ class Build(_Action):
     rooms: int = Field(ge=1, le=300)
     beds: int = Field(default=0, ge=0, le=10_000)
     dining_seats: int = Field(default=0, ge=0, le=20_000)
+    nap_places: int = Field(default=0, ge=0, le=20_000)
 
 
 class Reopen(_Action):
@@ -201,8 +203,9 @@ class Catchments(_Strict):
         Minutes that every straight kilometre to the school counts besides the trip.
     ride_minutes : float
         Minutes that a ride counts longer than a walk: walking before the bus.
-    grandfather : bool
-        Whether students stay at the school they began at, and only new entrants move.
+    grandfather : bool or "band"
+        Whether students stay at the school they began at, and only new entrants move; ``"band"``:
+        to the end of their band, after which they go where their village is assigned.
     siblings : float
         Share of new entrants who follow an elder child to the school that it keeps.
     """
@@ -217,8 +220,37 @@ class Catchments(_Strict):
     border_minutes: float = Field(default=10.0, ge=0, le=600)
     compactness: float = Field(default=0.0, ge=0, le=600)
     ride_minutes: float = Field(default=30.0, ge=0, le=600)
-    grandfather: bool = False
+    grandfather: bool | Literal["band"] = False
     siblings: float = Field(default=0.0, ge=0, le=1)
+
+
+class Consolidation(_Strict):
+    """What every plan of the optimiser has to keep (撤并要求), where ``catchment propose`` plans.
+
+    What is left out is not limited, or takes the model's own figure.
+
+    Attributes
+    ----------
+    closures_per_year, closures_total, moved_per_year : int or None
+        Most schools closed in a year and in all, most students who change school in a year.
+    min_size, max_size : int or None
+        Fewest students of a school that may be closed or opened, most of any school.
+    boarding_minutes : float or None
+        Longest weekly trip of a boarder.
+    kept_share : float or None
+        Share of today's children that a school which stays keeps in each band.
+    finish : bool
+        Whether current students finish their band where they are and only new entrants move.
+    """
+
+    closures_per_year: int | None = Field(default=None, ge=0, le=10_000)
+    closures_total: int | None = Field(default=None, ge=0, le=10_000)
+    moved_per_year: int | None = Field(default=None, ge=0, le=1_000_000)
+    min_size: int | None = Field(default=None, ge=0, le=20_000)
+    max_size: int | None = Field(default=None, ge=1, le=20_000)
+    boarding_minutes: float | None = Field(default=None, ge=5, le=600)
+    kept_share: float | None = Field(default=None, ge=0, le=1)
+    finish: bool = False
 
 
 class RuleBooks(_Strict):
@@ -279,6 +311,8 @@ class Scenario(_Strict):
         Minutes one way, by band, that stand in for the county's own limit of a daily trip.
     catchments : Catchments or None
         What planners add to the catchments.
+    consolidation : Consolidation or None
+        What the plans of the optimiser have to keep.
     """
 
     name: str = Field(min_length=1, max_length=200)
@@ -295,6 +329,7 @@ class Scenario(_Strict):
     class_size: int | None = Field(default=None, ge=10, le=60)
     limits: dict[str, Annotated[float, Field(ge=5, le=240)]] = {}
     catchments: Catchments | None = None
+    consolidation: Consolidation | None = None
 
     def replace(self, **changes: Any) -> Scenario:
         """Return a copy with some fields replaced; the original is untouched.
@@ -471,7 +506,9 @@ def _explain(fault: ValidationError, where: str) -> str:
 
 
 _ACTIONS: tuple[type[_Strict], ...] = (Keep, Downgrade, Merge, Expand, Build, Reopen, Road, Move)
-_WANTED: tuple[type[_Strict], ...] = (Catchments, Size, Villages, Never, SharedCatchment)
+_WANTED: tuple[type[_Strict], ...] = (
+    Catchments, Size, Villages, Never, SharedCatchment, Consolidation,
+)  # fmt: skip
 
 
 def county_of(scenario: Scenario, region: Region) -> Region:
@@ -910,6 +947,7 @@ def _build(schools: gpd.GeoDataFrame, region: Region, action: Build) -> gpd.GeoD
             "rooms": [action.rooms],
             "beds": [action.beds],
             "dining_seats": [action.dining_seats],
+            "nap_places": [action.nap_places],
             "boarding": [action.beds > 0],
             "status": ["existing"],
             "geometry": [site["geometry"]],
@@ -941,11 +979,16 @@ def _reopen(schools: gpd.GeoDataFrame, action: Reopen) -> gpd.GeoDataFrame:
 
 
 def _expand(schools: gpd.GeoDataFrame, action: Expand) -> gpd.GeoDataFrame:
-    added = {"rooms": action.rooms, "beds": action.beds, "dining_seats": action.dining_seats}
+    added = {
+        "rooms": action.rooms,
+        "beds": action.beds,
+        "dining_seats": action.dining_seats,
+        "nap_places": action.nap_places,
+    }
     if not any(added.values()):
         raise InputError(
-            f"扩建 {_label(schools, action.school)} 未写 rooms、beds 或 dining_seats / "
-            "expand adds nothing; give rooms, beds or dining_seats"
+            f"扩建 {_label(schools, action.school)} 未写 rooms、beds、dining_seats 或 nap_places / "
+            "expand adds nothing; give rooms, beds, dining_seats or nap_places"
         )
     schools = schools.copy()
     for column, more in added.items():

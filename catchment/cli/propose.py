@@ -72,6 +72,9 @@ def propose(
     closures: Annotated[
         int | None, typer.Option(min=0, help="每年最多撤并几所 / closures a year at most")
     ] = None,
+    closures_total: Annotated[
+        int | None, typer.Option(min=0, help="各年合计最多撤并几所 / closures in all at most")
+    ] = None,
     moved: Annotated[
         int | None, typer.Option(min=0, help="每年最多几名学生转学 / students moved a year at most")
     ] = None,
@@ -103,15 +106,29 @@ def propose(
         list[Path] | None,
         typer.Option(help="手工方案，与最优方案并排评判 / a recipe made by hand, judged beside"),
     ] = None,
-    least: Annotated[int, typer.Option(min=0, help="学校最少人数 / smallest school")] = 0,
+    least: Annotated[int | None, typer.Option(min=0, help="学校最少人数 / smallest school")] = None,
+    most: Annotated[int | None, typer.Option(min=1, help="学校最多人数 / largest school")] = None,
+    boarding_minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=5, max=600, help="寄宿生每周单程最多几分钟 / longest weekly trip of a boarder"
+        ),
+    ] = None,
+    finish: Annotated[
+        bool,
+        typer.Option(
+            "--finish",
+            help="在校生在原校读完本学段，只有新生换校 / current students finish their band, only entrants move",
+        ),
+    ] = False,
     keep_share: Annotated[
-        float,
+        float | None,
         typer.Option(
             min=0.0,
             max=1.0,
-            help="不撤的学校每个学段至少留下今天学区学生的几成（0–1） / share of today's children that a school which stays keeps in each band",
+            help="不撤的学校每个学段至少留下今天学区学生的几成（0–1） / share of today's children that a school which stays keeps in each band (0.5)",
         ),
-    ] = 0.5,
+    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(help="从以前的 search.npz 接着找 / go on from an earlier search.npz"),
@@ -120,14 +137,19 @@ def propose(
     lang: Lang = "zh",
 ) -> None:
     """由优化器提出分年布局方案，写成可编辑的方案文件 / let the optimiser write phased recipes."""
-    from catchment.optimise.consolidation import Limits
     from catchment.region.read import read_region
     from catchment.run import Wish
     from catchment.run import propose as make_proposal
+    from catchment.run.asked import with_demands
     from catchment.scenario import read_scenario
 
     check_lang(lang)
-    recipe = read_scenario(scenario)
+    recipe = with_demands(
+        read_scenario(scenario),
+        closures_per_year=closures, closures_total=closures_total, moved_per_year=moved,
+        min_size=least, max_size=most, boarding_minutes=boarding_minutes, kept_share=keep_share,
+        finish=True if finish else None,
+    )  # fmt: skip
     folder = scenario.parent / recipe.region
     target = output_folder(out or Path("runs") / f"{scenario.stem}-proposal")
     if target.resolve() == folder.resolve():
@@ -143,12 +165,6 @@ def propose(
         prices=prices,
         draws=draws,
         class_size=class_size,
-        limits=Limits(
-            min_size=least,
-            closures_per_year=closures,
-            moved_per_year=moved,
-            kept_share=keep_share,
-        ),
         areas=areas,
         robust=robust,
         build=build,
@@ -210,6 +226,9 @@ def _tell(result: Proposal, written: list[Path], lang: str) -> None:
         f"({saved:,.0f} less than keeping everything), bound {result.bound:,.0f}, gap {result.gap:.1%}; "
         "costs are editable assumptions, not a budget",
     )
+    for note in result.notes:
+        zh, _, en = note.partition(" / ")
+        say(lang, zh, en)
     clean = sum(len(o.broken) == 0 for o in result.offers)
     worse = result.moves[result.moves["worse"]] if len(result.moves) else result.moves
     villages = worse["village_id"].nunique() if len(worse) else 0

@@ -103,6 +103,7 @@ class _Walk:
     site_of: Int32
     opened: npt.NDArray[np.bool_]
     village: int
+    by_band: bool = False
 
     def designated(self, band: int, k: int) -> int:
         return int(self.site_of[self.village * len(self.problem.bands) + band, k])
@@ -127,7 +128,7 @@ class _Walk:
                 promised = [first if first >= 0 else self.designated(b, k) for b in range(bands)]
             elif band == band_of[p - 1]:
                 site = site if self.stays(site, band, k) else self.designated(band, k)
-            elif not (promised[band] == site and self.stays(site, band, k)):
+            elif self.by_band or not (promised[band] == site and self.stays(site, band, k)):
                 # A new school at a new band, unless the same school was meant from the start.
                 site = self.designated(band, k)
                 promised = [self.designated(b, k) for b in range(bands)]
@@ -146,6 +147,7 @@ def kept(
     *,
     siblings: float = 0.0,
     but: frozenset[int] = frozenset(),
+    by_band: bool = False,
 ) -> list[Row]:
     """Children who stay at the school they began at after the catchment has changed.
 
@@ -168,6 +170,9 @@ def kept(
         the village, still at a school that is no longer the village's and that teaches their band.
     but : frozenset of int
         Groups left out.
+    by_band : bool
+        Whether a child goes where its village is assigned at the end of every band, whatever
+        school was meant when it began.
 
     Returns
     -------
@@ -180,7 +185,7 @@ def kept(
         groups = range(v * bands, (v + 1) * bands)
         if all((site_of[i] == site_of[i, 0]).all() for i in groups):
             continue
-        walk = _Walk(problem, site_of, opened, v)
+        walk = _Walk(problem, site_of, opened, v, by_band)
         known: dict[int, list[int]] = {}
         for t, year in enumerate(problem.years):
             for g in range(grades):

@@ -169,9 +169,10 @@ def scenario_plan(
             notes.extend(_unused(problem, site, members, band, t))
     if asked.keep:
         but = frozenset(i for shared in asked.shared for i in shared.groups)
-        rows.extend(
-            keeping.kept(problem, site_of, problem.must_open, siblings=asked.siblings, but=but)
-        )
+        rows += keeping.kept(
+            problem, site_of, problem.must_open,
+            siblings=asked.siblings, but=but, by_band=asked.keep_band,
+        )  # fmt: skip
     return _finish(
         problem,
         problem.must_open,

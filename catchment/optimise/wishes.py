@@ -60,6 +60,8 @@ class Wishes:
         Bands whose limit of a daily trip no plan may exceed.
     keep : bool
         Whether students stay at the school they began at while new entrants go to the new one.
+    keep_band : bool
+        Whether those who stay do so to the end of their band alone.
     siblings : float
         Share of new entrants who follow an elder child to the school that it keeps, 0 to 1.
     """
@@ -74,6 +76,7 @@ class Wishes:
     shared: tuple[Shared, ...] = ()
     strict: Bool | None = None
     keep: bool = False
+    keep_band: bool = False
     siblings: float = 0.0
 
     def replace(self, **changes: Any) -> Wishes:

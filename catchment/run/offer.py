@@ -13,13 +13,15 @@ from catchment import indicators
 from catchment.assemble import assemble
 from catchment.optimise import consolidation as model
 from catchment.optimise.layout import scenario_plan
-from catchment.plan import Plan
+from catchment.optimise.phases.account import grade_sites
+from catchment.plan import Plan, split
 from catchment.problem import Problem
 from catchment.region.model import Region
 from catchment.rules import books, rule
 from catchment.run.designate import settle_designations
 from catchment.run.explain import explain
 from catchment.run.order import Posed, pose
+from catchment.run.wanted import wishes_of
 from catchment.scenario import Scenario, apply, county_of, parse_scenario, resolve
 
 _KEY = ["code", "kind", "id", "year"]
@@ -81,6 +83,8 @@ def recipe_of(
         Plain values that :func:`catchment.scenario.parse_scenario` takes.
     """
     own = scenario.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if question.transition == "finish":
+        own["catchments"] = {**own.get("catchments", {}), "grandfather": "band"}
     sites = set(region.sites["site_id"].astype(str))
     given = own.get("action", [])
     done = model.actions(question, answer, candidates=sites, given=given)
@@ -144,12 +148,15 @@ def judge(
     asked = resolve(parse_scenario(recipe), county_of(posed.scenario, region))
     problem, regions = _restated(posed, region, asked)
     plan = scenario_plan(
-        problem, "today", connected=asked.method.connected, time_limit=60.0, seed=asked.seed
+        problem,
+        "today",
+        connected=asked.method.connected,
+        time_limit=60.0,
+        seed=asked.seed,
+        wishes=wishes_of(problem, region, asked),
     )
-    meant = choice.answer.plan.site_of
-    students = problem.demand() > 0
-    elsewhere = int(((plan.site_of != meant) & students)[:, 1:].sum())
-    found = hard_findings(posed, region, problem, plan, regions)
+    elsewhere = _elsewhere(problem, plan, choice)
+    found = hard_findings(posed, region, *split(problem, plan), regions)
     keys = map(tuple, found[_KEY].astype(str).to_numpy().tolist())
     new = np.array([key not in already for key in keys], dtype=bool)
     broken = found[new].reset_index(drop=True)
@@ -164,6 +171,18 @@ def judge(
         broken=broken.assign(demand=_demand(broken, posed.scenario)),
         changes=explain(problem, posed.today, plan, region, asked),
     )
+
+
+def _elsewhere(problem: Problem, plan: Plan, choice: model.Choice) -> int:
+    """Count village-bands and years in which children sit elsewhere than the choice has them."""
+    meant = choice.answer.plan.site_of
+    wanted = grade_sites(problem, meant, choice.question.transition)
+    there = np.repeat(plan.site_of[:, None, :], len(problem.grades), axis=1)
+    parts = plan.elsewhere
+    if parts is not None:
+        there[parts.group, parts.grade, parts.year] = parts.site
+    differs = ((there != wanted) & (problem.students > 0)).any(axis=1)
+    return int(differs[:, 1:].sum())
 
 
 def _restated(posed: Posed, region: Region, asked: Scenario) -> tuple[Problem, Sequence[Region]]:

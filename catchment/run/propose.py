@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from catchment.optimise import consolidation as model
 from catchment.region.model import Region
 from catchment.run import hearing, prospects
 from catchment.run.areas import Areas, areas_table, draw_areas, given_areas
+from catchment.run.asked import every_year, finishes, limits_of
 from catchment.run.byhand import beside_optimum
 from catchment.run.demands import (
     costs_of,
@@ -53,8 +54,6 @@ class Wish:
         Draws of the children over which the plans are judged, 0 for none.
     class_size : int or None
         Class size of the plan of smaller classes instead of closures.
-    limits : Limits
-        Limits of every plan.
     areas : int or None
         Areas (片区) that nobody leaves: 0 for the county's own, a number for as many that are drawn,
         None for none.
@@ -72,7 +71,6 @@ class Wish:
     prices: int = 0
     draws: int = 0
     class_size: int | None = None
-    limits: model.Limits = field(default_factory=model.Limits)
     areas: int | None = None
     robust: int = 0
     build: bool = False
@@ -119,6 +117,8 @@ class Proposal:
         Whether the search was stopped: what was asked beyond the best plan so far is left out.
     memory : Memory or None
         To go on searching from here.
+    notes : tuple of str
+        What was done otherwise than the recipe says by its words alone.
     """
 
     recipe: dict[str, Any]
@@ -145,6 +145,7 @@ class Proposal:
     demands: pd.DataFrame
     stopped: bool
     memory: model.Memory | None
+    notes: tuple[str, ...] = ()
 
 
 def propose(
@@ -159,7 +160,9 @@ def propose(
 ) -> Proposal:
     """Let the optimiser plan the years of a recipe on a county as it is today.
 
-    The recipe's own actions are carried out as they stand. Beyond them, schools with fewer than
+    Every year from the recipe's first to its last is planned, whether it lists it or not. The
+    recipe's own actions are carried out as they stand, and the limits of its table
+    ``[consolidation]`` hold for every plan. Beyond them, schools with fewer than
     100 students may close or become teaching points, larger ones may be expanded, and where that
     is wished schools may be built on candidate sites that pass the screening and closed ones open
     again. Where the recipe's
@@ -196,8 +199,19 @@ def propose(
     """
     wish = Wish() if wish is None else wish
     halted = stopped or (lambda: False)
+    notes = []
+    listed, scenario = scenario.years, every_year(scenario)
+    hands = [every_year(hand) for hand in hands]
+    if scenario.years != listed:
+        notes.append(
+            f"方案只列 {'、'.join(map(str, listed))} 年；费用和每年上限要逐年计，已规划 {listed[0]}–{listed[-1]} 的每一年"
+            f" / the recipe lists {', '.join(map(str, listed))} alone; every year from {listed[0]} to "
+            f"{listed[-1]} is planned, as costs and yearly limits ask"
+        )
     posed = pose(scenario, region, progress=progress)
-    question = question_of_recipe(posed, costs=costs_of(region.folder), limits=wish.limits)
+    question = question_of_recipe(
+        posed, costs=costs_of(region.folder), limits=limits_of(scenario)
+    ).replace(transition="finish" if finishes(scenario) else "together")
     seed = scenario.seed
     screening = pd.DataFrame()
     if wish.build:
@@ -274,6 +288,7 @@ def propose(
         demands=demands,
         stopped=halted(),
         memory=best.memory,
+        notes=tuple(notes),
     )
 
 

@@ -62,7 +62,8 @@ def wishes_of(problem: Problem, region: Region, scenario: Scenario) -> Wishes:
         apart=sets["apart"],
         shared=_shared(problem, wanted, start),
         strict=strict if strict.any() else None,
-        keep=wanted.grandfather,
+        keep=bool(wanted.grandfather),
+        keep_band=wanted.grandfather == "band",
         siblings=wanted.siblings,
     )
 

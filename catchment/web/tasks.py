@@ -23,6 +23,7 @@ from catchment.region.check import check_region
 from catchment.region.read import read_region
 from catchment.rules.gate import VERDICT
 from catchment.run import Run, pose, run_scenario
+from catchment.run.asked import limits_of
 from catchment.run.demands import costs_of, question_of_recipe
 from catchment.scenario import Scenario, parse_scenario, start_of
 from catchment.views.decisions import write_recipe
@@ -213,7 +214,9 @@ def _question(
     """Pose the optimiser's question: what the recipe names stays as it says, the rest is free."""
     posed = pose(scenario, table.county.region, kept=table.kept)
     problem = posed.problem
-    question = question_of_recipe(posed, costs=costs_of(table.county.region.folder))
+    question = question_of_recipe(
+        posed, costs=costs_of(table.county.region.folder), limits=limits_of(scenario)
+    )
     named = {str(getattr(a, "school", getattr(a, "site", ""))) for a in scenario.actions if a.do in _FIXING}  # fmt: skip
     named = (named | set(keep)) - {free}
     m, years = len(problem.site_ids), len(problem.years)

@@ -222,7 +222,7 @@ def test_the_command_writes_recipes_and_tables_that_read_back(tmp_path: Path) ->
         assert stopped.value.code in (0, None)
     out = tmp_path / "p"
     recipe = read_scenario(out / "proposal.toml")
-    assert recipe.years == (2026, 2028)
+    assert recipe.years == (2026, 2027, 2028)
     assert (out / recipe.region / "region.toml").is_file()
     rows = list(csv.DictReader((out / "plans.csv").read_text(encoding="utf-8-sig").splitlines()))
     assert len(rows) == len(list((out / "plans").glob("plan-*.toml"))) == 5

@@ -1,0 +1,97 @@
+"""What a recipe or a command may ask of the optimiser, and what is refused in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from catchment.errors import InputError
+from catchment.optimise.phases.account import grade_sites, students_there
+from catchment.plan import students_at
+from catchment.run import Proposal, Wish, propose, run_scenario
+from catchment.run.asked import every_year, limits_of, with_demands
+from catchment.scenario import Scenario, parse_scenario
+from tests.tiny_region import tiny_region
+
+ONE = Wish(steps=1)
+
+
+def asked(**more: object) -> Scenario:
+    return parse_scenario({"name": "试", "years": [2026, 2027, 2028, 2029], **more})
+
+
+def closings(found: Proposal) -> list[int]:
+    return [a["year"] for a in found.recipe["action"] if a["do"] == "merge"]
+
+
+def test_years_that_the_recipe_leaves_out_are_planned_too() -> None:
+    region = tiny_region(students=3)
+    gaps = propose(parse_scenario({"name": "试", "years": [2026, 2029]}), region, wish=ONE)
+    whole = propose(asked(), region, wish=ONE)
+    assert gaps.recipe["years"] == [2026, 2027, 2028, 2029]
+    assert gaps.objective == pytest.approx(whole.objective, rel=1e-12)
+    assert "2026、2029" in gaps.notes[0]
+    assert not whole.notes
+    # A limit a year binds every year, not every listed one.
+    gone = sorted(closings(whole))
+    assert gone == [2027, 2027]
+    slow = asked(years=[2026, 2029], consolidation={"closures_per_year": 1})
+    assert sorted(closings(propose(slow, region, wish=ONE))) == [2027, 2028]
+
+
+def test_the_recipe_says_what_plans_have_to_keep_and_the_command_has_the_last_word() -> None:
+    region = tiny_region(students=3)
+    one = asked(consolidation={"closures_total": 1})
+    found = propose(one, region, wish=ONE)
+    assert len(closings(found)) == 1
+    # What was asked stands in the recipe of the plan.
+    assert found.recipe["consolidation"]["closures_total"] == 1
+    assert limits_of(with_demands(one, closures_total=0, min_size=None)).closures_total == 0
+    assert limits_of(with_demands(one, min_size=None)) == limits_of(one)
+    least = parse_scenario(found.recipe)
+    assert limits_of(least).closures_total == 1
+    # No school may grow beyond 50 students: two of 36 and 27 cannot be put together.
+    small = propose(asked(consolidation={"max_size": 50}), region, wish=ONE)
+    assert len(closings(small)) < len(closings(propose(asked(), region, wish=ONE))) == 2
+    load = small.offers[1].answer.plan
+    there = students_at(small.offers[1].question.problem, load).sum(axis=1)
+    assert (there <= np.maximum(there[:, :1], 50)).all()
+
+
+def test_current_students_finish_where_they_are_in_the_plan_and_in_its_recipe() -> None:
+    region = tiny_region(students=3)
+    years = [2026, 2031]
+    whole = propose(asked(years=years), region, wish=ONE)
+    found = propose(asked(years=years, consolidation={"finish": True}), region, wish=ONE)
+    assert found.violations == ()
+    # The last who entered in 2026 are in grade 3 (or 6) in 2028: the schools close a year later.
+    assert closings(whole) == [2027, 2027]
+    assert closings(found) == [2029, 2029]
+    offer = found.offers[found.proposed]
+    run = run_scenario(parse_scenario(offer.recipe), region)
+    where = grade_sites(offer.question.problem, offer.answer.plan.site_of, "finish")
+    meant = students_there(offer.question.problem, where)
+    assert np.array_equal(students_at(run.problem, run.plan), meant)
+    # Were they to stay through all bands, the run would be another plan.
+    other = {**offer.recipe, "catchments": {"grandfather": True}}
+    stays = run_scenario(parse_scenario(other), region)
+    assert not np.array_equal(students_at(stays.problem, stays.plan), meant)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "word"),
+    [
+        ({"years": [2026]}, "years"),
+        ({"years": [2026, 2060]}, "30"),
+        (
+            {
+                "method": {"assignment": "capacity"},
+                "catchments": {"size": [{"school": "S1", "min": 5}]},
+            },
+            "size",
+        ),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_in_words(recipe: dict[str, object], word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        every_year(asked(**recipe))
