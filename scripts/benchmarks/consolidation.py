@@ -29,6 +29,7 @@ from catchment.optimise.consolidation import (
 from catchment.optimise.phases import bound as low
 from catchment.optimise.phases.compile import compile_model, hosting
 from catchment.optimise.phases.decode import decision_of
+from catchment.optimise.phases.siteyears import owners, split
 from catchment.problem import Problem
 from catchment.region.read import read_region
 
@@ -245,9 +246,9 @@ def pieces(question: Question, answer: Answer, steps: int = 1200) -> list[tuple[
         ("where each village-band is in each year", question),
     ):
         model = compile_model(asked)
-        parts = low.split(model, problem.group_band, problem.grade_band)
+        parts = split(model, problem.group_band, problem.grade_band)
         if name.startswith("where"):
-            value, owner = parts.value.copy(), low._owners(model, parts)
+            value, owner = parts.value.copy(), owners(model, parts)
             for j in range(len(parts.sites)):
                 for k in range(parts.start[j, 0], parts.start[j, -1]):
                     mine = site_of[owner[parts.unit[k]][0]]

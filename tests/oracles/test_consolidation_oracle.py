@@ -13,9 +13,11 @@ from catchment.optimise.consolidation import check, consolidate
 from catchment.optimise.dice import dice
 from catchment.optimise.phases import anneal as walk
 from catchment.optimise.phases import bound as low
+from catchment.optimise.phases import knapsack, relaxed
 from catchment.optimise.phases.combined import fewest_classes
 from catchment.optimise.phases.compile import compile_model
 from catchment.optimise.phases.decode import answer_of, keep_decision
+from catchment.optimise.phases.siteyears import split
 from tests.tiny_consolidation import brute_force, tiny_question
 
 CASES = int(os.environ.get("CATCHMENT_CASES", "80"))
@@ -66,7 +68,7 @@ def test_search_is_valid_and_bound_below_the_best(first):
             assert check(question, answer) == [], seed
             assert answer.plan.objective == pytest.approx(found, rel=1e-9), seed
             assert found >= best * (1 - 1e-9), seed
-        parts = low.split(model, question.problem.group_band, question.problem.grade_band)
+        parts = split(model, question.problem.group_band, question.problem.grade_band)
         prices = low.first_prices(model, parts, (run.plan[0], run.plan[1]))
         target = found if np.isfinite(found) else abs(model.fixed_cost) * 4 + 1.0
         for whole in (False, True):
@@ -82,7 +84,7 @@ def test_bound_holds_at_any_prices():
         model = compile_model(question)
         if best is None or model.impossible or math.isinf(best):
             continue
-        parts = low.split(model, question.problem.group_band, question.problem.grade_band)
+        parts = split(model, question.problem.group_band, question.problem.grade_band)
         prices = low.first_prices(model, parts, keep_decision(model, 3))
         linked = low._active(parts)
         for _ in range(5):
@@ -113,7 +115,7 @@ def test_cheapest_way_through_the_states_is_that_of_all_ways():
             if all((s >= 0).all() for s in steps):
                 best = min(best, float(sum(cost[s, t + 1] for t, s in enumerate(way))))
         path = np.zeros(years, dtype=np.int64)
-        assert low._best_path(was, cost, path) == best
+        assert relaxed.best_path(was, cost, path) == best
         if np.isfinite(best):
             assert sum(cost[path[t], t] for t in range(1, years)) == best
 
@@ -129,13 +131,13 @@ def test_whole_villages_fill_classes_as_the_best_of_all_subsets():
         weight = rng.integers(0, 9, count).astype(np.float64)
         profit = rng.integers(1, 100, count).astype(np.float64)
         chosen, table, x = np.arange(count), np.zeros(most * size + 1), np.zeros(count)
-        full = low._whole_knapsack(profit, weight, chosen, most * size, table)
+        full = knapsack.whole_knapsack(profit, weight, chosen, most * size, table)
         for room in range(most * size + 1):
             sets = itertools.product((0.0, 1.0), repeat=count)
             best = max(np.dot(profit, s) for s in sets if np.dot(weight, s) <= room)
             assert table[min(room, full)] == best
         taken = np.zeros((count, len(table)), dtype=bool)
-        low._whole_fill(profit, weight, chosen, most * size, np.zeros_like(table), taken, x)
+        knapsack.whole_fill(profit, weight, chosen, most * size, np.zeros_like(table), taken, x)
         assert np.dot(weight, x) <= most * size
         assert np.dot(profit, x) == best
 
@@ -157,7 +159,7 @@ def test_few_villages_are_taken_as_the_best_of_all_sets():
         found, by = np.full(most + 1, -1.0), np.zeros((most + 1, 2), dtype=np.int64)
         # Without combined classes those of another band are left alone.
         other, other_by = np.full(most + 1, -1.0), np.full((most + 1, 2), -1)
-        low._every_set(
+        knapsack.every_set(
             profit, weight, np.arange(count), sizes, most, shared, found, by, other, other_by
         )
         assert (found == best).all()

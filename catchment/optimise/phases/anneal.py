@@ -252,7 +252,7 @@ def tabulate(model: Model) -> Table:
                 model.closures,
                 model.moved,
                 model.closures_total,
-                model.lag.any(),
+                model.finish,
             ),
             dtype=np.int64,
         ),

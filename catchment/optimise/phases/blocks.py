@@ -539,7 +539,7 @@ def sizes(draft: Draft) -> Iterator[Row]:
 def kept(draft: Draft) -> Iterator[Row]:
     """Keep part of today's children where a working school still teaches them."""
     model = draft.model
-    finish = bool(model.lag.any())
+    finish = model.finish
     for j in draft.sites:
         for part, state, working in (
             (0, draft.low, model.was[j] >= LOWEST),

@@ -52,6 +52,9 @@ class Model:
         Whether the trip is by bus or boarding, and whether it is boarding.
     cap_rooms, cap_size, cap_beds, cap_seats : (m, t) int64
         What is there without building.
+    finish : bool
+        Whether current students finish where they are: ``keeps`` then binds only what still
+        teaches in the last year.
     keeps : (2, m, t) int64
         Least students of the lowest band's grades and of the others where the site teaches them
         (in the last year, where current students finish).
@@ -109,6 +112,7 @@ class Model:
     cap_beds: Int64
     cap_seats: Int64
     keeps: Int64
+    finish: bool
     extra: Int64
     unit: Float64
     class_size: Int32
@@ -301,6 +305,7 @@ def compile_model(question: Question) -> Model:
         today=today,
         students=students,
         lag=lag,
+        finish=question.transition == "finish",
         low=low.astype(np.int32),
         kind=kind,
         bands=can.sum(axis=1).astype(np.int32),

@@ -24,6 +24,7 @@ from catchment.optimise.phases.decode import (
 )
 from catchment.optimise.phases.exact import solve_exactly
 from catchment.optimise.phases.question import Answer, Memory, Question
+from catchment.optimise.phases.siteyears import Parts, split
 from catchment.optimise.phases.verify import check
 from catchment.optimise.solution import Status
 from catchment.plan import Plan
@@ -228,7 +229,7 @@ def _work(
         if _exact(state, limit, seed, None if steps is None else 10 * NODES):
             return search.now()
     problem = state.question.problem
-    parts = low.split(model, problem.group_band, problem.grade_band)
+    parts = split(model, problem.group_band, problem.grade_band)
     prices = low.first_prices(model, parts, state.best or search.now())
     if memory is not None:
         prices = low.remembered(parts, memory.prices) or prices
@@ -281,7 +282,7 @@ def _take_turns(
 class _Climb:
     """Raises the bound in a thread of its own; the compiled loops leave the interpreter free."""
 
-    def __init__(self, state: _State, parts: low.Parts, prices: low.Prices) -> None:
+    def __init__(self, state: _State, parts: Parts, prices: low.Prices) -> None:
         self._state, self._parts, self._prices = state, parts, prices
         self._stop, self._news = threading.Event(), threading.Event()
         self._found = -np.inf
@@ -319,11 +320,11 @@ class _Climb:
             self._news.set()
 
 
-def _raise_bound(state: _State, parts: low.Parts, prices: low.Prices, rounds: int) -> None:
+def _raise_bound(state: _State, parts: Parts, prices: low.Prices, rounds: int) -> None:
     state.note(np.inf, _climbed(state, parts, prices, rounds), None)
 
 
-def _climbed(state: _State, parts: low.Parts, prices: low.Prices, rounds: int) -> float:
+def _climbed(state: _State, parts: Parts, prices: low.Prices, rounds: int) -> float:
     """Take some steps towards a better bound; the bound, a little less for rounding."""
     target = state.value if np.isfinite(state.value) else prices.best * 1.2
     if not np.isfinite(target):
