@@ -55,6 +55,7 @@ def values() -> dict[str, str]:
     closing = [a for a in actions if a["do"] in ("merge", "downgrade")]
     blocked = [a for a in closing if a["earlier_breaks"]]
     robust = next(o for o in outlook if o["robust"] == "true")
+    hearing = [h for h in hearing if h.get("how", "anew") == "anew"]
     priced = [h for h in hearing if number(h["keep_yuan"]) != "inf"]
     return {
         "years": "2026–2035",

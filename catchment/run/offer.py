@@ -169,8 +169,34 @@ def judge(
         dominated=choice.dominated,
         elsewhere=elsewhere,
         broken=broken.assign(demand=_demand(broken, posed.scenario)),
-        changes=explain(problem, posed.today, plan, region, asked),
+        changes=_changes(posed, problem, plan, region, asked, choice),
     )
+
+
+def _changes(
+    posed: Posed,
+    problem: Problem,
+    plan: Plan,
+    region: Region,
+    asked: Scenario,
+    choice: model.Choice,
+) -> pd.DataFrame:
+    """Tell changes of school with the students who change: new entrants where the others finish.
+
+    Of a village without entrants in the year of its change, those of the next year that has any.
+    """
+    table = explain(problem, posed.today, plan, region, asked)
+    if choice.question.transition != "finish" or not len(table):
+        return table
+    village = {code: v for v, code in enumerate(problem.village_ids)}
+    counts = []
+    for code, name, year in zip(table["village_id"], table["band"], table["year"], strict=True):
+        band, t = problem.bands.index(name), problem.years.index(year)
+        here = (problem.group_village == village[str(code)]) & (problem.group_band == band)
+        first = int(np.flatnonzero(problem.grade_band == band)[0])
+        entrants = problem.students[here, first, t:].sum(axis=0)
+        counts.append(int(entrants[entrants > 0][0]) if entrants.any() else 0)
+    return table.assign(students=counts)
 
 
 def _elsewhere(problem: Problem, plan: Plan, choice: model.Choice) -> int:

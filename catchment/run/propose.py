@@ -14,7 +14,7 @@ import pandas as pd
 from catchment.errors import InfeasibleError
 from catchment.optimise import consolidation as model
 from catchment.region.model import Region
-from catchment.run import hearing, prospects
+from catchment.run import hearing, prospects, reasons
 from catchment.run.areas import Areas, areas_table, draw_areas, given_areas
 from catchment.run.asked import every_year, finishes, limits_of
 from catchment.run.byhand import beside_optimum
@@ -49,7 +49,7 @@ class Wish:
     plans : int
         Plans of the frontier, 0 for the cheapest alone, else 5 or more.
     prices : int
-        Schools on the hearing list.
+        Schools of the hearing list whose surroundings are planned anew for their prices.
     draws : int
         Draws of the children over which the plans are judged, 0 for none.
     class_size : int or None
@@ -273,7 +273,7 @@ def propose(
         proposed=proposed,
         plans=plans_table(offers),
         broken=_broken(offers),
-        actions=hearing.actions_table(offer, region),
+        actions=reasons.actions_table(offer, region),
         moves=hearing.moves_table(offer),
         schools=hearing.schools_table(
             offer, region, most=0 if halted() else wish.prices, seed=seed, progress=progress

@@ -1,0 +1,108 @@
+"""What a plan breaks, in words for people: the rule, the place by its name, the figures."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+from catchment.optimise import consolidation as model
+from catchment.region.model import Region
+from catchment.run.model import names_of_sites
+
+
+@dataclass(frozen=True)
+class Words:
+    """One rule of a plan in words.
+
+    Attributes
+    ----------
+    kind : str
+        ``rule`` (of an authority, or of common sense), ``limit`` (the user's own), ``model`` (how
+        the optimiser's plans are made).
+    zh, en : str
+        What is wrong.
+    """
+
+    kind: str
+    zh: str
+    en: str
+
+
+@functools.cache
+def _table() -> dict[str, Words]:
+    text = files("catchment.run").joinpath("violations.csv").read_text(encoding="utf-8")
+    return {
+        r["rule"]: Words(r["kind"], r["zh"], r["en"]) for r in csv.DictReader(text.splitlines())
+    }
+
+
+def words_of(rule: str) -> Words:
+    """Words of a rule of :func:`catchment.optimise.consolidation.check`.
+
+    Parameters
+    ----------
+    rule : str
+        Its name; what follows a colon does not matter.
+
+    Returns
+    -------
+    Words
+        Its words; the name itself where the table has none.
+    """
+    return _table().get(rule) or _table().get(rule.split(":")[0]) or Words("model", rule, rule)
+
+
+def names_of(region: Region) -> dict[str, str]:
+    """Names of schools, sites and villages by their codes.
+
+    Parameters
+    ----------
+    region : Region
+        The county.
+
+    Returns
+    -------
+    dict of str to str
+        Names; schools have the last word where a village bears the same code.
+    """
+    villages = region.villages
+    own = dict(zip(villages["village_id"].astype(str), villages["name"].astype(str), strict=True))
+    return {**own, **names_of_sites(region)}
+
+
+def spoken(found: model.Violation, names: Mapping[str, str]) -> tuple[str, str]:
+    """Say what a plan breaks.
+
+    Parameters
+    ----------
+    found : Violation
+        What was found.
+    names : mapping of str to str
+        Names of places by code, see :func:`names_of`.
+
+    Returns
+    -------
+    tuple of str
+        A sentence in Chinese and one in English: rule, place, year, what there is and the limit.
+    """
+    words = words_of(found.rule)
+    where = names.get(found.where, found.where)
+    year_zh, year_en = (f"{found.year} 年", str(found.year)) if found.year else ("", "")
+    known = not (math.isnan(found.value) or math.isnan(found.limit))
+    shown = known and words.kind != "model" and found.rule not in _POSITIONS
+    amount_zh = f"（{found.value:g}，限 {found.limit:g}）" if shown else ""
+    amount_en = f" ({found.value:g}, limit {found.limit:g})" if shown else ""
+    zh = "，".join(x for x in (where, year_zh, words.zh) if x) + amount_zh
+    en = ", ".join(x for x in (where, year_en, words.en) if x) + amount_en
+    return zh, en
+
+
+_POSITIONS = (
+    "sent as demanded", "state allowed", "the school is open",
+    "the new school is of the village's area",
+)  # fmt: skip
+"""Rules whose figures are positions of arrays, which say nothing to people."""
