@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,10 +164,17 @@ def read_runs(runs: Sequence[Path], lang: str = "zh") -> Compared:
             "各次运行没有共同的学年，不能比较；请用相同的 years 重新运行 / the runs have no school year in "
             "common; run them again with the same years"
         )
+    figures = tuple(_county(folder) for folder in runs)
+    for folder in runs:
+        if [other.resolve() for other in runs].count(folder.resolve()) > 1:
+            raise InputError(
+                f"{folder}: 同一个运行文件夹给出了两次，没有可比较的；请给出不同的运行 / this run folder is given "
+                "twice; there is nothing to compare; name different runs"
+            )
     return Compared(
         folders=tuple(runs),
         records=records,
-        figures=tuple(_county(folder) for folder in runs),
+        figures=figures,
         year=max(common),
         # Beside many columns a name is cut; the table of the runs has the whole of it.
         labels=tuple(
@@ -222,7 +230,24 @@ def bases_of(compared: Compared) -> list[tuple[str, int]]:
         groups.setdefault(key, []).append(k)
     if len(groups) == 1:
         return [("", 0)]
-    return [("、".join(str(k + 1) for k in runs), runs[0]) for runs in groups.values()]
+    return [(between(compared.lang).join(str(k + 1) for k in runs), runs[0])
+            for runs in groups.values()]  # fmt: skip
+
+
+def between(lang: str) -> str:
+    """Sign between two items of a list.
+
+    Parameters
+    ----------
+    lang : {"zh", "en"}
+        Language.
+
+    Returns
+    -------
+    str
+        A sign that stands in no number of a run.
+    """
+    return "、" if lang == "zh" else ", "
 
 
 def _named_base(word_: str, runs: str) -> str:
@@ -409,9 +434,9 @@ def _shares(compared: Compared, schools: list[dict[str, Any]], sites: dict[str, 
         name = sites.get(str(each["site"]), "") if each["site"] else compared.say("unserved")
         why = name_of("part", each["why"], compared.lang) if each["why"] == "kept" else ""
         text = compared.say("cmp.share", school=name, students=whole(each["students"]))
-        between = f"（{why}）" if compared.lang == "zh" else f" ({why})"
-        texts.append(text + (between if why else ""))
-    return ("、" if compared.lang == "zh" else ", ").join(texts)
+        reason = f"（{why}）" if compared.lang == "zh" else f" ({why})"
+        texts.append(text + (reason if why else ""))
+    return between(compared.lang).join(texts)
 
 
 def panel_names(compared: Compared) -> dict[str, tuple[str, str]]:
@@ -506,7 +531,7 @@ def _runs(compared: Compared) -> pd.DataFrame:
                 compared.say("cmp.objective"): plan["objective_student_minutes"],
                 compared.say("cmp.bound"): plan["bound_student_minutes"],
                 compared.say("cmp.seed"): plan["seed"],
-                compared.say("col.digest"): plain(facts.get("digest"))[:16],
+                compared.say("cmp.digest"): plain(facts.get("digest"))[:16],
             }
         )
     return pd.DataFrame(rows)
@@ -544,11 +569,18 @@ def comparison_document(
     if _data_differ(compared):
         blocks.append(Paragraph(say("cmp.data_differ"), "warning"))
     blocks += [
+        Paragraph(say("cmp.same", runs=numbers), "warning") for numbers in _same_runs(compared)
+    ]
+    blocks += [
         Heading(say("cmp.runs"), 1),
-        _table(_runs(compared), say("cmp.runs"), (2.6, 1.2, 0.8, 1.6, 1.2, 1.2, 0.6, 1.6)),
+        _table(
+            # The digests stand in the foot; sixteen letters in a cell leave no room for names.
+            _runs(compared).drop(columns=say("cmp.digest")), say("cmp.runs"),
+            (3.6, 1.4, 1.0, 1.2, 1.2, 1.1, 0.7),
+        ),
         Heading(say("cmp.figures"), 1),
         _main_figures(compared),
-    ]
+    ]  # fmt: skip
     if pictures:
         panels = _panels(compared)
         mark = mark_of([r["provenance"] for r in compared.records], compared.lang)
@@ -572,12 +604,11 @@ def comparison_document(
         Heading(say("cmp.villages"), 1, new_page=True),
         *_village_blocks(compared, villages),
     ]
-    digests = " ".join(plain(r["provenance"].get("digest"))[:16] for r in compared.records)
     return Document(
         title=say("cmp.title", county=county),
         lang=compared.lang,
         blocks=tuple(blocks),
-        footer=(*standings(compared), say("cmp.foot", digests=digests)),
+        footer=(*standings(compared), _origins(compared)),
         page_words=(say("foot.page1"), say("foot.page2"), say("foot.page3")),
         year=int(first["years"][0]),
         author=say("report.author", county=county),
@@ -604,6 +635,37 @@ def standings(compared: Compared) -> tuple[str, ...]:
     reviewed = all(plain(r["provenance"].get("review_number")) for r in compared.records)
     first = () if reviewed else (compared.say("internal"),)
     return (*first, *(f"{k}. {line}" for k, line in enumerate(lines, start=1)))
+
+
+def _origins(compared: Compared) -> str:
+    """Digests, rule books and coordinate system of the runs, each once."""
+    given = [r["provenance"] for r in compared.records]
+    books = ["+".join(plain(b, longest=40) for b in g.get("rule_books") or ()) for g in given]
+    told = {
+        "digests": [plain(g.get("digest"))[:16] for g in given],
+        "rules": [
+            f"{names} (n={g['rules']})" if isinstance(g.get("rules"), int) else names
+            for names, g in zip(books, given, strict=True)
+        ],
+        "crs": [plain(g.get("crs"), longest=40) for g in given],
+        "sources": [plain(s.get("file"), longest=40) for g in given for s in g.get("sources", ())],
+    }
+    sign = between(compared.lang)
+    return compared.say(
+        "cmp.foot",
+        **{k: sign.join(dict.fromkeys(t for t in v if t)) or "—" for k, v in told.items()},
+    )
+
+
+def _same_runs(compared: Compared) -> list[str]:
+    """Numbers of runs that are copies of one another, for example in two languages."""
+    groups: dict[str, list[int]] = {}
+    for k, record in enumerate(compared.records, start=1):
+        told = {key: value for key, value in record.items() if key not in ("recipe", "tables")}
+        groups.setdefault(json.dumps(told, sort_keys=True), []).append(k)
+    return [
+        between(compared.lang).join(map(str, runs)) for runs in groups.values() if len(runs) > 1
+    ]
 
 
 def _data_differ(compared: Compared) -> bool:
@@ -702,7 +764,11 @@ def _village_blocks(compared: Compared, villages: pd.DataFrame) -> list[Block]:
     bases = bases_of(compared)
     for runs, _ in bases:
         base = _named_base(say("today"), runs)
-        mine = [int(n) - 1 for n in runs.split("、")] if runs else range(len(compared.labels))
+        mine = (
+            [int(n) - 1 for n in runs.split(between(compared.lang))]
+            if runs
+            else range(len(compared.labels))
+        )
         own |= {compared.labels[k]: base for k in mine}
     ways = [*(_named_base(say("today"), runs) for runs, _ in bases), *compared.labels]
     heads = (

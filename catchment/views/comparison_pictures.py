@@ -338,7 +338,8 @@ def _frontier_panel(
                      marker="s" if k == 0 else "o", edgecolors="#111111", linewidths=0.5, zorder=3)  # fmt: skip
     for at in {(float(x), float(y)): None for x, y in zip(across, up, strict=True)}:
         same = [each[0] for each in known if (float(each[1]), float(each[2])) == at]
-        axes.annotate(drawable(plain("、".join(same), longest=30)), at, (5, 5),
+        label = ("、" if lang == "zh" else ", ").join(same)
+        axes.annotate(drawable(plain(label, longest=30)), at, (5, 5),
                       textcoords="offset points", fontproperties=typeface(8), parse_math=False)  # fmt: skip
     axes.set_xlabel(drawable(word(f"cmp.axis_{kind}", lang)), fontproperties=typeface(7.5))
     axes.set_ylabel(drawable(word("cmp.axis_minutes", lang)), fontproperties=typeface(7.5))

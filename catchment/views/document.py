@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+MANY_COLUMNS = 10
+"""From so many columns on a table is set in smaller type."""
 _LATIN = 0x2E7F
 _WORDS = re.compile("[^\\s\u2e80-\uffff+]+")
 
@@ -118,6 +120,11 @@ class Table:
         """
         return self.tones[row] if row < len(self.tones) else ""
 
+    @property
+    def dense(self) -> bool:
+        """Whether it has so many columns that it is set in smaller type."""
+        return len(self.columns) >= MANY_COLUMNS
+
     def shares(self, wide_mm: float, letter_mm: float) -> list[float]:
         """Share of the width that each column gets, so that no word of a heading is broken.
 
@@ -138,7 +145,7 @@ class Table:
         asked = [wide_mm * column.width / total for column in self.columns]
         least = self._needs(letter_mm, whole=True)
         if sum(least) > wide_mm:
-            least = self._needs(letter_mm, whole=False)
+            return self._crowded(wide_mm, letter_mm, least)
         lacking = sum(max(need - have, 0.0) for need, have in zip(least, asked, strict=True))
         spare = sum(max(have - need, 0.0) for need, have in zip(least, asked, strict=True))
         given = min(lacking, spare)
@@ -150,29 +157,47 @@ class Table:
         ]
         return [width / sum(found) for width in found]
 
+    def _crowded(self, wide_mm: float, letter_mm: float, wished: list[float]) -> list[float]:
+        """Shares where not all names fit: words stay whole, the rest goes where names need it."""
+        words = self._needs(letter_mm, whole=False)
+        left = max(wide_mm - sum(words), 0.0)
+        lacking = [max(wish - word, 0.0) for wish, word in zip(wished, words, strict=True)]
+        part = left / sum(lacking) if sum(lacking) else 0.0
+        found = [word + lack * part for word, lack in zip(words, lacking, strict=True)]
+        return [width / sum(found) for width in found]
+
     def _needs(self, letter_mm: float, *, whole: bool) -> list[float]:
         """Least width of every column; with ``whole``, short cells and names are kept together."""
         return [
-            min(max(_title(column.title), _longest_of(self.rows, k, whole=whole)), _LONGEST_WORD)
-            * letter_mm + _CELL_EDGES
+            (min(max(_title(column.title), _longest_of(self.rows, k, whole=whole)), _LONGEST_WORD)
+             + _CELL_EDGES) * letter_mm
             for k, column in enumerate(self.columns)
         ]  # fmt: skip
 
 
-_LONGEST_WORD, _LONGEST_NAME, _SHORT, _CELL_EDGES, _SEEN = 15.0, 7, 12, 3.4, 400
+_LONGEST_WORD, _LONGEST_NAME, _SHORT, _CELL_EDGES, _SEEN = 15.0, 7, 12, 1.9, 400
 """Longest word that widens a column, characters of half a Chinese name, and a short cell in letters;
-edges of a cell (mm); rows that are looked at."""
+edges of a cell in letters; rows that are looked at."""
+
+
+_WIDE = "mwMW".__contains__
 
 
 def _longest(text: str, *, whole: bool = False) -> float:
     """Letters that a cell needs: its longest word, and Chinese names in two lines."""
-    # What is short altogether ("School bus") is kept on one line.
-    if whole and 0 < len(text) <= _SHORT and text.isascii():
-        return len(text) + 0.3 * sum(map(str.isupper, text))
+    # What is short altogether ("School bus") is kept on one line, what is longer on two.
+    capitals = 0.3 * sum(map(str.isupper, text))
+    latin = whole and bool(text) and text.isascii()
+    if latin and len(text) <= _SHORT:
+        return len(text) + capitals
     wide = sum(ord(c) > _LATIN for c in text)
     most = 1.8 * min(-(-wide // 2), _LONGEST_NAME if whole else 3)
+    if latin:
+        most = len(text) / 2 + 2 + capitals
     for word in _WORDS.findall(text):
-        most = max(most, len(word) + 0.3 * sum(map(str.isupper, word)))
+        most = max(
+            most, len(word) + 0.3 * sum(map(str.isupper, word)) + 0.4 * sum(map(_WIDE, word))
+        )
     return most
 
 

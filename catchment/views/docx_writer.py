@@ -34,8 +34,8 @@ MARGINS_MM = (37, 35, 28, 26)
 BODY_PT, LINE_PT, TITLE_PT, TABLE_PT, NOTE_PT = 16, 28, 22, 9, 10.5
 TEXT_MM = PAGE_MM[0] - MARGINS_MM[2] - MARGINS_MM[3]
 
-LETTER_MM = 1.66
-"""Width of a small Latin letter in a table."""
+LETTER_MM, SMALL_LETTER_MM = 1.66, 1.4
+"""Width of a small Latin letter in a table, also in a compact or dense one."""
 
 _SHADES = {"bad": "F6DAD3", "warn": "FBF1D0", "good": "E2EFDA", "sum": "EDEDED"}
 _ALIGN = {
@@ -74,7 +74,7 @@ def docx_bytes(document: Document) -> bytes:
             shape = _paragraph(paper, text, f"cat{block.style}").paragraph_format
             shape.keep_with_next = block.keep or None
         elif isinstance(block, Table):
-            _table(paper, block)
+            _table(paper, block, compact=document.compact)
         elif isinstance(block, Picture):
             pictures += 1
             _picture(paper, block, pictures)
@@ -154,6 +154,7 @@ def _paragraph_styles(lang: str) -> dict[str, dict[str, Any]]:
         "after": 0 if chinese else 4,
     }
     note = {"font": BODY_FONT, "size": NOTE_PT, "line": 16, "after": 4}
+    head = {"font": HEADING_FONTS[0], "align": WD_ALIGN_PARAGRAPH.CENTER}
     return {
         "body": body,
         "note": note,
@@ -168,8 +169,9 @@ def _paragraph_styles(lang: str) -> dict[str, dict[str, Any]]:
         "picture": {**note, "line": None, "keep": True, "align": WD_ALIGN_PARAGRAPH.CENTER},
         "gap": {"font": BODY_FONT, "size": 4, "line": 8},
         "cell": {"font": BODY_FONT, "size": TABLE_PT, "line": 12},
-        "head": {"font": HEADING_FONTS[0], "size": TABLE_PT, "line": 12,
-                 "align": WD_ALIGN_PARAGRAPH.CENTER},
+        "head": {**head, "size": TABLE_PT, "line": 12},
+        "densecell": {"font": BODY_FONT, "size": TABLE_PT - 1, "line": 10},
+        "densehead": {**head, "size": TABLE_PT - 1, "line": 10},
         "foot": {"font": BODY_FONT, "size": 8, "line": 10, "align": WD_ALIGN_PARAGRAPH.CENTER},
     }  # fmt: skip
 
@@ -281,7 +283,7 @@ def _picture(paper: Any, picture: Picture, number: int) -> None:
     caption.paragraph_format.keep_with_next = False
 
 
-def _table(paper: Any, table: Table) -> None:
+def _table(paper: Any, table: Table, *, compact: bool) -> None:
     if not table.rows:
         _paragraph(paper, plain(table.empty or table.caption) or "—", "catnote")
         return
@@ -291,19 +293,21 @@ def _table(paper: Any, table: Table) -> None:
     grid._tbl.tblStyle_val = "TableGrid"
     grid.alignment = WD_TABLE_ALIGNMENT.CENTER
     grid.autofit = False
-    shares = table.shares(TEXT_MM, LETTER_MM)
+    shares = table.shares(TEXT_MM, SMALL_LETTER_MM if compact or table.dense else LETTER_MM)
+    small = "dense" if table.dense else ""
     widths = [round(TEXT_MM * 56.6929 * share) for share in shares]
     for cell, width in zip(grid._tbl.tblGrid.findall(qn("w:gridCol")), widths, strict=True):
         cell.set(qn("w:w"), str(width))
     _cell_margins(grid._tbl.tblPr)
     titles = tuple(column.title for column in table.columns)
     _row(
-        grid, titles, widths, ["head"] * len(widths), ["center"] * len(widths), "D9E2EC", head=True
-    )
+        grid, titles, widths, [f"{small}head"] * len(widths), ["center"] * len(widths), "D9E2EC",
+        head=True,
+    )  # fmt: skip
     aligns = [column.align for column in table.columns]
     for number, row in enumerate(table.rows):
         shade = _SHADES.get(table.tone(number), "")
-        _row(grid, row, widths, ["cell"] * len(widths), aligns, shade, tall=table.tall)
+        _row(grid, row, widths, [f"{small}cell"] * len(widths), aligns, shade, tall=table.tall)
     _paragraph(paper, "", "catgap")
 
 
@@ -371,7 +375,7 @@ def _cell(text: str, width: int, style: str, align: str, shade: str) -> Any:
     name = OxmlElement("w:pStyle")
     name.set(qn("w:val"), f"cat{style}")
     shape.append(name)
-    if style == "head":
+    if style.endswith("head"):
         shape.append(OxmlElement("w:keepNext"))
     place = OxmlElement("w:jc")
     place.set(qn("w:val"), align)

@@ -10,8 +10,8 @@ from importlib.resources import files
 from catchment.views.document import Block, Document, Heading, PageBreak, Paragraph, Picture, Table
 from catchment.views.plain import plain
 
-TEXT_MM, LETTER_MM = 166.0, 1.78
-"""Width of the text on paper, and of a small letter in a table."""
+TEXT_MM, LETTER_MM, SMALL_LETTER_MM = 166.0, 1.78, 1.45
+"""Width of the text on paper, and of a small letter in a table, also in a compact or dense one."""
 
 
 def html_bytes(document: Document) -> bytes:
@@ -36,7 +36,7 @@ def html_bytes(document: Document) -> bytes:
         "base-uri 'none'; form-action 'none'"
     )
     lang = "zh-CN" if document.lang == "zh" else "en"
-    body = "\n".join(_block(block) for block in document.blocks)
+    body = "\n".join(_block(block, document.compact) for block in document.blocks)
     foot = "".join(f"<p>{_text(line)}</p>" for line in document.footer)
     tight = ' class="compact"' if document.compact else ""
     page = f"""<!DOCTYPE html>
@@ -80,7 +80,7 @@ def _text(value: str) -> str:
     return html.escape(plain(value, longest=20000), quote=True)
 
 
-def _block(block: Block) -> str:
+def _block(block: Block, compact: bool) -> str:
     if isinstance(block, Heading):
         level = block.level + 1
         fresh = ' class="fresh"' if block.new_page else ""
@@ -89,7 +89,7 @@ def _block(block: Block) -> str:
         kept = " keep" if block.keep else ""
         return f'<p class="{block.style}{kept}">{_text(block.text)}</p>'
     if isinstance(block, Table):
-        return _table(block)
+        return _table(block, SMALL_LETTER_MM if compact or block.dense else LETTER_MM)
     if isinstance(block, Picture):
         data = base64.b64encode(block.png).decode("ascii")
         narrow = f' width="{round(block.width_mm * 96 / 25.4)}"' if block.width_mm < 150 else ""
@@ -101,12 +101,12 @@ def _block(block: Block) -> str:
     return '<div class="fresh"></div>'
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, letter: float) -> str:
     caption = f"<caption>{_text(table.caption)}</caption>" if table.caption else ""
     if not table.rows:
         return f'<p class="note">{_text(table.empty or table.caption) or "—"}</p>'
     columns = "".join(
-        f'<col width="{share * 100:.2f}%">' for share in table.shares(TEXT_MM, LETTER_MM)
+        f'<col width="{share * 100:.2f}%">' for share in table.shares(TEXT_MM, letter)
     )
     head = "".join(f'<th scope="col">{_text(column.title)}</th>' for column in table.columns)
     lines = []
@@ -118,8 +118,9 @@ def _table(table: Table) -> str:
         )
         lines.append(f'<tr class="{tone}">{cells}</tr>' if tone else f"<tr>{cells}</tr>")
     rows = "\n".join(lines)
-    tall = ' class="tall"' if table.tall else ""
+    kind = "tall" if table.tall else "dense" if table.dense else ""
+    marked = f' class="{kind}"' if kind else ""
     return (
-        f'<div class="scroll"><table{tall}>{caption}<colgroup>{columns}</colgroup>'
+        f'<div class="scroll"><table{marked}>{caption}<colgroup>{columns}</colgroup>'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
     )

@@ -51,7 +51,14 @@ from catchment.views.public import (
     rounded_up,
 )
 from catchment.views.shares import shared_with, stays
-from catchment.views.story import NOTICE, notice_of, open_findings, rules_of, standing_of
+from catchment.views.story import (
+    GATE_CODES,
+    NOTICE,
+    notice_of,
+    open_findings,
+    rules_of,
+    standing_of,
+)
 from catchment.views.words import name_of
 
 if TYPE_CHECKING:
@@ -469,14 +476,18 @@ def _origin(run: Run) -> dict[str, dict[str, str]]:
 
 
 def _open_points(run: Run) -> list[list[Any]]:
-    """List rules not met, without data or awaiting evidence: result, titles, sources, places.
+    """List rules not met, without data or awaiting evidence: result, titles, sources, places, sites.
 
-    The same rows as the slides: of the plan, in the year to which the documents speak.
+    The same rows as the slides: of the plan, in the year to which the documents speak. Sites
+    (positions) are told of what papers and the ground decide: they are shown with the villages of
+    these schools. Rules that count students would say more of small schools than the page may.
     """
     table = open_findings(run.findings, focus_year(run))
-    found: dict[tuple[str, str], list[Any]] = {}
+    # One rule may ask for several things: notice, hearing and approval each stand for themselves.
+    found: dict[tuple[str, str, str], list[Any]] = {}
+    site = {code: j for j, code in enumerate(run.problem.site_ids)}
     for row in table.to_dict("records"):
-        key = (str(row["result"]), str(row["code"]))
+        key = (str(row["result"]), str(row["code"]), str(row["title_zh"]))
         entry = found.setdefault(
             key,
             [
@@ -486,9 +497,19 @@ def _open_points(run: Run) -> list[list[Any]]:
                     for c in ("title_zh", "title_en", "citation_zh", "citation_en")
                 ),
                 set(),
+                set(),
             ],
         )
         entry[5].add(str(row["id"]))
+        if str(row["id"]) in site and _of_ground_or_papers(*key[:2]):
+            entry[6].add(site[str(row["id"])])
     order = {"fail": 0, "evidence": 1, "unknown": 2}
-    listed = sorted(found, key=lambda k: (order[k[0]], k[1]))
-    return [[*found[k][:5], len(found[k][5])] for k in listed]
+    listed = sorted(found, key=lambda k: (order[k[0]], k[1:]))
+    return [[*found[k][:5], len(found[k][5]), sorted(found[k][6])] for k in listed]
+
+
+def _of_ground_or_papers(result: str, code: str) -> bool:
+    """Whether a finding of a school says nothing of how many students it has."""
+    if code.startswith("R-SITE"):
+        return True
+    return result != "fail" and (code.startswith("R-CON") or code in GATE_CODES)

@@ -219,7 +219,8 @@ def test_runs_that_cannot_be_compared_are_refused(folders: list[Path], tmp_path:
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_hostile_runs_are_text(lang: str, tmp_path: Path) -> None:
     folder = save(hostile_run(villages=54), tmp_path / "a")
-    write_comparison([folder, folder], tmp_path / "out", lang)
+    copied = Path(shutil.copytree(folder, tmp_path / "b"))
+    write_comparison([folder, copied], tmp_path / "out", lang)
     page = (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert "<img src=x" not in page
@@ -257,3 +258,19 @@ def test_runs_that_start_from_different_days_tell_each_today(
     compared = read_runs([folders[0], other])
     assert bases_of(compared) == [("1", 0), ("2", 1)]
     assert [c for c in figures_of(compared).columns if "不调整" in c] == ["不调整 1", "不调整 2"]
+
+
+def test_one_run_given_twice_is_refused_and_a_copy_is_named(
+    folders: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="同一个运行文件夹"):
+        read_runs([folders[0], folders[0].parent / "." / folders[0].name])
+    shutil.copytree(folders[0], tmp_path / "copy")
+    runs = [folders[0], folders[1], tmp_path / "copy"]
+    page = write_comparison(runs, tmp_path / "out", "en")[-1].read_text(encoding="utf-8")
+    assert "Plans 1, 3 are copies of one and the same run." in page
+    foot = page[page.index("<footer>") :]
+    assert "rule version national" in foot
+    assert "sources" in foot
+    fewer = write_comparison(folders[:2], tmp_path / "two", "en")[-1]
+    assert "copies of one" not in fewer.read_text(encoding="utf-8")

@@ -24,8 +24,11 @@ from docx.shared import Pt
 
 from catchment.run import Run
 from catchment.views import charts
+from catchment.views.document import MANY_COLUMNS, Column, Document, Table
+from catchment.views.docx_writer import docx_bytes
 from catchment.views.facts import read_facts
 from catchment.views.geopackage import write_geopackage
+from catchment.views.html_writer import html_bytes
 from catchment.views.report import report_document, write_report
 from catchment.views.story import tell
 from catchment.views.tables import write_tables
@@ -542,3 +545,34 @@ def test_the_summary_counts_the_items_of_the_gate_that_are_listed(run: Run) -> N
     text = " ".join(getattr(b, "text", "") for b in report_document(run, pictures=False).blocks)
     for words, count in shown.items():
         assert re.search(rf"[：，]{words} {count} 项", text), (words, count)
+
+
+def test_columns_leave_no_word_broken_and_names_have_what_is_left() -> None:
+    heads = ("Township", "Village", "Grades", "School year", "Students", "From", "To",
+             "Before (min)", "After (min)", "Growth", "Mode")  # fmt: skip
+    row = ("云城镇", "周家岩", "Grades 7-9", "2027", "4", "云岭县第二初级中学", "石笋初级中学",
+           "22.8", "47.7", "+24.9", "School bus")  # fmt: skip
+    table = Table(tuple(Column(head, 1.0) for head in heads), (row,))
+    letter, wide = 1.45, 166.0
+    given = dict(zip(heads, table.shares(wide, letter), strict=True))
+    assert sum(given.values()) == pytest.approx(1.0)
+    for head in heads:
+        longest = max(len(part) for part in head.split())
+        assert given[head] * wide >= longest * letter, head
+    # A Chinese character takes 1.8 letters: a name of nine stands in three lines at most.
+    assert given["From"] * wide >= 3 * 1.8 * letter
+    assert given["From"] > given["Growth"]
+
+
+def test_a_table_of_many_columns_is_set_in_smaller_type_in_both_files() -> None:
+    few, many = (
+        Table(tuple(Column(f"c{k}") for k in range(n)), (tuple(map(str, range(n))),))
+        for n in (MANY_COLUMNS - 1, MANY_COLUMNS)
+    )
+    document = Document("t", "en", (few, many))
+    assert html_bytes(document).count(b'<table class="dense">') == 1
+    paper = docx.Document(io.BytesIO(docx_bytes(document)))
+    styles = [t.rows[0].cells[0].paragraphs[0].style.name for t in paper.tables]
+    assert styles == ["cat head", "cat densehead"]
+    sizes = [paper.styles[name].font.size.pt for name in styles]
+    assert sizes[1] < sizes[0]

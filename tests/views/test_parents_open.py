@@ -40,7 +40,14 @@ def run() -> Run:
     assert focus not in made.problem.years[:2]
     gate = table[table["code"] == "R-CON-01"].assign(year=made.problem.years[1], code="R-CON-09",
                                                      title_zh="更早撤并", plan="plan")  # fmt: skip
-    parts = [table.assign(plan="plan"), then, kept, way, gate]
+    asked = [
+        table[table["code"] == "R-CON-01"].head(1).assign(
+            year=focus, plan="plan", code="R-CON-08", title_zh=title, result="evidence",
+            id=made.problem.site_ids[k],
+        )
+        for k, title in enumerate(("撤并程序：公示", "撤并程序：听证"))
+    ]  # fmt: skip
+    parts = [table.assign(plan="plan"), then, kept, way, gate, *asked]
     return dataclasses.replace(
         made, findings=pd.concat(parts, ignore_index=True), scenario={"notice": NOTICE}
     )
@@ -69,8 +76,31 @@ def test_page_and_slide_count_the_same_open_points(run: Run) -> None:
     assert len(open_points) == len(told) + int(more.group(1) if more else 0)
     assert open_points["一至三年级单程不超过半小时", "fail"] == 17
     assert ("更早撤并", "evidence") in open_points
+    assert (
+        open_points["撤并程序：公示", "evidence"] == open_points["撤并程序：听证", "evidence"] == 1
+    )
     assert page["focus"] == focus_year(run) == read_facts(run).focus
     assert f"{page['focus']} 学年" in text
+
+
+def test_schools_are_named_only_with_what_papers_and_the_ground_decide(run: Run) -> None:
+    """A rule that counts students would tell more of a small school than the page may."""
+    told = {(o[1], o[0]): o[6] for o in parents_payload(run)["open"]}
+    assert told["撤并程序：公示", "evidence"] == [0]
+    assert told["撤并程序：听证", "evidence"] == [1]
+    papers = run.findings["code"].str.startswith(("R-CON", "R-SITE")) | (
+        run.findings["code"] == "R-TRV-05"
+    )
+    counted = set(run.findings.loc[~papers, "title_zh"])
+    assert counted
+    for (title, result), sites in told.items():
+        assert not sites or title not in counted
+        assert (
+            not sites
+            or result != "fail"
+            or title
+            in set(run.findings.loc[run.findings["code"].str.startswith("R-SITE"), "title_zh"])
+        )
 
 
 def test_the_focus_year_is_one() -> None:

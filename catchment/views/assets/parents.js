@@ -117,13 +117,24 @@
     return data.works.filter(function (w) { return w[2] < 0 || sites.indexOf(w[2]) >= 0; });
   }
 
+  /* What is open at the schools of the village, today's too, where it closes: a line a kind. */
+  function pending(v) {
+    var sites = [], n = data.bands.length, zh = lang() === "zh";
+    for (var b = 0; b < n; b++) { data.steps[v * n + b].concat(data.shared[v * n + b] || []).forEach(function (s) { sites.push(s[1]); }); }
+    var lines = ["fail", "evidence", "unknown"].map(function (kind) {
+      var mine = data.open.filter(function (o) { return o[0] === kind && o[6].some(function (j) { return sites.indexOf(j) >= 0; }); });
+      return mine.length ? el("p", {}, el("b", { text: t("par.open_" + kind + "_here") }), mine.map(function (o, k) { return [k ? t("par.semicolon") : "", name(zh ? o[1] : o[2])]; })) : null;
+    }).filter(Boolean);
+    return lines.length ? el("section", { class: "band pending" }, el("h3", { text: t("par.open_here") }), lines) : null;
+  }
+
   function sheet(v) {
     var village = data.villages[v], works = concerns(v);
     return [el("h2", {}, name(village.name)), el("p", { class: "town" }, name(village.town)),
       el("p", { class: "small" }, t("par.students_of", { y: data.students.year }), people(data.students.villages[v]), t("par.town_total"), people(data.students.towns[village.town])),
       data.bands.map(function (b, k) { return bandPart(v, k); }),
       works.length ? el("section", { class: "band" }, el("h3", { text: t("par.first") }), el("ul", {}, works.map(work))) : null,
-      answers(v),
+      pending(v), answers(v),
       el("p", { class: "small", text: t("par.time_note") + t("par.years_note", { y: data.years.join(t("map.comma")) }) })];
   }
 
@@ -141,15 +152,15 @@
     box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.built") }),
       el("h3", { text: t("par.built_first") }), built.length ? el("ul", {}, built.map(work)) : el("p", { text: t("par.built_none") }),
       changed.length ? el("details", { open: changed.length < 9 }, el("summary", { text: t("par.changed", { n: changed.length }) }), el("ul", {}, changed.map(work))) : el("p", { text: t("par.changed_none") })));
-    box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.open") }), el("p", { class: "small", text: t("par.open_text", { y: data.focus }) }),
-      openPart(data.open.filter(function (o) { return o[0] === "fail"; }), true, "par.open_fail"),
-      openPart(data.open.filter(function (o) { return o[0] === "evidence"; }), false, "par.open_evidence"),
-      openPart(data.open.filter(function (o) { return o[0] === "unknown"; }), false, "par.open_unknown"),
-      data.open.length ? null : el("p", { text: t("par.open_none") })));
-    function openPart(list, shown, title) {
-      return list.length ? el("details", { open: shown && list.length < 12 }, el("summary", { text: t(title, { n: list.length }) }), el("ul", {}, list.map(function (o) {
+    function of(result) { return data.open.filter(function (o) { return o[0] === result; }); }
+    box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.open") }),
+      data.open.length ? [el("p", { text: t("par.open_rest", { y: data.focus, a: of("fail").length, b: of("evidence").length, c: of("unknown").length }) }),
+        el("details", { id: "open-list" }, el("summary", { text: t("par.open_list") }), openPart(of("fail"), "par.open_fail"), openPart(of("evidence"), "par.open_evidence"), openPart(of("unknown"), "par.open_unknown"))]
+        : el("p", { text: t("par.open_none") })));
+    function openPart(list, title) {
+      return list.length ? [el("h3", { text: t(title, { n: list.length }) }), el("ul", {}, list.map(function (o) {
         return el("li", {}, name(zh ? o[1] : o[2]), o[5] > 1 ? t("par.cases", { n: o[5] }) : "", " ", el("span", { class: "small" }, name(zh ? o[3] : o[4])));
-      }))) : null;
+      }))] : null;
     }
     box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.questions") }), el("p", { class: "small", text: t("par.questions_text") }),
       el("ul", {}, ["bus", "board", "lunch", "class", "building", "return"].map(function (q) { return el("li", { text: t("par.q_" + q) }); }))));
@@ -181,7 +192,7 @@
         var own = data.steps[v * n + b], cards = (own.length === 2 && own[1][0] === 0 ? 1 : own.length) + (data.shared[v * n + b] || []).length;
         lines += Math.ceil(cards / 2) + (cards > 1 ? 0.2 : 0);
       }
-      lines += concerns(v).length / 2;
+      lines += concerns(v).length / 2 + (pending(v) ? 0.7 : 0);
       var told = 0;
       for (b = 0; b < n; b++) { told += stages(v, b).length; }
       lines += (lang() === "zh" ? 0.6 : 1) + Math.max(told - n, 0) / 3;
