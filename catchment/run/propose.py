@@ -18,6 +18,7 @@ from catchment.run import hearing, prospects, reasons
 from catchment.run.areas import Areas, areas_table, draw_areas, given_areas
 from catchment.run.asked import every_year, finishes, limits_of
 from catchment.run.byhand import beside_optimum
+from catchment.run.contradict import given_up, moved_twice
 from catchment.run.demands import (
     costs_of,
     question_of_recipe,
@@ -29,6 +30,7 @@ from catchment.run.offer import Offer, broken_today, judge
 from catchment.run.order import Posed, pose
 from catchment.run.relax import relaxations
 from catchment.run.screen import rooms_of_fit, screen_sites
+from catchment.run.spoken import names_of, spoken
 from catchment.scenario import Scenario
 from catchment.verify import check_proposal, demand_sound
 
@@ -93,8 +95,8 @@ class Proposal:
     costs : DataFrame
         ``item, year, keep, plan`` in yuan: keeping everything beside the plan.
     violations : tuple of str
-        What an independent check finds wrong with the plan, and in how many village-bands and
-        years the recipe differs from it; empty.
+        What an independent check finds wrong with the plans that change anything, and in how many
+        village-bands and years a recipe differs from its plan; empty.
     offers : tuple of Offer
         The plans to choose from, the proposed one among them.
     proposed : int
@@ -209,17 +211,21 @@ def propose(
             f"{listed[-1]} is planned, as costs and yearly limits ask"
         )
     posed = pose(scenario, region, progress=progress)
-    question = question_of_recipe(
-        posed, costs=costs_of(region.folder), limits=limits_of(scenario)
-    ).replace(transition="finish" if finishes(scenario) else "together")
-    seed = scenario.seed
+    names, seed = names_of(region), scenario.seed
+    twice = moved_twice(posed.scenario, posed.problem, names)
+    if twice:
+        raise InfeasibleError(
+            "方案自身的行动互相矛盾 / the recipe's own actions contradict each other\n"
+            + "\n".join(twice)
+        )
+    question = _asked(posed, region)
     screening = pd.DataFrame()
+    fit: dict[str, int] = {}
     if wish.build:
         _tell(progress, "备选校址筛查 / candidate sites screened")
         screening = screen_sites(region, posed.network)
-        question = with_building(question, rooms_of_fit(region, screening))
-    if wish.reopen:
-        question = with_reopening(question, region)
+        fit = rooms_of_fit(region, screening)
+    question = _opened(question, region, wish, fit)
     areas = _areas(posed, region, question, wish, seed)
     if areas is not None:
         question = question.replace(within=areas.allowed(posed.problem))
@@ -228,10 +234,12 @@ def propose(
         progress=progress,
     )  # fmt: skip
     if best.plan.status in ("infeasible", "unknown"):
-        yields = relaxations(posed.problem, question, best, names_of_sites(region), seed=seed)
+        ask = _asking(posed, region, wish, fit, question)
+        yields = given_up(posed.scenario, ask, names, seed=seed)
+        yields += relaxations(posed.problem, question, best, names, bare=not yields, seed=seed)
+        zh, _, en = best.reason.partition(" / ")
         raise InfeasibleError(
-            f"找不到可行方案：{best.reason} / no plan was found: {best.reason}\n"
-            + "\n".join(yields)
+            f"找不到可行方案：{zh} / no plan was found: {en or zh}\n" + "\n".join(yields)
         )
     mend = _mender(posed, seed, progress)
     if halted():
@@ -250,7 +258,12 @@ def propose(
     _check_again(offers, progress)
     offer = offers[proposed]
     futures = prospects_of(posed, region, offers, question, draws)
-    wrong = [str(v) for o in offers for v in model.check(o.question, o.answer)]
+    wrong = [
+        f"{o.name.split(' / ')[0]}：{zh} / {o.name.split(' / ')[-1]}: {en}"
+        for o in offers
+        if _changes(o)
+        for zh, en in (spoken(v, names) for v in model.check(o.question, o.answer))
+    ]
     wrong += [
         f"{o.name}: 方案文件与计划有 {o.elsewhere} 处不同 / the recipe differs from the plan"
         for o in offers
@@ -290,6 +303,34 @@ def propose(
         memory=best.memory,
         notes=tuple(notes),
     )
+
+
+def _asked(posed: Posed, region: Region) -> model.Question:
+    """Ask what a recipe asks, with the county's costs and the recipe's own limits."""
+    question = question_of_recipe(
+        posed, costs=costs_of(region.folder), limits=limits_of(posed.scenario)
+    )
+    return question.replace(transition="finish" if finishes(posed.scenario) else "together")
+
+
+def _asking(
+    posed: Posed, region: Region, wish: Wish, fit: dict[str, int], question: model.Question
+) -> Callable[[Scenario], model.Question]:
+    """Return what poses the same question of a recipe with fewer actions."""
+
+    def ask(other: Scenario) -> model.Question:
+        asked = _asked(pose(other, region, roads=posed.network), region)
+        return _opened(asked, region, wish, fit).replace(within=question.within)
+
+    return ask
+
+
+def _opened(
+    question: model.Question, region: Region, wish: Wish, fit: dict[str, int]
+) -> model.Question:
+    """Let sites that pass the screening be built on and closed schools open, where that is wished."""
+    asked = with_building(question, fit) if wish.build else question
+    return with_reopening(asked, region) if wish.reopen else asked
 
 
 Mend = Callable[[model.Question, model.Answer], model.Answer]
@@ -349,9 +390,13 @@ def _check_again(offers: list[Offer], progress: Progress | None) -> None:
     """
     _tell(progress, "独立复核 / independent check")
     for offer in offers:
-        opened = offer.answer.plan.open
-        changes = bool((opened[:, :, :1] != opened).any())
-        demand_sound(check_proposal(offer.question, offer.answer), limits=changes)
+        demand_sound(check_proposal(offer.question, offer.answer), limits=_changes(offer))
+
+
+def _changes(offer: Offer) -> bool:
+    """Whether a plan opens or closes anything."""
+    opened = offer.answer.plan.open
+    return bool((opened[:, :, :1] != opened).any())
 
 
 def _tell(progress: Progress | None, text: str) -> None:

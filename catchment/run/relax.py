@@ -20,6 +20,7 @@ def relaxations(
     answer: model.Answer,
     names: dict[str, str],
     *,
+    bare: bool = True,
     seed: int = 0,
 ) -> list[str]:
     """Say which single demand would have to give for a plan to exist, and how far.
@@ -34,6 +35,8 @@ def relaxations(
         Its answer, ``infeasible`` or ``unknown``.
     names : dict
         Names of schools by code.
+    bare : bool
+        Whether it is said that nothing helps where nothing does.
     seed : int
         Seed of the searches.
 
@@ -81,7 +84,9 @@ def relaxations(
     found = _solved(more, seed)
     if found is not None:
         lines += _places(question, found, names, seed)
-    return lines or ["放宽任何单项都找不到方案 / no single demand, given up, lets a plan be found"]
+    if lines or not bare:
+        return lines
+    return ["放宽任何单项都找不到方案 / no single demand, given up, lets a plan be found"]
 
 
 def _solved(question: model.Question, seed: int) -> model.Answer | None:
@@ -165,7 +170,8 @@ def _without(limits: model.Limits, name: str) -> model.Limits:
 
 def _village(problem: Problem, names: dict[str, str], row: tuple[int, int, float, float]) -> str:
     i, j, minutes, limit = row
-    village = problem.village_ids[int(problem.group_village[i])]
+    code = problem.village_ids[int(problem.group_village[i])]
+    village = f"{names[code]} {code}" if code in names else code
     band = problem.bands[int(problem.group_band[i])]
     if j < 0:
         return f"{village}（{band}）：没有可到达的其他学校 / no other school can be reached"
