@@ -148,6 +148,7 @@ def assemble(
         rooms=np.stack([s.rooms for s in state], axis=1),
         beds=beds,
         dining_seats=np.stack([s.dining_seats for s in state], axis=1),
+        nap_places=np.stack([s.nap_places for s in state], axis=1),
         class_size=np.tile(
             np.array([b.class_size for b in bands for _ in b.grades], dtype=np.int32),
             (len(universe.ids), 1),
@@ -174,8 +175,8 @@ class SiteYears:
     ----------
     opened : (m, b, t) bool
         Bands taught.
-    rooms, beds, dining_seats : (m, t) int32
-        Classrooms usable; beds and dining seats, -1 where unknown.
+    rooms, beds, dining_seats, nap_places : (m, t) int32
+        Classrooms usable; beds, dining seats and nap places, -1 where unknown.
     designated : (n, t) int32
         School of each group by the county's word or a hand, -1 where none.
     """
@@ -184,6 +185,7 @@ class SiteYears:
     rooms: Int32
     beds: Int32
     dining_seats: Int32
+    nap_places: Int32
     designated: Int32
 
 
@@ -215,6 +217,7 @@ def restate(
         rooms=years.rooms,
         beds=years.beds,
         dining_seats=years.dining_seats,
+        nap_places=years.nap_places,
         can_host=problem.can_host | years.opened.any(axis=2),
         must_open=years.opened,
         must_close=~years.opened,
@@ -250,6 +253,7 @@ class _State:
     rooms: Int32
     beds: Int32
     dining_seats: Int32
+    nap_places: Int32
 
 
 def _state(region: Region, universe: _Universe, bands: Sequence[Band]) -> _State:
@@ -285,6 +289,7 @@ def _state(region: Region, universe: _Universe, bands: Sequence[Band]) -> _State
         rooms=rooms,
         beds=column("beds", -1),
         dining_seats=column("dining_seats", -1),
+        nap_places=column("nap_places", -1),
     )
 
 

@@ -81,6 +81,8 @@ class Problem:
         Site a group must go to (merged into), -1 where free.
     trip_limit : (b,) float32
         Minutes beyond which a daily trip is over the limit.
+    nap_places : (m, t) int32 or None
+        Nap places (午休位), -1 where unknown; None where nothing is known of any site.
     daily_mode : (w, n, m) int8 or None
         Mode of the daily trip where nobody boards: what is left in a year without beds.
     """
@@ -115,6 +117,7 @@ class Problem:
     fixed_site: Int32
     trip_limit: Float32
     daily_mode: Int8 | None = None
+    nap_places: Int32 | None = None
 
     def replace(self, **changes: Any) -> Problem:
         """Return a copy with some arrays replaced; the original is untouched.

@@ -49,6 +49,8 @@ def tiny_problem(rng: np.random.Generator, villages=5, sites=3, years=3) -> Prob
     today = np.where(stray, 0, today).astype(np.int32)
     rooms = rng.integers(1, 9, size=sites)
     seats = np.where(rng.random(sites) < 0.5, rng.integers(0, 25, sites), -1)
+    own = np.random.default_rng(int(rooms.sum()) * 1009 + int(students.sum()))
+    naps = np.where(own.random(sites) < 0.5, own.integers(0, 15, sites), -1).astype(np.int32)
     whole = np.ones((sites, 1), dtype=np.int32)
     return Problem(
         village_ids=tuple(f"V{k}" for k in range(villages)),
@@ -82,6 +84,7 @@ def tiny_problem(rng: np.random.Generator, villages=5, sites=3, years=3) -> Prob
         today=today,
         fixed_site=np.full((n, years), -1, dtype=np.int32),
         trip_limit=limit,
+        nap_places=np.repeat(naps[:, None], years, axis=1) if own.random() < 0.8 else None,
     )
 
 
@@ -106,6 +109,7 @@ def tiny_question(seed: int) -> Question:
         closures_total=None if rng.random() < 0.7 else int(rng.integers(0, 2)),
         moved_per_year=None if rng.random() < 0.5 else int(rng.integers(0, 30)),
         boarding_minutes=40.0,
+        young_minutes=float(np.random.default_rng(seed + 10**7).choice([np.inf, np.inf, 18.0])),
         kept_share=float(np.random.default_rng(seed + 10**6).choice([0, 0, 0.5, 0.8, 1])),
     )
     at_least = at_most = None
@@ -124,7 +128,10 @@ def tiny_question(seed: int) -> Question:
         i, j = int(rng.integers(n)), int(rng.integers(m))
         if problem.can_host[j, problem.group_band[i]] and problem.today_open[j].all():
             sent[i, int(rng.integers(1, years)) :] = j
+    own = np.random.default_rng(seed + 10**8)
     return Question(
+        receives=own.random(m) < 0.7 if own.random() < 0.25 else None,
+        extra_naps=own.integers(0, 40, m).astype(np.int32),
         within=within,
         sent=sent,
         problem=problem,
@@ -135,7 +142,7 @@ def tiny_question(seed: int) -> Question:
         may_open=rng.random(m) < 0.6,
         extra_rooms=rng.integers(0, 6, m).astype(np.int32),
         extra_beds=rng.integers(0, 20, m).astype(np.int32),
-        extra_seats=rng.integers(0, 30, m).astype(np.int32),
+        extra_seats=rng.integers(0, 60, m).astype(np.int32),
         transition="finish" if rng.random() < 0.3 else "together",
         tolerate_shortage=bool(rng.random() < 0.8),
         at_least=at_least,
@@ -164,14 +171,10 @@ def brute_force(question: Question, most: int = 200_000) -> float | None:
         mine = int(problem.today[i])
         home.append(mine if mine in [j for _, j in near] else (min(near)[1] if near else -1))
     keep = np.zeros((m, grades, years), dtype=int)
-    keep_beds, keep_seats = np.zeros((m, years), dtype=int), np.zeros((m, years), dtype=int)
     for i, s in enumerate(home):
         if s < 0:
             continue
         keep[s] += problem.students[i]
-        kind = problem.modes[problem.mode[0, i, s]]
-        keep_beds[s] += problem.students[i].sum(axis=0) * (kind == "board")
-        keep_seats[s] += problem.students[i].sum(axis=0) * (kind != "walk")
     size = problem.class_size[0, 0]
     together = int(min(size, costs.combined_class)) if grades > 2 else 0
     lowest = np.flatnonzero(problem.grade_band == 0)
@@ -185,11 +188,12 @@ def brute_force(question: Question, most: int = 200_000) -> float | None:
     lacking = keep_classes > problem.rooms
     tolerate = question.tolerate_shortage
     room_cap = np.maximum(problem.rooms, keep_classes * tolerate)
-    bed_cap = np.maximum(np.maximum(problem.beds, 0), keep_beds)
-    seat_cap = np.where(
-        problem.dining_seats < 0, 10**6, np.maximum(problem.dining_seats, keep_seats)
-    )
-    size_cap = np.maximum(question.limits.max_size, keep.sum(axis=1))
+    bed_cap = np.maximum(problem.beds, 0)
+    # What is not reported binds nobody at a school of today; elsewhere there is nothing yet.
+    blank = np.where(problem.today_open.any(axis=1), 10**6, 0)[:, None]
+    seat_cap = np.where(problem.dining_seats < 0, blank, problem.dining_seats)
+    told = problem.nap_places
+    nap_cap = np.where(told < 0, blank, told) if told is not None else seat_cap * 0 + blank
     decisions = [_decisions(question, i, home[i], w, lacking & tolerate) for i in range(len(home))]
     if math.prod(len(d) for d in decisions) > most:
         return None
@@ -204,7 +208,7 @@ def brute_force(question: Question, most: int = 200_000) -> float | None:
     start = np.cumsum([0] + [len(ds) for ds in decisions])
     value = np.array([d[0] for d in flat])
     load = np.array([d[1] for d in flat])
-    ride = np.array([d[2] for d in flat])
+    came = np.array([d[2] for d in flat])
     board = np.array([d[3] for d in flat])
     moved = np.array([d[4] for d in flat])
     used = np.array([d[5] for d in flat])
@@ -221,14 +225,16 @@ def brute_force(question: Question, most: int = 200_000) -> float | None:
     year_cost = np.array(
         [
             [costs.class_year, costs.room_build / costs.building_life,
-             costs.bed_build / costs.building_life, costs.seat_build / costs.building_life]
+             costs.bed_build / costs.building_life, costs.seat_build / costs.building_life,
+             costs.nap_build / costs.building_life]
         ]
     ) * np.array(w)[:, None]  # fmt: skip
     best = _try_all(
-        start, value, load, ride, board, moved, used, size, together, lowest,
+        start, value, load, came, board, moved, used, size, together, lowest,
         np.array([_can(question, j)[:1] == [0] for j in range(m)]),
-        room_cap, bed_cap, seat_cap, size_cap,
-        np.stack([question.extra_rooms, question.extra_beds, question.extra_seats]),
+        room_cap, bed_cap, seat_cap, nap_cap, question.limits.max_size,
+        np.stack([question.extra_rooms, question.extra_beds, question.extra_seats,
+                  question.extra_naps]),
         year_cost, count, path_state, path_cost, exempt, _children_kept(question, home),
         question.transition == "finish", lim.min_size,
         max(lim.min_size_from, 1),
@@ -335,7 +341,7 @@ def _paths(question, j, w):
 
 
 def _decisions(question, i, s, w, lacking):
-    """Every decision about a group: yuan, loads, riders, boarders, moved, states used."""
+    """Every decision about a group: yuan, loads, newcomers, boarders, moved, states used."""
     problem, costs = question.problem, question.costs
     years, m, grades = len(problem.years), len(problem.site_ids), len(problem.grades)
     band = int(problem.group_band[i])
@@ -351,9 +357,15 @@ def _decisions(question, i, s, w, lacking):
         minutes = float(problem.minutes[0, i, j])
         kind = problem.modes[problem.mode[0, i, j]] if math.isfinite(minutes) else ""
         limit = question.limits.boarding_minutes if kind == "board" else problem.trip_limit[band]
+        if question.receives is not None and not question.receives[j]:
+            continue
+        young = [kind != "board" and problem.students[i, :3, t].sum() > 0 for t in range(years)]
+        brief = minutes <= question.limits.young_minutes
         for when in range(1, years):
             there = [t for t in range(when, years) if total[t]]
             near = question.within is None or question.within[i, j]
+            if any(young[t] and not brief for t in there):
+                continue
             if total[when] and minutes <= limit and near and not any(lacking[j, t] for t in there):
                 choices.append((j, when))
     if question.sent is not None and (question.sent[i] >= 0).any():
@@ -368,7 +380,7 @@ def _decisions(question, i, s, w, lacking):
     for j, when in choices:
         yuan = 0.0
         load = np.zeros((m, grades, years), dtype=np.int64)
-        ride, board = np.zeros((m, years), dtype=np.int64), np.zeros((m, years), dtype=np.int64)
+        came, board = np.zeros((m, years), dtype=np.int64), np.zeros((m, years), dtype=np.int64)
         moved, used = np.zeros(years, dtype=np.int64), np.zeros((m, years), dtype=np.int64)
         for k, g in enumerate(mine):
             lag = k if question.transition == "finish" else 0
@@ -386,18 +398,18 @@ def _decisions(question, i, s, w, lacking):
                 each = costs.minute * trips * minutes
                 if kind != "walk":
                     each += costs.bus_km * trips * float(problem.metres[0, i, at]) / 1000
-                    ride[at, t] += count
                 if kind == "board":
                     each += costs.boarding_year
                     board[at, t] += count
                 yuan += w[t] * each * count
                 load[at, g, t] += count
+                came[at, t] += count * (at != s)
                 used[at, t] = 1 if band == _can(question, at)[0] else 2
         if when < years and s >= 0:
             new = mine if question.transition == "together" else mine[:1]
             moved[when] = sum(int(problem.students[i, g, when]) for g in new)
             yuan += w[when] * costs.move * moved[when]
-        out.append((yuan, load, ride, board, moved, used))
+        out.append((yuan, load, came, board, moved, used))
     return out
 
 
@@ -434,8 +446,8 @@ def _children_kept(question, home):
 
 @njit(cache=True)
 def _try_all(
-    start, value, load, ride, board, moved, used, size, together, lowest, may_share,
-    room_cap, bed_cap, seat_cap, size_cap, extra, year_cost,
+    start, value, load, came, board, moved, used, size, together, lowest, may_share,
+    room_cap, bed_cap, seat_cap, nap_cap, largest, extra, year_cost,
     count, path_state, path_cost, exempt, keeps, finish, min_size, min_from, closures, in_all, most_moved,
 ):  # fmt: skip
     n = len(start) - 1
@@ -446,7 +458,7 @@ def _try_all(
     while True:
         total = 0.0
         here = np.zeros((m, grades, years), dtype=np.int64)
-        riders = np.zeros((m, years), dtype=np.int64)
+        new = np.zeros((m, years), dtype=np.int64)
         boarders = np.zeros((m, years), dtype=np.int64)
         move = np.zeros(years, dtype=np.int64)
         need = np.zeros((m, years), dtype=np.int64)
@@ -454,23 +466,26 @@ def _try_all(
             d = pick[i]
             total += value[d]
             here += load[d]
-            riders += ride[d]
+            new += came[d]
             boarders += board[d]
             move += moved[d]
             need = np.maximum(need, used[d])
         ok = total < best and move.max() <= most_moved
         if ok:
             for j in range(m):
-                stock = np.zeros(3, dtype=np.int64)
+                stock = np.zeros(4, dtype=np.int64)
                 for t in range(1, years):
-                    stock[1] = max(stock[1], boarders[j, t] - bed_cap[j, t])
-                    stock[2] = max(stock[2], riders[j, t] - seat_cap[j, t])
-                    for k in range(1, 3):
+                    if new[j, t] > 0:
+                        everyone = here[j, :, t].sum()
+                        stock[1] = max(stock[1], boarders[j, t] - bed_cap[j, t])
+                        stock[2] = max(stock[2], everyone - seat_cap[j, t])
+                        stock[3] = max(stock[3], new[j, t] - nap_cap[j, t])
+                        if everyone > largest:
+                            ok = False
+                    for k in range(1, 4):
                         total += stock[k] * year_cost[t, k + 1]
                         if stock[k] > extra[k, j]:
                             ok = False
-                    if here[j, :, t].sum() > size_cap[j, t]:
-                        ok = False
         if ok and total < best:
             # Classes, and the rooms for them, depend on whether the site is a teaching point.
             for j in range(m):

@@ -287,10 +287,12 @@ def _room_for(case: Case, closing: Closing, rule: Rule, out: Findings) -> None:
     boards = np.array(
         [b in case.facts.bands and case.facts.bands[b].boarding != "no" for b in problem.bands]
     )[problem.group_band]
-    far = roll.minutes[:, t] > problem.trip_limit[problem.group_band]
+    # Whoever rides home today however far needs no bed because of the closing.
+    boards &= roll.minutes[:, t] > problem.trip_limit[problem.group_band]
     if "board" in problem.modes:
-        boards = boards | (case.plan.mode_of[:, t] == problem.modes.index("board"))
-        far = far | (case.plan.mode_of[:, t] == problem.modes.index("board"))
+        boards_now = case.plan.mode_of[:, t] == problem.modes.index("board")
+    else:
+        boards_now = np.zeros_like(boards)
     short: list[int] = []
     unsure: list[int] = []
     shown: list[str] = []
@@ -298,15 +300,17 @@ def _room_for(case: Case, closing: Closing, rule: Rule, out: Findings) -> None:
     for j in closing.receivers:
         here = case.plan.site_of[:, t] == j
         if item == "beds":
-            need = int(roll.students[here & far & boards, t].sum())
+            need = int(
+                roll.students[here & (boards_now | (boards & (problem.today != j))), t].sum()
+            )
             have = float(problem.beds[j, t])
         elif item == "dining":
             need = int(roll.students[here, t].sum())
             have = float(problem.dining_seats[j, t])
         else:
-            moved = here & (problem.today != j)
-            need = int(roll.students[moved, t].sum())
-            have = float(case.facts.naps[j])
+            need = int(roll.students[here & (problem.today != j), t].sum())
+            given = problem.nap_places
+            have = float(case.facts.naps[j] if given is None else given[j, t])
         if need == 0:
             continue
         if have != have or have < 0:

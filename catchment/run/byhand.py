@@ -11,9 +11,11 @@ import pandas as pd
 from catchment.errors import InputError
 from catchment.optimise import consolidation as model
 from catchment.optimise.layout import scenario_plan
+from catchment.problem import Int32, Problem
 from catchment.region.model import Region
 from catchment.run.offer import Offer, hard_findings
 from catchment.run.order import Posed, pose
+from catchment.run.spoken import names_of, spoken, words_of
 from catchment.scenario import Scenario, start_of
 
 
@@ -50,7 +52,9 @@ def beside_optimum(
         plan that breaks demands may lie below it), the figures of
         :class:`catchment.optimise.consolidation.Figures`, ``hard_rules_broken, demands_broken``.
     demands : DataFrame
-        What each plan breaks of the question: ``name, rule, where, year, value, limit``.
+        What each plan breaks of the question: ``name, kind, where, place, year, value, limit, zh,
+        en``; ``kind`` as of :class:`catchment.run.spoken.Words`. What is ``model`` is no demand of
+        anybody, only how the optimiser's own plans are made, and is not counted.
 
     Raises
     ------
@@ -59,6 +63,7 @@ def beside_optimum(
     """
     rows = [_row(best.name, best.figures, best, len(best.broken), 0)]
     told: list[dict[str, object]] = []
+    places = names_of(region)
     for hand in hands:
         if hand.years != posed.scenario.years or hand.method.stages != posed.scenario.method.stages:
             raise InputError(
@@ -72,21 +77,45 @@ def beside_optimum(
             effort=own.scenario.effort, time_limit=own.scenario.time_limit, seed=own.scenario.seed,
         )  # fmt: skip
         answer, asked = _as_answer(own, posed, question, plan)
-        broken = model.check(asked, answer)
+        broken = [v for v in model.check(asked, answer) if _says(v, posed.problem.years[0])]
         found = hard_findings(own, region, own.problem, plan, own.regions)
         keys = map(tuple, found[["code", "kind", "id", "year"]].astype(str).to_numpy().tolist())
         new = sum(key not in already for key in keys)
-        rows.append(_row(hand.name, model.figures(asked, answer), best, new, len(broken)))
-        told += [
-            {
-                "name": hand.name, "rule": v.rule, "where": v.where, "year": v.year,
-                "value": v.value, "limit": v.limit,
-            }
-            for v in broken
-        ]  # fmt: skip
-    return pd.DataFrame(rows), pd.DataFrame(
-        told, columns=["name", "rule", "where", "year", "value", "limit"]
-    )
+        rows.append(_row(hand.name, model.figures(asked, answer), best, new, _counted(broken)))
+        told += [_told(hand.name, v, places) for v in broken]
+    return pd.DataFrame(rows), pd.DataFrame(told, columns=list(_COLUMNS))
+
+
+_COLUMNS = ("name", "kind", "where", "place", "year", "value", "limit", "zh", "en")
+_BOOKS = (
+    "whole classes as counted", "mode of the trip", "the objective adds up",
+    "the bound is below the plan",
+)  # fmt: skip
+"""How a plan is reckoned: a plan made by hand is run, its classes formed by the rooms there are."""
+
+
+def _says(found: model.Violation, first: int) -> bool:
+    """Whether a finding tells anything of a plan made by hand: today is nobody's plan."""
+    return found.rule not in _BOOKS and found.year != first
+
+
+def _counted(broken: Sequence[model.Violation]) -> int:
+    return sum(words_of(v.rule).kind != "model" for v in broken)
+
+
+def _told(name: str, found: model.Violation, places: dict[str, str]) -> dict[str, object]:
+    zh, en = spoken(found, places)
+    return {
+        "name": name,
+        "kind": words_of(found.rule).kind,
+        "where": found.where,
+        "place": places.get(found.where, ""),
+        "year": found.year,
+        "value": found.value,
+        "limit": found.limit,
+        "zh": zh,
+        "en": en,
+    }
 
 
 def _as_answer(
@@ -104,17 +133,23 @@ def _as_answer(
 
     built = model.Building(
         more(mine.rooms, base.rooms), more(mine.beds, base.beds),
-        more(mine.dining_seats, base.dining_seats),
+        more(mine.dining_seats, base.dining_seats), more(_naps(mine), _naps(base)),
     )  # fmt: skip
     # Rooms that are built are not there by themselves.
     problem = mine.replace(
         rooms=base.rooms, beds=base.beds, dining_seats=base.dining_seats,
+        nap_places=base.nap_places,
         class_size=question.problem.class_size,
     )  # fmt: skip
     asked = question.replace(problem=problem)
     table = model.cost_asked(asked, plan, built)
     changed = plan.replace(objective=table.total, bound=float("nan"), status="feasible")
     return model.Answer(changed, built, table), asked
+
+
+def _naps(problem: Problem) -> Int32:
+    unknown = np.full(problem.beds.shape, -1, dtype=np.int32)
+    return unknown if problem.nap_places is None else problem.nap_places
 
 
 def _row(

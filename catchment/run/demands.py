@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pandas as pd
 from catchment.optimise import consolidation as model
 from catchment.problem import Problem
 from catchment.region.model import Region
+from catchment.rules import books
+from catchment.rules.terms import Terms, terms_of_closing
 from catchment.run.order import Posed
 from catchment.scenario import Keep
 
@@ -46,7 +49,9 @@ def question_of_recipe(
     Central and nine-year schools stay, whatever their size, unless the recipe itself gives them up.
     A school that the recipe keeps stays as it is; one that it merges, downgrades, builds or reopens
     does so in the recipe's year and not before; villages that it sends somewhere go there.
-    Everything else is free within the masks of :func:`catchment.optimise.consolidation.question_of`.
+    Everything else is free within the masks of :func:`catchment.optimise.consolidation.question_of`
+    and the rules of a closing (:mod:`catchment.rules.terms`): only the user's own actions can break
+    one of them.
 
     Parameters
     ----------
@@ -63,7 +68,11 @@ def question_of_recipe(
         The question.
     """
     problem = posed.problem
-    free = model.question_of(problem, costs=costs, limits=limits)
+    terms = terms_of(posed)
+    free = model.question_of(
+        problem, costs=costs, limits=_lawful(limits or model.Limits(), terms),
+        receives=terms.receives, small=min(terms.small, model.SMALL),
+    )  # fmt: skip
     m, years = len(problem.site_ids), len(problem.years)
     close, shrink, opens = free.may_close.copy(), free.may_downgrade.copy(), free.may_open.copy()
     least = np.zeros((m, years), dtype=np.int8)
@@ -78,6 +87,7 @@ def question_of_recipe(
     for code in leading:
         if code in place:
             close[place[code]] = shrink[place[code]] = False
+    close, shrink = close & ~terms.opposed, shrink & ~terms.opposed
     for action in posed.scenario.actions:
         j = place.get(str(getattr(action, "school", None) or getattr(action, "site", "")), -1)
         if j < 0:
@@ -106,6 +116,37 @@ def question_of_recipe(
     )
 
 
+def terms_of(posed: Posed) -> Terms:
+    """Read what the rule books and the county's records let a plan of a recipe do to schools.
+
+    Parameters
+    ----------
+    posed : Posed
+        The recipe on the county.
+
+    Returns
+    -------
+    Terms
+        See :mod:`catchment.rules.terms`.
+    """
+    folder = posed.regions[0].folder
+    return terms_of_closing(
+        posed.problem,
+        books.read_books(posed.scenario.rules.books, county_folder=folder),
+        posed.regions[0].classes,
+        None if folder is None else books.read_evidence(folder),
+    )
+
+
+def _lawful(limits: model.Limits, terms: Terms) -> model.Limits:
+    """Limits of every plan, those of the rules of a closing included."""
+    return dataclasses.replace(
+        limits,
+        young_minutes=min(limits.young_minutes, terms.young_minutes),
+        max_size=int(min(limits.max_size, terms.largest)),
+    )
+
+
 def with_building(question: model.Question, rooms: dict[str, int]) -> model.Question:
     """Let schools be built on candidate sites.
 
@@ -127,7 +168,10 @@ def with_building(question: model.Question, rooms: dict[str, int]) -> model.Ques
     for j, code in enumerate(problem.site_ids):
         if code in rooms and not problem.today_open[j].any():
             opens[j], more[j], seats[j] = True, rooms[code], 60 * rooms[code]
-    return question.replace(may_open=opens, extra_rooms=more, extra_seats=seats)
+    return question.replace(
+        may_open=opens, extra_rooms=more, extra_seats=seats,
+        extra_naps=np.where(opens & ~question.may_open, seats, question.extra_naps),
+    )  # fmt: skip
 
 
 def with_reopening(question: model.Question, region: Region, *, more: int = 12) -> model.Question:
@@ -164,6 +208,7 @@ def with_reopening(question: model.Question, region: Region, *, more: int = 12) 
     return question.replace(
         problem=problem.replace(rooms=rooms),
         may_open=opens, extra_rooms=extra, extra_seats=seats,
+        extra_naps=np.where(opens, seats, question.extra_naps).astype(np.int32),
     )  # fmt: skip
 
 

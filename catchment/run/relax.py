@@ -79,6 +79,7 @@ def relaxations(
         extra_rooms=np.where(question.extra_rooms >= 0, 200, 0).astype(np.int32),
         extra_beds=np.full_like(question.extra_beds, 5000),
         extra_seats=np.full_like(question.extra_seats, 5000),
+        extra_naps=np.full_like(question.extra_naps, 5000),
         limits=dataclasses.replace(limits, max_size=100_000),
     )
     found = _solved(more, seed)
@@ -202,6 +203,7 @@ def _places(
         (found.built.rooms, question.extra_rooms, "教室 / rooms"),
         (found.built.beds, question.extra_beds, "床位 / beds"),
         (found.built.seats, question.extra_seats, "餐位 / dining seats"),
+        (found.built.naps, question.extra_naps, "午休位 / nap places"),
     ):
         for j in np.flatnonzero(built[:, -1] > allowed):
             code = question.problem.site_ids[int(j)]
@@ -215,6 +217,7 @@ def _places(
         extra_rooms=np.maximum(question.extra_rooms, found.built.rooms[:, -1]),
         extra_beds=np.maximum(question.extra_beds, found.built.beds[:, -1]),
         extra_seats=np.maximum(question.extra_seats, found.built.seats[:, -1]),
+        extra_naps=np.maximum(question.extra_naps, found.built.naps[:, -1]),
     )
     enough = _solved(exact, seed) is not None
     lines.append(

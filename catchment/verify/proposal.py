@@ -106,7 +106,7 @@ def _villages(facts: Facts) -> Iterator[Fault]:
 
 
 def _trip(facts: Facts, i: int, j: int, t: int) -> Iterator[Fault]:
-    """Look at a school new to a village: within the limit, of its area, not short of rooms itself."""
+    """Look at a school new to a village: near enough, of its area, and fit to receive anybody."""
     question, problem = facts.question, facts.problem
     if question.sent is not None and any(int(s) == j for s in question.sent[i]):
         return
@@ -115,6 +115,8 @@ def _trip(facts: Facts, i: int, j: int, t: int) -> Iterator[Fault]:
     minutes = facts.minutes(i, j, t)
     boards = facts.mode(i, j, t) == "board"
     daily = float(problem.trip_limit[int(problem.group_band[i])])
+    if facts.young(i, t):
+        daily = min(daily, float(question.limits.young_minutes))
     limit = float(question.limits.boarding_minutes) if boards else daily
     if not minutes <= limit:
         yield Fault(
@@ -122,6 +124,8 @@ def _trip(facts: Facts, i: int, j: int, t: int) -> Iterator[Fault]:
         )
     if question.within is not None and not question.within[i, j]:
         yield Fault("area", problem.years[t], *where, band)
+    if question.receives is not None and not question.receives[j]:
+        yield Fault("receives_large", problem.years[t], *where, band)
     if (
         t
         and question.tolerate_shortage
@@ -156,6 +160,7 @@ def _rooms(facts: Facts) -> Iterator[Fault]:
             (built.rooms[j], question.extra_rooms[j]),
             (built.beds[j], question.extra_beds[j]),
             (built.seats[j], question.extra_seats[j]),
+            (built.naps[j], question.extra_naps[j]),
         ):
             course = [int(x) for x in stock]
             if course[0] != 0 or sorted(course) != course:
@@ -173,8 +178,8 @@ def _rooms(facts: Facts) -> Iterator[Fault]:
             if t and formed > room:
                 yield Fault("class_rooms", year, code, found=str(formed), expected=str(room))
             yield from _class_rows(facts, j, t, formed)
-            if t:
-                yield from _beds(facts, j, t)
+            if t and facts.newcomers(j, t):
+                yield from _receiving(facts, j, t)
 
 
 def _class_rows(facts: Facts, j: int, t: int, formed: int) -> Iterator[Fault]:
@@ -199,18 +204,28 @@ def _class_rows(facts: Facts, j: int, t: int, formed: int) -> Iterator[Fault]:
         )
 
 
-def _beds(facts: Facts, j: int, t: int) -> Iterator[Fault]:
+def _receiving(facts: Facts, j: int, t: int) -> Iterator[Fault]:
+    """Look whether a site that others have moved to has what all who are there need."""
     problem, built = facts.problem, facts.answer.built
     year, code = problem.years[t], problem.site_ids[j]
-    boarders, riders = facts.boarders(j, t), facts.riders(j, t)
-    today_boarders, today_riders = facts.boarders(j, t, today=True), facts.riders(j, t, today=True)
-    bed = max(int(problem.beds[j, t]), 0, today_boarders) + int(built.beds[j, t])
-    if boarders > bed:
-        yield Fault("beds", year, code, found=str(boarders), expected=str(bed))
-    if int(problem.dining_seats[j, t]) >= 0:
-        seat = max(int(problem.dining_seats[j, t]), today_riders) + int(built.seats[j, t])
-        if riders > seat:
-            yield Fault("seats", year, code, found=str(riders), expected=str(seat))
+    runs_today = any(bool(o) for o in problem.today_open[j])
+    size = facts.size(j, t)
+    beds = max(int(problem.beds[j, t]), 0) + int(built.beds[j, t])
+    if facts.boarders(j, t) > beds:
+        yield Fault("beds", year, code, found=str(facts.boarders(j, t)), expected=str(beds))
+    for rule, need, stock, more in (
+        ("seats", size, problem.dining_seats, built.seats),
+        ("naps", facts.newcomers(j, t), problem.nap_places, built.naps),
+    ):
+        said = -1 if stock is None else int(stock[j, t])
+        if said < 0 and runs_today:
+            continue
+        have = max(said, 0) + int(more[j, t])
+        if need > have:
+            yield Fault(rule, year, code, found=str(need), expected=str(have))
+    most = int(facts.question.limits.max_size)
+    if size > most:
+        yield Fault("school_size", year, code, found=str(size), expected=f"–{most}")
 
 
 def _sizes(facts: Facts) -> Iterator[Fault]:
@@ -220,12 +235,11 @@ def _sizes(facts: Facts) -> Iterator[Fault]:
         worked = any(bool(o) for o in problem.today_open[j])
         protected = worked and all(facts.allowed(j, t)[0] > 0 for t in later)
         for t in later:
-            size, today = facts.size(j, t), facts.size(j, t, today=True)
-            most = max(int(limits.max_size), today)
+            size = facts.size(j, t)
             runs = any(bool(o) for o in facts.answer.plan.open[j, :, t])
             small = size < int(limits.min_size) and t >= max(int(limits.min_size_from), 1)
-            if size > most or (runs and small and not protected):
-                expected = f"{limits.min_size}–{most}"
+            if runs and small and not protected:
+                expected = f"{limits.min_size}–"
                 yield Fault(
                     "school_size", problem.years[t], code, found=str(size), expected=expected
                 )

@@ -106,6 +106,7 @@ class Facts:
             "rooms": (built.rooms, (m, years)),
             "beds": (built.beds, (m, years)),
             "seats": (built.seats, (m, years)),
+            "naps": (built.naps, (m, years)),
         }
         wrong = [name for name, (array, shape) in wanted.items() if np.shape(array) != shape]
         sites = np.asarray(plan.site_of)
@@ -127,17 +128,16 @@ class Facts:
     def _count(self, sites: list[int]) -> tuple[Counter[Any], Counter[Any], Counter[Any]]:
         load: Counter[Any] = Counter()
         boarders: Counter[Any] = Counter()
-        riders: Counter[Any] = Counter()
+        came: Counter[Any] = Counter()
         for (i, g, t), j in zip(self._rows, sites, strict=True):
             if j < 0:
                 continue
             number = int(self.problem.students[i, g, t])
             load[j, g, t] += number
+            came[j, t] += number * (j != self.home[i])
             if math.isfinite(self.minutes(i, j, t)):
-                kind = self.mode(i, j, t)
-                riders[j, t] += number * (kind != "walk")
-                boarders[j, t] += number * (kind == "board")
-        return load, boarders, riders
+                boarders[j, t] += number * (self.mode(i, j, t) == "board")
+        return load, boarders, came
 
     def _counted(self, today: bool) -> tuple[Counter[Any], Counter[Any], Counter[Any]]:
         return self._then if today else self._now
@@ -295,7 +295,7 @@ class Facts:
         load = self._counted(today)[0]
         return sum(load[j, g, t] for g in range(len(self.problem.grades)))
 
-    def boarders(self, j: int, t: int, *, today: bool = False) -> int:
+    def boarders(self, j: int, t: int) -> int:
         """Boarders at a site.
 
         Parameters
@@ -304,13 +304,11 @@ class Facts:
             Position of the site.
         t : int
             Position of the year.
-        today : bool
-            Where everyone stays, instead of in the plan.
         """
-        return int(self._counted(today)[1][j, t])
+        return int(self._now[1][j, t])
 
-    def riders(self, j: int, t: int, *, today: bool = False) -> int:
-        """Students at a site who do not walk.
+    def newcomers(self, j: int, t: int) -> int:
+        """Students at a site whose school of today is another one, or who have none.
 
         Parameters
         ----------
@@ -318,10 +316,24 @@ class Facts:
             Position of the site.
         t : int
             Position of the year.
-        today : bool
-            Where everyone stays, instead of in the plan.
         """
-        return int(self._counted(today)[2][j, t])
+        return int(self._now[2][j, t])
+
+    def young(self, i: int, t: int) -> bool:
+        """Whether a group has children of grades 1 to 3.
+
+        Parameters
+        ----------
+        i : int
+            Position of the group (a village and band).
+        t : int
+            Position of the year.
+        """
+        return any(
+            int(self.problem.students[i, g, t]) > 0
+            for g, grade in enumerate(self.problem.grades)
+            if int(grade) <= 3
+        )
 
     def allowed(self, j: int, t: int) -> tuple[int, int]:
         """Lowest and highest state that the masks and demands leave a site.
@@ -404,6 +416,7 @@ class Facts:
                 (costs.room_build, built.rooms),
                 (costs.bed_build, built.beds),
                 (costs.seat_build, built.seats),
+                (costs.nap_build, built.naps),
             ):
                 terms.append(price / costs.building_life * int(stock[j, t]))
         for i, g, year in self._rows:

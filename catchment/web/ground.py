@@ -105,8 +105,8 @@ class Sites:
         First and last grade; 99 and 0 where it has none.
     own_first, own_last : (m,) int64
         Grades of a candidate site.
-    rooms, beds, seats, rooms_max : (m,) float64
-        Classrooms, beds, dining seats, most classrooms of a candidate site; nan where unknown.
+    rooms, beds, seats, naps, rooms_max : (m,) float64
+        Classrooms, beds, dining seats, nap places, most classrooms of a candidate site; nan where unknown.
     """
 
     working: Bool
@@ -118,6 +118,7 @@ class Sites:
     rooms: Float
     beds: Float
     seats: Float
+    naps: Float
     rooms_max: Float
 
 
@@ -443,5 +444,6 @@ def _sites(county: Region, problem: Problem) -> Sites:
         rooms=column(schools, "rooms"),
         beds=column(schools, "beds"),
         seats=column(schools, "dining_seats"),
+        naps=column(schools, "nap_places"),
         rooms_max=column(own, "rooms_max"),
     )

@@ -36,11 +36,8 @@ class _Sheet:
         self.working = start.working.copy()
         self.school = start.school.copy()
         self.first, self.last = start.first.copy(), start.last.copy()
-        self.rooms, self.beds, self.seats = (
-            start.rooms.copy(),
-            start.beds.copy(),
-            start.seats.copy(),
-        )
+        self.rooms, self.beds = start.rooms.copy(), start.beds.copy()
+        self.seats, self.naps = start.seats.copy(), start.naps.copy()
         bands = len(ground.question.bands)
         self.origin: Int64 = ground.question.today.reshape(-1, bands).astype(np.int64)
         self.sent: Int64 = self.origin.copy()
@@ -99,10 +96,11 @@ class _Sheet:
         if not self.working[j]:
             raise DoubtError(action.school)
         if action.do == "expand":
-            if not (action.rooms or action.beds or action.dining_seats):
+            if not (action.rooms or action.beds or action.dining_seats or action.nap_places):
                 raise DoubtError(action.school)
             for column, more in (
                 (self.rooms, action.rooms), (self.beds, action.beds), (self.seats, action.dining_seats),
+                (self.naps, action.nap_places),
             ):  # fmt: skip
                 if more:
                     column[j] = more if np.isnan(column[j]) else column[j] + more
@@ -122,7 +120,8 @@ class _Sheet:
             raise DoubtError(action.site)
         self.school[j] = self.working[j] = True
         self.first[j], self.last[j] = start.own_first[j], start.own_last[j]
-        self.rooms[j], self.beds[j], self.seats[j] = action.rooms, action.beds, action.dining_seats
+        self.rooms[j], self.beds[j] = action.rooms, action.beds
+        self.seats[j], self.naps[j] = action.dining_seats, action.nap_places
 
     def _redirect(self, action: Any) -> None:
         j = self.at(action.school)
@@ -192,7 +191,7 @@ def question_of(ground: Ground, scenario: Scenario) -> Problem:
     sheet = _Sheet(ground)
     due = [a for a in scenario.actions if a.do != "road"]
     done = -1
-    opened, rooms, beds, seats, sent = [], [], [], [], []
+    opened, rooms, beds, seats, naps, sent = [], [], [], [], [], []
     for year in scenario.years:
         for step in sorted({a.year for a in due if a.year is not None and done < a.year <= year}):
             sheet.step([a for a in due if a.year == step])
@@ -201,12 +200,14 @@ def question_of(ground: Ground, scenario: Scenario) -> Problem:
         rooms.append(np.where(sheet.working, _filled(sheet.rooms, 0), 0))
         beds.append(_filled(sheet.beds, -1))
         seats.append(_filled(sheet.seats, -1))
+        naps.append(_filled(sheet.naps, -1))
         sent.append(sheet.sent.reshape(-1).copy())
     years = SiteYears(
         opened=np.stack(opened, axis=2),
         rooms=np.stack(rooms, axis=1).astype(np.int32),
         beds=np.stack(beds, axis=1),
         dining_seats=np.stack(seats, axis=1),
+        nap_places=np.stack(naps, axis=1),
         designated=np.stack(sent, axis=1).astype(np.int32),
     )
     problem = restate(ground.question, years, ground.bands, ground.times.allowed)

@@ -63,6 +63,7 @@ def two_nodes(lower_grades: int = 1) -> Draft:
         today=np.array([0, 0, 1, 1], dtype=np.int32),
         fixed_site=np.full((4, 3), -1, dtype=np.int32),
         trip_limit=np.array([22, 40], dtype=np.float32),
+        nap_places=np.array([[0], [3]], dtype=np.int32) * years,
     )
     question = Question(
         problem=problem,
@@ -76,6 +77,7 @@ def two_nodes(lower_grades: int = 1) -> Draft:
         extra_rooms=np.array([0, 2], dtype=np.int32),
         extra_beds=np.array([0, 6], dtype=np.int32),
         extra_seats=np.array([0, 9], dtype=np.int32),
+        extra_naps=np.array([0, 5], dtype=np.int32),
     )
     model = compile_model(question)
     return lay_out(model, np.ones(4, dtype=bool), keep_decision(model, 3))

@@ -20,10 +20,10 @@ DEMO = ROOT / "data" / "demo"
 def question() -> model.Question:
     if str(ROOT / "scripts") not in sys.path:
         sys.path.insert(0, str(ROOT / "scripts"))
-    from benchmarks.consolidation import demo_problem
+    from benchmarks.consolidation import demo_question
 
     limits = model.Limits(closures_per_year=4, moved_per_year=300)
-    return model.question_of(demo_problem(2030), limits=limits)
+    return demo_question(2030, limits)
 
 
 @pytest.fixture(scope="module")

@@ -17,12 +17,12 @@ def choices() -> tuple[model.Choice, ...]:
     """Thirty connected villages of the demo county and the schools in them, four years."""
     if str(ROOT / "scripts") not in sys.path:
         sys.path.insert(0, str(ROOT / "scripts"))
-    from benchmarks.consolidation import demo_problem, part_of, townships
+    from benchmarks.consolidation import demo_question, part_of_question, townships
 
-    problem = demo_problem(2029)
+    whole = demo_question(2029)
     # Schools that need not keep half of their children: the same choice, solved in seconds.
     limits = model.Limits(kept_share=0.0)
-    question = model.question_of(part_of(problem, townships(problem, 30)[1], 4), limits=limits)
+    question = part_of_question(whole, townships(whole.problem, 30)[1], 4, limits)
     return model.frontier(question, 8, steps=1)
 
 

@@ -182,7 +182,7 @@ def _built(answer, name, stock):
 
 
 def _kind(rng):
-    return ("rooms", "beds", "seats")[int(rng.integers(3))]
+    return ("rooms", "beds", "seats", "naps")[int(rng.integers(4))]
 
 
 def built_before_it_can_be(question, answer, rng):

@@ -19,6 +19,7 @@ ITEMS = (
     "rooms",
     "beds",
     "seats",
+    "naps",
     "new_sites",
     "moves",
     "minutes",
@@ -134,6 +135,7 @@ def cost_of(
             row["rooms"] = costs.room_build / life * float(built.rooms[:, t].sum())
             row["beds"] = costs.bed_build / life * float(built.beds[:, t].sum())
             row["seats"] = costs.seat_build / life * float(built.seats[:, t].sum())
+            row["naps"] = costs.nap_build / life * float(built.naps[:, t].sum())
         _trips(problem, where, t, costs, row)
         if t:
             row["moves"] = costs.move * float(movers(problem, plan.site_of, transition)[:, t].sum())

@@ -20,7 +20,7 @@ def actions(
     """Write a plan as the actions of a recipe, the first that must be done first.
 
     A school that gives up bands names as receiver the site that takes most of its students; the
-    reason says how many go elsewhere. Rooms, beds and seats of a working school are added one year
+    reason says how many go elsewhere. Rooms, beds, seats and nap places of a working school are added one year
     before their first use; a new or reopened school opens with what it needs in that year. Villages
     that go elsewhere than the recipe's actions would send them are moved by name, so that the
     recipe says all that the plan decides.
@@ -40,7 +40,7 @@ def actions(
     -------
     list of dict
         Keys ``do``, ``year``, ``school`` (or ``site``), ``into``, ``rooms``, ``beds``,
-        ``dining_seats``, ``villages``, ``to``, ``bands`` and ``reason`` as :class:`catchment.scenario.Scenario` takes them.
+        ``dining_seats``, ``nap_places``, ``villages``, ``to``, ``bands`` and ``reason`` as :class:`catchment.scenario.Scenario` takes them.
     """
     problem, plan = question.problem, answer.plan
     out: list[dict[str, Any]] = []
@@ -160,6 +160,7 @@ def _opening(question: Question, answer: Answer, j: int, t: int, candidate: bool
         "rooms": rooms,
         "beds": int(built.beds[j, t]),
         "dining_seats": int(built.seats[j, t]),
+        "nap_places": int(built.naps[j, t]),
         "reason": reason,
     }
 
@@ -175,6 +176,7 @@ def _expansions(question: Question, answer: Answer, j: int) -> list[dict[str, An
             "rooms": int(built.rooms[j, t] - built.rooms[j, t - 1]),
             "beds": int(built.beds[j, t] - built.beds[j, t - 1]),
             "dining_seats": int(built.seats[j, t] - built.seats[j, t - 1]),
+            "nap_places": int(built.naps[j, t] - built.naps[j, t - 1]),
         }
         added = {name: count for name, count in more.items() if count > 0}
         if added:

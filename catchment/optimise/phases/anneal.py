@@ -36,8 +36,8 @@ class Table(NamedTuple):
         Site and group.
     students : (n, g, t) int32
         Students.
-    uses, option_uses : (n, t), (o, t) int64
-        1 where the trip is by bus or boarding, 3 where it is boarding.
+    uses, option_uses : (n, t), (o, t) bool
+        Whether the trip is boarding.
     allowed : (o, t) bool
         Years in which an option may be taken.
     go, stay : (o, t), (n,) float64
@@ -55,15 +55,16 @@ class Table(NamedTuple):
         students of a combined class, first and last plus one of the lowest band's grades.
     limits_of_state : (2, m, t) int8
         Lowest and highest state.
-    cap : (6, m, t) int64
-        Rooms, beds, seats, students without building; least students of the lowest band's grades
-        and of the others where they are taught.
-    extra : (3, m) int64
-        Rooms, beds, seats that may be added.
+    cap : (7, m, t) int64
+        Rooms without building; beds, seats, nap places, students of a site that has children who
+        moved to it; least students of the lowest band's grades and of the others where they are
+        taught.
+    extra : (4, m) int64
+        Rooms, beds, seats, nap places that may be added.
     class_size : (m, g) int32
         Class size.
-    yuan : (5, t) float64
-        One class, further band, added room, bed, seat.
+    yuan : (6, t) float64
+        One class, further band, added room, bed, seat, nap place.
     rent : (m, t) float64
         Running a site, and opening it where it is closed today.
     limits : (6,) int64
@@ -80,8 +81,8 @@ class Table(NamedTuple):
     groups: Int32
     options: Int32
     students: Int32
-    uses: Int64
-    option_uses: Int64
+    uses: Bool
+    option_uses: Bool
     allowed: Bool
     go: Float64
     stay: Float64
@@ -115,7 +116,7 @@ class Run(NamedTuple):
     load : (m, g, t) int64
         Students.
     users : (2, m, t) int64
-        Riders and boarders.
+        Students who have moved here, and boarders.
     site : (m, 3) float64
         Cost, violation and closing year of every site.
     until : (m, 2) int32
@@ -211,8 +212,8 @@ def tabulate(model: Model) -> Table:
         ).astype(np.int32),
         options=np.column_stack([model.site, owner]).astype(np.int32).reshape(-1, 2),
         students=np.ascontiguousarray(model.students, dtype=np.int32),
-        uses=model.stay_rides.astype(np.int64) + 2 * model.stay_boards,
-        option_uses=model.go_rides.astype(np.int64) + 2 * model.go_boards,
+        uses=np.ascontiguousarray(model.stay_boards),
+        option_uses=np.ascontiguousarray(model.go_boards),
         allowed=allowed,
         go=go,
         stay=stay,
@@ -233,7 +234,14 @@ def tabulate(model: Model) -> Table:
         ).astype(np.int64),
         limits_of_state=np.stack([model.at_least, model.at_most]),
         cap=np.stack(
-            [model.cap_rooms, model.cap_beds, model.cap_seats, model.cap_size, *model.keeps]
+            [
+                model.cap_rooms,
+                model.cap_beds,
+                model.cap_seats,
+                model.cap_naps,
+                model.cap_size,
+                *model.keeps,
+            ]
         ),
         extra=model.extra,
         class_size=model.class_size,
@@ -401,18 +409,15 @@ def _enter(  # type: ignore[no-untyped-def]
                 count = sign * students[i, g, t]
                 load[home, g, t] += count
                 if uses[i, t]:
-                    users[0, home, t] += count
-                    if uses[i, t] > 1:
-                        users[1, home, t] += count
+                    users[1, home, t] += count
         if o >= 0:
             j = options[o, 0]
             for t in range(turn, years):
                 count = sign * students[i, g, t]
                 load[j, g, t] += count
+                users[0, j, t] += count
                 if option_uses[o, t]:
-                    users[0, j, t] += count
-                    if option_uses[o, t] > 1:
-                        users[1, j, t] += count
+                    users[1, j, t] += count
 
 
 @njit(cache=True)
@@ -442,7 +447,7 @@ def _judge(  # type: ignore[no-untyped-def]
     until[j, 0] = low_to if was >= 1 else low_from
     until[j, 1] = full_to if was == 2 else full_from
     cost, broken, closes = 0.0, 0.0, years
-    rooms, beds, seats = 0, 0, 0
+    rooms, beds, seats, naps = 0, 0, 0, 0
     for t in range(1, years):
         low = t <= low_to if was >= 1 else t >= low_from
         full = t <= full_to if was == 2 else t >= full_from
@@ -465,21 +470,26 @@ def _judge(  # type: ignore[no-untyped-def]
                 if low_grade[j, g]:
                     lowest += here
         if was >= 1 and (low_to == years - 1 or (low and not limits[5])):
-            broken += max(0, cap[4, j, t] - lowest) / 5.0
+            broken += max(0, cap[5, j, t] - lowest) / 5.0
         if was == 2 and (full_to == years - 1 or (full and not limits[5])):
-            broken += max(0, cap[5, j, t] - (size - lowest)) / 5.0
+            broken += max(0, cap[6, j, t] - (size - lowest)) / 5.0
         if state == 1 and classes > 1 and sites[j, 4] > 1:
             a, b = sites[j, 5], sites[j, 6]
             classes = fewest_classes(load[j, a:b, t], class_size[j, a:b], sites[j, 4])
         cost += classes * yuan[0, t]
         rooms = max(rooms, classes - cap[0, j, t])
-        beds = max(beds, users[1, j, t] - cap[1, j, t])
-        seats = max(seats, users[0, j, t] - cap[2, j, t])
-        cost += rooms * yuan[2, t] + beds * yuan[3, t] + seats * yuan[4, t]
+        # Where nobody has moved to, today's children alone are there: nothing more is asked.
+        moved_here = users[0, j, t]
+        if moved_here > 0:
+            beds = max(beds, users[1, j, t] - cap[1, j, t])
+            seats = max(seats, size - cap[2, j, t])
+            naps = max(naps, moved_here - cap[3, j, t])
+            broken += max(0, size - cap[4, j, t]) / 10.0
+        cost += rooms * yuan[2, t] + beds * yuan[3, t] + seats * yuan[4, t] + naps * yuan[5, t]
         broken += max(0, rooms - extra[0, j])
         broken += max(0, beds - extra[1, j]) / 10.0
         broken += max(0, seats - extra[2, j]) / 20.0
-        broken += max(0, size - cap[3, j, t]) / 10.0
+        broken += max(0, naps - extra[3, j]) / 20.0
         if low and t >= limits[1] and not sites[j, 2]:
             broken += max(0, limits[0] - size) / 5.0
     site[j, 0], site[j, 1], site[j, 2] = cost, broken, closes

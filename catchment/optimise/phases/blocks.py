@@ -73,14 +73,15 @@ class Draft:
     added: tuple[dict[tuple[int, int], int], ...] = ()
     load: dict[tuple[int, int, int], Terms] = field(default_factory=dict)
     base: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0, 0), dtype=np.int64))
-    rides: dict[tuple[int, int], Terms] = field(default_factory=dict)
+    arrivals: dict[tuple[int, int], Terms] = field(default_factory=dict)
     boards: dict[tuple[int, int], Terms] = field(default_factory=dict)
-    base_rides: npt.NDArray[np.int64] = field(
+    base_arrivals: npt.NDArray[np.int64] = field(
         default_factory=lambda: np.zeros((0, 0), dtype=np.int64)
     )
     base_boards: npt.NDArray[np.int64] = field(
         default_factory=lambda: np.zeros((0, 0), dtype=np.int64)
     )
+    receives: dict[tuple[int, int], int] = field(default_factory=dict)
     base_open: dict[tuple[int, int, int], bool] = field(default_factory=dict)
     base_moved: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     constant: float = 0.0
@@ -227,7 +228,7 @@ def lay_out(model: Model, free: Bool, held: Decision) -> Draft:
     draft = Draft(model, free, held)
     m, years = model.at_least.shape
     draft.base = np.zeros((m, model.students.shape[1], years), dtype=np.int64)
-    draft.base_rides = np.zeros((m, years), dtype=np.int64)
+    draft.base_arrivals = np.zeros((m, years), dtype=np.int64)
     draft.base_boards = np.zeros((m, years), dtype=np.int64)
     draft.base_moved = np.zeros(years, dtype=np.int64)
     draft.constant = model.fixed_cost
@@ -287,26 +288,29 @@ def _brings(draft: Draft, i: int, o: int, when: int, column: int | None) -> None
             j = int(model.site[o]) if moved else home
             if not count or j < 0:
                 continue
-            rides = bool(model.go_rides[o, t] if moved else model.stay_rides[i, t])
             boards = bool(model.go_boards[o, t] if moved else model.stay_boards[i, t])
             if column is None:
                 draft.base[j, g, t] += count
-                draft.base_rides[j, t] += count * rides
+                draft.base_arrivals[j, t] += count * moved
                 draft.base_boards[j, t] += count * boards
                 draft.base_open[j, LOWEST, t] = True
                 if model.kind[i, j]:
                     draft.base_open[j, ALL, t] = True
                 continue
             draft.load.setdefault((j, int(g), t), []).append((column, float(count)))
-            if rides:
-                draft.rides.setdefault((j, t), []).append((column, float(count)))
+            if moved:
+                draft.arrivals.setdefault((j, t), []).append((column, float(count)))
             if boards:
                 draft.boards.setdefault((j, t), []).append((column, float(count)))
 
 
+BUILT = ("rooms", "beds", "seats", "naps")
+"""What can be added to a site, in order."""
+
+
 def _site_columns(draft: Draft) -> None:
     model = draft.model
-    added: tuple[dict[tuple[int, int], int], ...] = ({}, {}, {})
+    added: tuple[dict[tuple[int, int], int], ...] = tuple({} for _ in BUILT)
     for j in draft.sites:
         for t in range(1, draft.years):
             least, most = int(model.at_least[j, t]), int(model.at_most[j, t])
@@ -327,7 +331,10 @@ def _site_columns(draft: Draft) -> None:
                         f"classes[{j},{g},{t}]", float(model.class_cost[t]), 0.0, np.inf
                     )
             _shared_columns(draft, j, t)
-            for k, name in enumerate(("rooms", "beds", "seats")):
+            if (j, t) in draft.arrivals or draft.base_arrivals[j, t]:
+                here = float(draft.base_arrivals[j, t] > 0)
+                draft.receives[j, t] = draft.column(f"receives[{j},{t}]", 0.0, here, 1.0, False)
+            for k, name in enumerate(BUILT):
                 yuan = float(model.unit[k] * model.weight[t])
                 limit = float(model.extra[k, j])
                 added[k][j, t] = draft.column(f"{name}[{j},{t}]", yuan, 0.0, limit, False)
@@ -483,36 +490,65 @@ def rooms(draft: Draft) -> Iterator[Row]:
                 yield Row(f"rooms[{j},{t}]", terms, -np.inf, float(model.cap_rooms[j, t]))
 
 
+def receiving(draft: Draft) -> Iterator[Row]:
+    """Whoever moves makes the site one that receives, in every year in which they are there."""
+    here: dict[tuple[int, int, int, int], set[int]] = {}
+    owner = {c: (i, o) for (i, o, _), c in draft.move.items()}
+    for (j, t), terms in draft.arrivals.items():
+        for column, _ in terms:
+            here.setdefault((*owner[column], j, t), set()).add(column)
+    for (i, _, j, t), columns in here.items():
+        terms = [(c, 1.0) for c in sorted(columns)]
+        # A grade that follows later is there only with one that came before.
+        yield Row(f"receiving[{i},{j},{t}]", [*terms, (draft.receives[j, t], -1.0)], -np.inf, 0.0)
+
+
 def beds(draft: Draft) -> Iterator[Row]:
-    """Every boarder has a bed."""
-    yield from _amenity(draft, "beds", 1, draft.boards, draft.base_boards, draft.model.cap_beds)
+    """Every boarder has a bed where children have moved to."""
+    model = draft.model
+    yield from _needed(draft, "beds", 1, draft.boards, draft.base_boards, model.keep_beds)
 
 
 def seats(draft: Draft) -> Iterator[Row]:
-    """Everyone who cannot walk home has a dining seat, where the seats are known."""
-    yield from _amenity(draft, "seats", 2, draft.rides, draft.base_rides, draft.model.cap_seats)
+    """Everyone has a dining seat where children have moved to and the seats are known."""
+    everyone: dict[tuple[int, int], Terms] = {}
+    for (j, _, t), terms in draft.load.items():
+        everyone.setdefault((j, t), []).extend(terms)
+    base = draft.base.sum(axis=1)
+    yield from _needed(draft, "seats", 2, everyone, base, draft.model.keep_size)
 
 
-def _amenity(
+def naps(draft: Draft) -> Iterator[Row]:
+    """Whoever has moved has a nap place, where the places are known."""
+    nobody = np.zeros_like(draft.model.keep_size)
+    yield from _needed(draft, "naps", 3, draft.arrivals, draft.base_arrivals, nobody)
+
+
+def _needed(
     draft: Draft,
     name: str,
     k: int,
     users: dict[tuple[int, int], Terms],
     base: npt.NDArray[np.int64],
-    cap: npt.NDArray[np.int64],
+    keep: npt.NDArray[np.int64],
 ) -> Iterator[Row]:
-    for j in draft.sites:
-        for t in range(1, draft.years):
-            terms = users.get((j, t), [])
-            if (not terms and not base[j, t]) or cap[j, t] >= UNLIMITED:
-                continue
-            free = float(cap[j, t] - base[j, t])
-            yield Row(f"{name}[{j},{t}]", [*terms, (draft.added[k][j, t], -1.0)], -np.inf, free)
+    """Places for all users of a site that receives; what today's alone lack is let go elsewhere."""
+    model = draft.model
+    cap = (model.cap_rooms, model.cap_beds, model.cap_seats, model.cap_naps)[k]
+    for (j, t), receives in draft.receives.items():
+        terms = users.get((j, t), [])
+        if (not terms and not base[j, t]) or cap[j, t] >= UNLIMITED:
+            continue
+        lacking = float(max(keep[j, t] - cap[j, t], 0))
+        if lacking:
+            terms = [*terms, (receives, lacking)]
+        free = float(cap[j, t] - base[j, t]) + lacking
+        yield Row(f"{name}[{j},{t}]", [*terms, (draft.added[k][j, t], -1.0)], -np.inf, free)
 
 
 def lasting(draft: Draft) -> Iterator[Row]:
     """Keep what is built."""
-    for name, columns in zip(("rooms", "beds", "seats"), draft.added, strict=True):
+    for name, columns in zip(BUILT, draft.added, strict=True):
         for j in draft.sites:
             for t in range(2, draft.years):
                 pair = [(columns[j, t - 1], 1.0), (columns[j, t], -1.0)]
@@ -520,17 +556,19 @@ def lasting(draft: Draft) -> Iterator[Row]:
 
 
 def sizes(draft: Draft) -> Iterator[Row]:
-    """No site is larger than the limit, none that is not protected smaller than the least."""
+    """No site that receives is too large, none that is not protected smaller than the least."""
     model = draft.model
     for j in draft.sites:
         for t in range(1, draft.years):
             grades = range(model.students.shape[1])
             terms = [x for g in grades for x in draft.load.get((j, g, t), [])]
             there = float(draft.base[j, :, t].sum())
-            if terms:
+            if (j, t) in draft.receives:
+                beyond = float(max(model.keep_size[j, t] - model.cap_size[j, t], 0))
                 limit = float(model.cap_size[j, t]) - there
                 if sum(v for _, v in terms) > limit:
-                    yield Row(f"largest[{j},{t}]", terms, -np.inf, limit)
+                    more = [(draft.receives[j, t], beyond)] if beyond else []
+                    yield Row(f"largest[{j},{t}]", [*terms, *more], -np.inf, limit + beyond)
             if model.min_size and t >= model.min_from and not model.exempt[j]:
                 open_now = (draft.low[j, t], -float(model.min_size))
                 yield Row(f"smallest[{j},{t}]", [*terms, open_now], -there, np.inf)
@@ -623,8 +661,10 @@ BLOCKS: dict[str, Callable[[Draft], Iterator[Row]]] = {
     "classes": classes,
     "combined": combined,
     "rooms": rooms,
+    "receiving": receiving,
     "beds": beds,
     "seats": seats,
+    "naps": naps,
     "lasting": lasting,
     "sizes": sizes,
     "kept": kept,

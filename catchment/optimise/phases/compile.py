@@ -48,20 +48,25 @@ class Model:
         Last year with students, -1 where there are none.
     stay_cost, go_cost : (n, g, t), (o, g, t) float64
         Yuan of one student's trip a year, weighted by the year.
-    rides, boards : (n, t), (o, t) bool pairs
-        Whether the trip is by bus or boarding, and whether it is boarding.
-    cap_rooms, cap_size, cap_beds, cap_seats : (m, t) int64
-        What is there without building.
+    stay_boards, go_boards : (n, t), (o, t) bool
+        Whether the trip is boarding.
+    cap_rooms : (m, t) int64
+        Classrooms there without building, those lacking today counted in.
+    cap_size, cap_beds, cap_seats, cap_naps : (m, t) int64
+        Most students, and beds, dining seats and nap places there without building, of a site that
+        has children who moved to it; :data:`UNLIMITED` where unknown.
+    keep_size, keep_beds : (m, t) int64
+        Students and boarders of the site if nobody moved.
     finish : bool
         Whether current students finish where they are: ``keeps`` then binds only what still
         teaches in the last year.
     keeps : (2, m, t) int64
         Least students of the lowest band's grades and of the others where the site teaches them
         (in the last year, where current students finish).
-    extra : (3, m) int64
-        Rooms, beds, seats that may be added.
-    unit : (3,) float64
-        Yuan a year of one built room, bed, seat.
+    extra : (4, m) int64
+        Rooms, beds, seats, nap places that may be added.
+    unit : (4,) float64
+        Yuan a year of one built room, bed, seat, nap place.
     class_size : (m, g) int32
         Class size.
     together : (m,) int64
@@ -103,14 +108,15 @@ class Model:
     last: Int32
     stay_cost: Float64
     go_cost: Float64
-    stay_rides: Bool
     stay_boards: Bool
-    go_rides: Bool
     go_boards: Bool
     cap_rooms: Int64
     cap_size: Int64
     cap_beds: Int64
     cap_seats: Int64
+    cap_naps: Int64
+    keep_size: Int64
+    keep_beds: Int64
     keeps: Int64
     finish: bool
     extra: Int64
@@ -253,10 +259,12 @@ def compile_model(question: Question) -> Model:
     for g, band in enumerate(problem.grade_band):
         place[g] = g - int(np.flatnonzero(problem.grade_band == band)[0])
     lag = place if question.transition == "finish" else np.zeros_like(place)
-    unit_cost, rides, boards, reach, fits = trips(question, weight)
+    unit_cost, boards, reach, fits = trips(question, weight)
     if question.within is not None:
         fits &= question.within[:, :, None]
-    keep = _keep(question, today, rides, boards)
+    if question.receives is not None:
+        fits &= question.receives[None, :, None]
+    keep = _keep(question, today, boards)
     short = keep[0] > problem.rooms
     tolerate = question.tolerate_shortage
     needed_state = np.where(kind, ALL, LOWEST)
@@ -316,21 +324,24 @@ def compile_model(question: Question) -> Model:
         last=last.astype(np.int32),
         stay_cost=stay,
         go_cost=go,
-        stay_rides=rides[rows, at] & served[:, None],
         stay_boards=boards[rows, at] & served[:, None],
-        go_rides=rides[option_group, sites] if len(sites) else np.zeros((0, years), dtype=bool),
         go_boards=boards[option_group, sites] if len(sites) else np.zeros((0, years), dtype=bool),
         cap_rooms=np.maximum(problem.rooms, keep[0] if tolerate else 0).astype(np.int64),
-        cap_size=np.maximum(limit.max_size, keep[1]).astype(np.int64),
-        cap_beds=np.maximum(np.maximum(problem.beds, 0), keep[2]).astype(np.int64),
-        cap_seats=np.where(
-            problem.dining_seats < 0, UNLIMITED, np.maximum(problem.dining_seats, keep[3])
-        ).astype(np.int64),
-        keeps=_least_kept(question, today, most, low),
-        extra=np.stack([question.extra_rooms, question.extra_beds, question.extra_seats]).astype(
-            np.int64
+        cap_size=np.full((len(was), years), limit.max_size, dtype=np.int64),
+        cap_beds=np.maximum(problem.beds, 0).astype(np.int64),
+        cap_seats=_known(problem.dining_seats, existing),
+        cap_naps=_known(
+            np.full_like(problem.beds, -1) if problem.nap_places is None else problem.nap_places,
+            existing,
         ),
-        unit=np.array([costs.room_build, costs.bed_build, costs.seat_build]) / life,
+        keep_size=keep[1].astype(np.int64),
+        keep_beds=keep[2].astype(np.int64),
+        keeps=_least_kept(question, today, most, low),
+        extra=np.stack(
+            [question.extra_rooms, question.extra_beds, question.extra_seats, question.extra_naps]
+        ).astype(np.int64),
+        unit=np.array([costs.room_build, costs.bed_build, costs.seat_build, costs.nap_build])
+        / life,
         class_size=problem.class_size.astype(np.int32),
         together=np.where(low == 0, most_together(problem, costs), 0),
         low_grade=np.asarray(problem.grade_band[None, :] == low[:, None]),
@@ -354,7 +365,13 @@ def compile_model(question: Question) -> Model:
     )
 
 
-def trips(question: Question, weight: Float64) -> tuple[Float64, Bool, Bool, Bool, Bool]:
+def _known(stock: Int32, existing: Bool) -> Int64:
+    """Places there; no limit where a working school has not reported them, none at any other site."""
+    unknown = np.where(existing[:, None], UNLIMITED, 0)
+    return np.where(stock < 0, unknown, stock).astype(np.int64)
+
+
+def trips(question: Question, weight: Float64) -> tuple[Float64, Bool, Bool, Bool]:
     """Yuan, mode and admissibility of every trip by group, site and year.
 
     Parameters
@@ -368,8 +385,8 @@ def trips(question: Question, weight: Float64) -> tuple[Float64, Bool, Bool, Boo
     -------
     cost : (n, m, t) float64
         Yuan of one student's trips a year, inf where there is no way.
-    rides, boards : (n, m, t) bool
-        By bus or boarding; boarding.
+    boards : (n, m, t) bool
+        Whether the trip is boarding.
     reach : (n, t) bool
         Whether some site that could host the group can be reached.
     fits : (n, m, t) bool
@@ -378,10 +395,10 @@ def trips(question: Question, weight: Float64) -> tuple[Float64, Bool, Bool, Boo
     problem, costs = question.problem, question.costs
     n, m, years = len(problem.group_band), len(problem.site_ids), len(problem.years)
     cost = np.full((n, m, years), np.inf)
-    rides, boards = np.zeros((n, m, years), dtype=bool), np.zeros((n, m, years), dtype=bool)
+    boards = np.zeros((n, m, years), dtype=bool)
     fits, reach = np.zeros((n, m, years), dtype=bool), np.zeros((n, years), dtype=bool)
     names = np.array(problem.modes)
-    limit = problem.trip_limit[problem.group_band].astype(np.float64)[:, None]
+    limit = daily_limit(question)
     hosts = problem.can_host[:, problem.group_band].T
     for t in range(years):
         net = int(problem.network[t])
@@ -397,16 +414,35 @@ def trips(question: Question, weight: Float64) -> tuple[Float64, Bool, Bool, Boo
         )
         yuan += np.where(board, costs.boarding_year, 0.0)
         cost[:, :, t] = np.where(there, yuan * weight[t], np.inf)
-        rides[:, :, t], boards[:, :, t] = there & ~walk, board
+        boards[:, :, t] = board
         fits[:, :, t] = there & np.where(
-            board, minutes <= question.limits.boarding_minutes, minutes <= limit
+            board, minutes <= question.limits.boarding_minutes, minutes <= limit[:, t, None]
         )
         reach[:, t] = (there & hosts).any(axis=1)
-    return cost, rides, boards, reach, fits
+    return cost, boards, reach, fits
 
 
-def _keep(question: Question, today: Int32, rides: Bool, boards: Bool) -> tuple[Int64, ...]:
-    """Classes, students, boarders and diners of each site if nobody moved."""
+def daily_limit(question: Question) -> Float64:
+    """Longest daily trip of a group that is moved, by year.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+
+    Returns
+    -------
+    (n, t) float64
+        Minutes: the band's limit, or that of grades 1 to 3 where the group has such children.
+    """
+    problem = question.problem
+    limit = problem.trip_limit[problem.group_band].astype(np.float64)[:, None]
+    young = problem.students[:, np.asarray(problem.grades) <= 3].sum(axis=1) > 0
+    return np.where(young, np.minimum(limit, question.limits.young_minutes), limit)
+
+
+def _keep(question: Question, today: Int32, boards: Bool) -> tuple[Int64, ...]:
+    """Classes, students and boarders of each site if nobody moved."""
     problem = question.problem
     m, years = len(problem.site_ids), len(problem.years)
     load = np.zeros((m, len(problem.grades), years), dtype=np.int64)
@@ -415,10 +451,9 @@ def _keep(question: Question, today: Int32, rides: Bool, boards: Bool) -> tuple[
     still = np.repeat(problem.today_open[:, :, None], years, axis=2)
     classes = classes_counted(problem, load.astype(np.int32), still, question.costs).sum(axis=1)
     demand = problem.demand().astype(np.int64)
-    beds, seats = np.zeros((m, years), dtype=np.int64), np.zeros((m, years), dtype=np.int64)
+    beds = np.zeros((m, years), dtype=np.int64)
     np.add.at(beds, today[served], demand[served] * boards[served, today[served]])
-    np.add.at(seats, today[served], demand[served] * rides[served, today[served]])
-    return classes, load.sum(axis=1), beds, seats
+    return classes, load.sum(axis=1), beds
 
 
 def _least_kept(
@@ -510,6 +545,8 @@ def stranded(question: Question) -> list[tuple[int, int, float, float]]:
         open_ = can[:, band] & (most[:, -1] >= needed) & (np.arange(len(minutes)) != model.today[i])
         if question.within is not None:
             open_ &= question.within[i]
+        if question.receives is not None:
+            open_ &= question.receives
         away = np.where(open_, minutes, np.inf)
         j = int(away.argmin())
         limit = float(problem.trip_limit[band])

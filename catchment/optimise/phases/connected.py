@@ -468,7 +468,7 @@ def _suggest(
 
 @njit(cache=True)
 def _mend(
-    groups: Int32, options: Int32, students: Int32, uses: Int64, option_uses: Int64, allowed: Bool,
+    groups: Int32, options: Int32, students: Int32, uses: Bool, option_uses: Bool, allowed: Bool,
     go: Float64, stay: Float64, moved: Int64, lag: Int32, kind: Bool, low_grade: Bool,
     sites: Int64, limits_of_state: Int8, cap: Int64, extra: Int64, class_size: Int32,
     yuan: Float64, rent: Float64, limits: Int64, from_first: Int32, from_group: Int32, to_first: Int32,

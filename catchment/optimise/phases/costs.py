@@ -29,8 +29,8 @@ class Costs:
         Running a site with one band, and each further band, a year.
     bus_km, boarding_year : float
         One student-kilometre by bus; one boarder a year.
-    room_build, bed_build, seat_build, site_build : float
-        Building a classroom, a bed, a dining seat, a new site without classrooms.
+    room_build, bed_build, seat_build, nap_build, site_build : float
+        Building a classroom, a bed, a dining seat, a nap place, a new site without classrooms.
     site_reopen : float
         Reopening a closed school, added classrooms left out.
     building_life : float
@@ -57,6 +57,7 @@ class Costs:
     room_build: float
     bed_build: float
     seat_build: float
+    nap_build: float
     site_build: float
     site_reopen: float
     building_life: float
@@ -132,7 +133,7 @@ def cost_table(path: Path | None = None) -> tuple[CostRow, ...]:
     Parameters
     ----------
     path : Path, optional
-        A county's own table (CSV in UTF-8 with at least the columns ``key`` and ``value``); its
+        A county's own table (CSV in UTF-8 or GB 18030 with at least the columns ``key`` and ``value``); its
         rows replace those of the shipped table.
 
     Returns
@@ -180,9 +181,25 @@ def read_costs(path: Path | None = None) -> Costs:
     return Costs(**{row.key: row.value for row in cost_table(path)})
 
 
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a table, as Excel in Chinese saves it too."""
+    content = path.read_bytes()
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text.splitlines()
+    raise InputError(
+        f"{path.name} 不是 UTF-8 或 GBK 编码的 CSV 文本；请另存为“CSV UTF-8” / is no CSV text in UTF-8 or GBK; "
+        "save it as CSV UTF-8"
+    )
+
+
 def _override(rows: dict[str, dict[str, str]], path: Path) -> None:
     seen: set[str] = set()
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    lines = _lines(path)
     for number, own in enumerate(csv.DictReader(lines), start=2):
         key = (own.get("key") or "").strip()
         where = f"{path.name} 第 {number} 行 / row {number}: "

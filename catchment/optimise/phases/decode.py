@@ -170,7 +170,7 @@ def open_bands(question: Question, state: Int8) -> Bool:
 
 
 def construction(question: Question, model: Model, where: Int32, opened: Bool) -> Building:
-    """Fewest rooms, beds and seats that must be added.
+    """Fewest rooms, beds, seats and nap places that must be added.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def construction(question: Question, model: Model, where: Int32, opened: Bool) -
     problem = question.problem
     at_site = students_there(problem, where)
     classes = classes_counted(problem, at_site, opened, question.costs).sum(axis=1)
-    beds, seats = np.zeros_like(classes), np.zeros_like(classes)
+    beds, naps = np.zeros_like(classes), np.zeros_like(classes)
     names = np.array(problem.modes)
     i, g, t = np.nonzero((problem.students > 0) & (where >= 0))
     site = where[i, g, t]
@@ -199,12 +199,16 @@ def construction(question: Question, model: Model, where: Int32, opened: Bool) -
     mode = problem.mode[problem.network[t], i, site]
     kind = np.where(mode < 0, "", names[np.maximum(mode, 0)])
     np.add.at(beds, (site, t), count * (kind == "board"))
-    np.add.at(seats, (site, t), count * ((kind != "walk") & (kind != "")))
+    np.add.at(naps, (site, t), count * (site != model.today[i]))
+    receives = naps > 0
+    seats = np.where(receives, at_site.sum(axis=1), 0)
+    beds = np.where(receives, beds, 0)
     added = []
     for need, cap in (
         (classes, model.cap_rooms),
         (beds, model.cap_beds),
         (seats, model.cap_seats),
+        (naps, model.cap_naps),
     ):
         more = np.maximum(need - cap, 0)
         more[:, 0] = 0

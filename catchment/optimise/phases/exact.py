@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from catchment.optimise.milp import solve_milp
-from catchment.optimise.phases.blocks import BLOCKS, Draft, lay_out, matrix
+from catchment.optimise.phases.blocks import BLOCKS, Draft, Terms, lay_out, matrix
 from catchment.optimise.phases.combined import formed
 from catchment.optimise.phases.compile import Model
 from catchment.optimise.phases.decode import Decision, keep_decision
@@ -142,6 +142,13 @@ def _start(draft: Draft, decision: Decision) -> npt.NDArray[np.float64]:
         count[key] = float(draft.base[key]) + sum(x[c] * v for c, v in terms)
     _start_states(draft, x, count)
     need: dict[tuple[int, int], float] = {}
+    size = {(j, t): float(draft.base[j, :, t].sum()) for j, t in draft.receives}
+    for (j, _, t), terms in draft.load.items():
+        if (j, t) in size:
+            size[j, t] += sum(x[c] * v for c, v in terms)
+    came = _users(draft, x, draft.arrivals, draft.base_arrivals)
+    for place, column in draft.receives.items():
+        x[column] = float(came[place] > 0)
     for (j, g, t), column in draft.classes.items():
         x[column] = np.ceil(count[j, g, t] / model.class_size[j, g] - 1e-9)
     _start_shared(draft, x, count)
@@ -149,23 +156,35 @@ def _start(draft: Draft, decision: Decision) -> npt.NDArray[np.float64]:
         need[j, t] = need.get((j, t), 0.0) + x[column]
     for (j, _, _, t), column in draft.shared.items():
         need[j, t] = need.get((j, t), 0.0) + x[column]
-    for k, (users, base, cap) in enumerate(
+    boarders = _users(draft, x, draft.boards, draft.base_boards)
+    for k, (used, cap) in enumerate(
         (
-            (None, None, model.cap_rooms),
-            (draft.boards, draft.base_boards, model.cap_beds),
-            (draft.rides, draft.base_rides, model.cap_seats),
+            (need, model.cap_rooms),
+            (boarders, model.cap_beds),
+            (size, model.cap_seats),
+            (came, model.cap_naps),
         )
     ):
         for j in draft.sites:
             most = 0.0
             for t in range(1, draft.years):
-                if users is None or base is None:
-                    used = need.get((j, t), 0.0)
-                else:
-                    used = float(base[j, t]) + sum(x[c] * v for c, v in users.get((j, t), []))
-                most = max(most, used - float(cap[j, t]))
+                if k == 0 or came.get((j, t), 0.0) > 0:
+                    most = max(most, used.get((j, t), 0.0) - float(cap[j, t]))
                 x[draft.added[k][j, t]] = most
     return x
+
+
+def _users(
+    draft: Draft,
+    x: npt.NDArray[np.float64],
+    users: dict[tuple[int, int], Terms],
+    base: npt.NDArray[np.int64],
+) -> dict[tuple[int, int], float]:
+    """Users by site and year, where the site can receive at all."""
+    return {
+        (j, t): float(base[j, t]) + sum(x[c] * v for c, v in users.get((j, t), []))
+        for j, t in draft.receives
+    }
 
 
 def _start_shared(

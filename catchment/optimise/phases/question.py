@@ -38,6 +38,9 @@ class Limits:
         Most students who change school in one year.
     boarding_minutes : float
         Longest weekly trip of a boarder.
+    young_minutes : float
+        Longest daily trip of a village-band that is moved, in years in which it has children of
+        grades 1 to 3, where that is less than the limit of the band; inf for no such limit.
     kept_share : float
         Least share, 0 to 1, of the children of today's catchment that a working school keeps in
         every year in which it is open, in its lowest band and in the others: a school is closed
@@ -54,6 +57,7 @@ class Limits:
     closures_total: int | None = None
     moved_per_year: int | None = None
     boarding_minutes: float = 120.0
+    young_minutes: float = float("inf")
     kept_share: float = 0.5
 
 
@@ -63,7 +67,10 @@ class Question:
 
     The first year is today and stays as it is. A site changes in one direction only: a working
     school stays, becomes a teaching point or closes; a closed or candidate site opens and stays.
-    Every village-band moves at most once, and only where its new trip keeps the limits.
+    Every village-band moves at most once, and only where its new trip keeps the limits. In a year in
+    which a site has children who have moved to it, it has beds for all its boarders, dining seats
+    for all its students, nap places for all who have moved, and is not too large; what it lacks
+    today is built before (先建后撤). Numbers that nobody has reported ask for nothing.
 
     Attributes
     ----------
@@ -76,8 +83,8 @@ class Question:
         Limits of every plan.
     may_close, may_downgrade, may_open : (m,) bool
         Working sites that may close, that may become teaching points; other sites that may open.
-    extra_rooms, extra_beds, extra_seats : (m,) int32
-        Most classrooms, beds and dining seats that may be added.
+    extra_rooms, extra_beds, extra_seats, extra_naps : (m,) int32
+        Most classrooms, beds, dining seats and nap places that may be added.
     transition : {"together", "finish"}
         Whether all students of a village-band move in one year, or only new entrants move and
         current students finish their band where they are.
@@ -88,6 +95,9 @@ class Question:
         Lowest and highest state of a site by year, for demands beyond the masks.
     stay : (n,) bool or None
         Village-bands that may not move.
+    receives : (m,) bool or None
+        Sites to which village-bands may move at all; None for all. A site that is left out still
+        takes those whom the user sends to it.
     within : (n, m) bool or None
         Sites to which a village-band may move, those of its area (片区), say; None for all.
     sent : (n, t) int32 or None
@@ -107,11 +117,13 @@ class Question:
     extra_rooms: Int32
     extra_beds: Int32
     extra_seats: Int32
+    extra_naps: Int32
     transition: Literal["together", "finish"] = "together"
     tolerate_shortage: bool = True
     at_least: Int8 | None = None
     at_most: Int8 | None = None
     stay: Bool | None = None
+    receives: Bool | None = None
     within: Bool | None = None
     sent: Int32 | None = None
     site_build: npt.NDArray[np.float64] | None = None
@@ -140,13 +152,14 @@ class Building:
 
     Attributes
     ----------
-    rooms, beds, seats : (m, t) int32
-        Classrooms, beds, dining seats beyond those of the problem; never falling.
+    rooms, beds, seats, naps : (m, t) int32
+        Classrooms, beds, dining seats, nap places beyond those of the problem; never falling.
     """
 
     rooms: Int32
     beds: Int32
     seats: Int32
+    naps: Int32
 
 
 @dataclass(frozen=True)
@@ -254,12 +267,15 @@ def question_of(
     costs: Costs | None = None,
     limits: Limits | None = None,
     extra_rooms: int = 12,
+    small: float = SMALL,
     **changes: Any,
 ) -> Question:
     """Question with the masks that the rules suggest.
 
-    Only small schools (fewer than 100 students today) may close or become teaching points; only
-    larger schools that teach all their bands may be expanded; nothing is opened.
+    Only small schools (fewer than 100 students in every year if nobody moves) may close or become
+    teaching points, and only where every village that goes there today has a known way to it; only
+    larger schools that teach all their bands may be given classrooms and beds; nothing is opened.
+    Dining seats and nap places may be added wherever there are classrooms for the students.
 
     Parameters
     ----------
@@ -270,7 +286,10 @@ def question_of(
     limits : Limits, optional
         Limits; the default ones otherwise.
     extra_rooms : int
-        Most classrooms added to one receiving school; beds and seats follow at 20 a room.
+        Most classrooms added to one receiving school; beds follow at 20 a room, and what today's
+        boarders lack.
+    small : float
+        Students below which a school is small.
     **changes
         Further fields of :class:`Question`.
 
@@ -279,27 +298,59 @@ def question_of(
     Question
         The question.
     """
-    served = problem.today >= 0
-    size = np.bincount(
-        problem.today[served], weights=problem.demand()[served, 0], minlength=len(problem.site_ids)
-    )
+    m, years = len(problem.site_ids), len(problem.years)
+    served, demand = problem.today >= 0, problem.demand()
+    size, boarders = np.zeros((m, years), dtype=np.int64), np.zeros((m, years), dtype=np.int64)
+    np.add.at(size, problem.today[served], demand[served])
+    np.add.at(boarders, problem.today[served], (demand * _boards(problem))[served])
     works = problem.today_open.any(axis=1)
     hosts = problem.can_host.sum(axis=1)
-    small = works & (size < SMALL)
-    grows = works & ~small & (problem.today_open == problem.can_host).all(axis=1)
+    # A school that closes in a year has been small in the year before.
+    most = size[:, : max(years - 1, 1)].max(axis=1)
+    closable = works & (most < small)
+    grows = works & (size[:, 0] >= SMALL) & (problem.today_open == problem.can_host).all(axis=1)
     rooms = np.where(grows, extra_rooms, 0).astype(np.int32)
+    seats = np.where(works, (problem.rooms.max(axis=1) + rooms) * problem.class_size.max(axis=1), 0)
+    beds = np.maximum(boarders - problem.beds, 0).max(axis=1) + rooms * 20
+    astray = _astray(problem)
     base = Question(
         problem=problem,
         costs=costs or read_costs(),
         limits=limits or Limits(),
-        may_close=small,
-        may_downgrade=small & (hosts > 1) & (problem.today_open.sum(axis=1) > 1),
-        may_open=np.zeros(len(problem.site_ids), dtype=bool),
+        may_close=closable & ~astray.any(axis=1),
+        may_downgrade=closable
+        & (hosts > 1)
+        & (problem.today_open.sum(axis=1) > 1)
+        & ~astray[:, 1:].any(axis=1),
+        may_open=np.zeros(m, dtype=bool),
         extra_rooms=rooms,
-        extra_beds=np.where(problem.beds[:, 0] > 0, rooms * 20, 0).astype(np.int32),
-        extra_seats=(rooms * 20).astype(np.int32),
+        extra_beds=np.where(problem.beds[:, 0] > 0, beds, 0).astype(np.int32),
+        extra_seats=seats.astype(np.int32),
+        extra_naps=seats.astype(np.int32),
     )
     return base.replace(**changes)
+
+
+def _boards(problem: Problem) -> Bool:
+    """Whether a group boards at its school of today, (n, t)."""
+    if "board" not in problem.modes:
+        return np.zeros((len(problem.today), len(problem.years)), dtype=bool)
+    rows, at = np.arange(len(problem.today)), np.maximum(problem.today, 0)
+    mode = problem.mode[:, rows, at][problem.network].T
+    return np.asarray((mode == problem.modes.index("board")) & (problem.today >= 0)[:, None])
+
+
+def _astray(problem: Problem) -> Bool:
+    """Bands of each site with children whose way to it, their school, is unknown, (m, b).
+
+    Nobody can say that their way to another school would be fit.
+    """
+    rows, at = np.arange(len(problem.today)), np.maximum(problem.today, 0)
+    known = np.isfinite(problem.minutes[problem.network[0], rows, at])
+    lost = (problem.today >= 0) & ~known & problem.students.any(axis=(1, 2))
+    out = np.zeros(problem.today_open.shape, dtype=bool)
+    out[problem.today[lost], problem.group_band[lost]] = True
+    return out
 
 
 def checked(question: Question) -> Question:
@@ -325,7 +376,7 @@ def checked(question: Question) -> Question:
         array = getattr(question, name)
         if array.shape != (m,) or array.dtype != np.bool_:
             raise InputError(f"{name} 应为每个校点一个真假值（{m}） / one bool a site")
-    for name in ("extra_rooms", "extra_beds", "extra_seats"):
+    for name in ("extra_rooms", "extra_beds", "extra_seats", "extra_naps"):
         array = getattr(question, name)
         if array.shape != (m,) or (array < 0).any():
             raise InputError(f"{name} 应为每个校点一个非负整数（{m}） / one whole number a site")
@@ -337,6 +388,9 @@ def checked(question: Question) -> Question:
         raise InputError(
             f"kept_share = {question.limits.kept_share} 应在 0 与 1 之间 / must be from 0 to 1"
         )
+    receives = question.receives
+    if receives is not None and (receives.shape != (m,) or receives.dtype != np.bool_):
+        raise InputError(f"receives 应为每个校点一个真假值（{m}） / one bool a site")
     if question.stay is not None and question.stay.shape != question.problem.today.shape:
         raise InputError("stay 应为每个村（学段）一个真假值 / one bool a village-band")
     if question.within is not None and question.within.shape != (len(question.problem.today), m):

@@ -73,7 +73,7 @@ def outlook(question: Question, answers: Sequence[Answer], draws: npt.NDArray[np
             "抽样的形状与问题不符，或没有方案 / draws do not fit the question, or no plans"
         )
     weight = question.costs.weights(question.problem.years)
-    cost, _, _, reach, _ = trips(question, weight)
+    cost, _, reach, _ = trips(question, weight)
     lost = np.where(reach, question.costs.unserved_year, 0.0) * weight
     lost[:, 0] = 0.0
     lacking = _lacking_today(question, draws)
@@ -186,6 +186,7 @@ def _built_at_least(question: Question, answer: Answer, wanted: Building) -> Ans
                 (answer.built.rooms, wanted.rooms),
                 (answer.built.beds, wanted.beds),
                 (answer.built.seats, wanted.seats),
+                (answer.built.naps, wanted.naps),
             )
         )
     )
@@ -234,7 +235,7 @@ def _judged(
     moved = movers(problem, plan.site_of, question.transition).sum(axis=0)
     moved[0] = 0
     total += float((moved * costs.move) @ weight)
-    fixed = ("sites", "rooms", "beds", "seats", "new_sites")
+    fixed = ("sites", "rooms", "beds", "seats", "naps", "new_sites")
     total += sum(answer.breakdown.of(item) for item in fixed)
     return total, int(short[:, 1:].sum(axis=0).max(initial=0))
 

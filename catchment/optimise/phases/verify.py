@@ -44,7 +44,7 @@ class _Facts:
     sits: dict[tuple[int, int, int], int]
     load: _Load
     boarders: dict[tuple[int, int], int]
-    riders: dict[tuple[int, int], int]
+    moved: dict[tuple[int, int], int]
 
 
 def check(question: Question, answer: Answer) -> list[Violation]:
@@ -67,7 +67,7 @@ def check(question: Question, answer: Answer) -> list[Violation]:
     out = list(_years_of_sites(question, answer))
     out += _moves(question, answer, keep)
     out += _places(question, answer, facts, keep)
-    out += _sizes(question, answer, facts, keep)
+    out += _sizes(question, answer, facts)
     out += _emptied(question, answer, facts)
     out += _pace(question, answer)
     out += _books(question, answer, facts)
@@ -109,6 +109,7 @@ def _stay(question: Question) -> np.ndarray:
 def _facts(question: Question, site_of: np.ndarray) -> _Facts:
     problem = question.problem
     facts = _Facts({}, {}, {}, {})
+    home = _stay(question)[:, 0]
     for i, g, t in zip(*np.nonzero(problem.students), strict=True):
         i, g, t = int(i), int(g), int(t)
         j = int(site_of[i, max(t - _lag(question, g), 0)])
@@ -117,11 +118,11 @@ def _facts(question: Question, site_of: np.ndarray) -> _Facts:
             continue
         count = int(problem.students[i, g, t])
         facts.load[j, g, t] = facts.load.get((j, g, t), 0) + count
+        if j != int(home[i]):
+            facts.moved[j, t] = facts.moved.get((j, t), 0) + count
         minutes, kind = _trip(question, i, j, t)
-        if math.isfinite(minutes) and kind != "walk":
-            facts.riders[j, t] = facts.riders.get((j, t), 0) + count
-            if kind == "board":
-                facts.boarders[j, t] = facts.boarders.get((j, t), 0) + count
+        if math.isfinite(minutes) and kind == "board":
+            facts.boarders[j, t] = facts.boarders.get((j, t), 0) + count
     return facts
 
 
@@ -251,6 +252,12 @@ def _moves(question: Question, answer: Answer, keep: _Facts) -> Iterator[Violati
                 yield from _new_trip(question, i, j, t, village)
                 if question.within is not None and not question.within[i, j]:
                     yield Violation("the new school is of the village's area", village, year, j)
+                if question.receives is not None and not question.receives[j]:
+                    yield Violation(
+                        "a school with classes over standard receives nobody",
+                        problem.site_ids[j],
+                        year,
+                    )
                 if (j, t) in short:
                     yield Violation(
                         "a school short of rooms receives nobody", problem.site_ids[j], year
@@ -287,6 +294,8 @@ def _new_trip(question: Question, i: int, j: int, t: int, village: str) -> Itera
     problem = question.problem
     minutes, kind = _trip(question, i, j, t)
     daily = float(problem.trip_limit[int(problem.group_band[i])])
+    if any(problem.students[i, g, t] for g, grade in enumerate(problem.grades) if grade <= 3):
+        daily = min(daily, question.limits.young_minutes)
     limit = question.limits.boarding_minutes if kind == "board" else daily
     if not minutes <= limit:
         yield Violation("the new trip keeps its limit", village, problem.years[t], minutes, limit)
@@ -299,6 +308,7 @@ def _places(question: Question, answer: Answer, facts: _Facts, keep: _Facts) -> 
             ("rooms", built.rooms[j], question.extra_rooms[j]),
             ("beds", built.beds[j], question.extra_beds[j]),
             ("seats", built.seats[j], question.extra_seats[j]),
+            ("naps", built.naps[j], question.extra_naps[j]),
         ):
             if stock[0] != 0 or (np.diff(stock) < 0).any() or int(stock[-1]) > int(most):
                 rule = f"{name}: built before they are used, kept, within the limit"
@@ -311,18 +321,32 @@ def _places(question: Question, answer: Answer, facts: _Facts, keep: _Facts) -> 
             room = max(int(problem.rooms[j, t]), lacking) + int(built.rooms[j, t])
             if formed > room:
                 yield Violation("a room for every class", code, year, formed, room)
-            own = max(int(problem.beds[j, t]), 0, keep.boarders.get((j, t), 0))
-            bed = own + int(built.beds[j, t])
-            if facts.boarders.get((j, t), 0) > bed:
-                yield Violation("beds", code, year, facts.boarders[j, t], bed)
-            if problem.dining_seats[j, t] >= 0:
-                own = max(int(problem.dining_seats[j, t]), keep.riders.get((j, t), 0))
-                seat = own + int(built.seats[j, t])
-                if facts.riders.get((j, t), 0) > seat:
-                    yield Violation("dining seats", code, year, facts.riders[j, t], seat)
+            if facts.moved.get((j, t), 0):
+                yield from _receiving(question, answer, facts, j, t)
 
 
-def _sizes(question: Question, answer: Answer, facts: _Facts, keep: _Facts) -> Iterator[Violation]:
+def _receiving(
+    question: Question, answer: Answer, facts: _Facts, j: int, t: int
+) -> Iterator[Violation]:
+    """Look whether a site that children have moved to has what all of them need, if reported."""
+    problem, built = question.problem, answer.built
+    everyone = sum(facts.load.get((j, g, t), 0) for g in range(len(problem.grades)))
+    works = bool(problem.today_open[j].any())
+    naps = -1 if problem.nap_places is None else int(problem.nap_places[j, t])
+    for rule, need, there, more, counts in (
+        ("beds", facts.boarders.get((j, t), 0), int(problem.beds[j, t]), built.beds, True),
+        ("dining seats", everyone, int(problem.dining_seats[j, t]), built.seats, not works),
+        ("nap places", facts.moved[j, t], naps, built.naps, not works),
+    ):
+        have = max(there, 0) + int(more[j, t])
+        if need > have and (there >= 0 or counts):
+            yield Violation(rule, problem.site_ids[j], problem.years[t], need, have)
+    if everyone > question.limits.max_size:
+        most = question.limits.max_size
+        yield Violation("largest size", problem.site_ids[j], problem.years[t], everyone, most)
+
+
+def _sizes(question: Question, answer: Answer, facts: _Facts) -> Iterator[Violation]:
     problem, limits = question.problem, question.limits
     grades = range(len(problem.grades))
     for j, code in enumerate(problem.site_ids):
@@ -334,9 +358,6 @@ def _sizes(question: Question, answer: Answer, facts: _Facts, keep: _Facts) -> I
         protected = today and all(low > 0 for low in lows)
         for t in range(1, len(problem.years)):
             size = sum(facts.load.get((j, g, t), 0) for g in grades)
-            most = max(limits.max_size, sum(keep.load.get((j, g, t), 0) for g in grades))
-            if size > most:
-                yield Violation("largest size", code, problem.years[t], size, most)
             bound = np.any(answer.plan.open[j, :, t]) and not protected
             if bound and t >= max(limits.min_size_from, 1) and size < limits.min_size:
                 yield Violation("smallest size", code, problem.years[t], size, limits.min_size)
