@@ -260,11 +260,15 @@ class RuleBooks(_Strict):
 
 
 class Publication(_Strict):
-    """What every sheet says about itself; what is left out is shown as missing."""
+    """What every sheet says about itself; what is left out is shown as missing.
+
+    ``privacy_limit``: fewer students than this are told in no public file.
+    """
 
     author: str = Field(default="", max_length=120)
     review_number: str = Field(default="", max_length=60)
     data_dates: str = Field(default="", max_length=200)
+    privacy_limit: int = Field(default=10, ge=5, le=10)
 
 
 class Notice(_Strict):
@@ -294,7 +298,7 @@ class Scenario(_Strict):
     rules : RuleBooks
         Rule books.
     publication : Publication
-        Author, map review number (审图号) and dates of the data, for every sheet.
+        Author, map review number (审图号) and dates of the data, for every sheet; privacy limit.
     notice : Notice
         How parents respond: place, contact, telephone, closing date.
     seed : int

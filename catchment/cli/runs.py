@@ -77,7 +77,7 @@ def carry_out(
         Folder to keep roads and times in.
     """
     from catchment.network.kept import Kept
-    from catchment.views.folder import execute_again, write_run
+    from catchment.views.folder import WRITTEN_LATER, execute_again, write_run
 
     check_lang(lang)
     key = _tianditu_key(tiles)
@@ -86,6 +86,7 @@ def carry_out(
         kept = Kept(cache) if cache is not None else None
         result = execute_again(scenario, target, set_aside=set_aside, progress=tell, kept=kept)
         tell("写出结果 / writing")
+        later = [name for name in WRITTEN_LATER if (target / name).is_file()]
         written = write_run(
             result,
             target,
@@ -96,6 +97,14 @@ def carry_out(
             tianditu_key=key,
         )
     _summary(result, lang)
+    gone = [name for name in later if not (target / name).is_file()]
+    if gone:
+        say(
+            lang,
+            f"已删除上一次运行的 {'、'.join(gone)}；需要时请用 catchment report、catchment map 重新写出",
+            f"removed {', '.join(gone)} of an earlier run; catchment report and catchment map write "
+            "them again",
+        )
     say(
         lang,
         f"已写入 {target}（{len(written)} 个文件）。先打开 {target / 'map.html'}",
@@ -215,9 +224,8 @@ def report(
     base_map: BaseMapFile = None,
     base_number: BaseNumber = "",
 ) -> None:
-    """写出一次运行的报告、审议册和听证幻灯片 / report, review book and slides of a run."""
-    from catchment.views.base_map import read_base_map
-    from catchment.views.deck import write_deck
+    """写出一次运行的报告、审议册、听证幻灯片和公示图 / report, review book, slides and notice of a run."""
+    from catchment.views.base_map import LONGEST_PRINTED, read_base_map
     from catchment.views.folder import reload_run, write_documents
 
     check_lang(lang)
@@ -225,9 +233,9 @@ def report(
         result = reload_run(run, progress=tell)
         base = None
         if base_map is not None:
-            base = read_base_map(base_map, result.region.crs, number=base_number)
+            base = read_base_map(
+                base_map, result.region.crs, number=base_number, longest=LONGEST_PRINTED
+            )
         tell("报告 / report")
-        written = write_documents(result, run, lang=lang, township=township, pdf=pdf)
-        if base is not None:
-            write_deck(result, run / "deck.pptx", lang=lang, base=base)
+        written = write_documents(result, run, lang=lang, township=township, pdf=pdf, base=base)
     wrote(written, lang)

@@ -1,4 +1,4 @@
-"""A base map that the user supplies, under the maps of slides and page.
+"""A base map that the user supplies, under the maps of documents, slides and page.
 
 A county takes the picture from its own mapping authority, with a review number of its own. It is
 read once, laid into the system wanted, and never fetched from anywhere.
@@ -25,8 +25,8 @@ from catchment.errors import CatchmentError, InputError, NotFoundError
 from catchment.views.plain import plain
 
 DRIVERS = ("GTiff", "PNG", "JPEG")
-LONGEST = 1800
-"""Pixels of the longer side of what is kept."""
+LONGEST, LONGEST_PRINTED = 1800, 3600
+"""Pixels of the longer side of what is kept, on a page and for documents."""
 _MERCATOR = "EPSG:3857"
 _MOST_PIXELS = 400_000_000
 
@@ -50,7 +50,7 @@ class BaseMap:
     number: str = ""
 
 
-def read_base_map(path: Path, crs: Any, *, number: str = "") -> BaseMap:
+def read_base_map(path: Path, crs: Any, *, number: str = "", longest: int = LONGEST) -> BaseMap:
     """Read a picture with a place and lay it into a system.
 
     Parameters
@@ -61,11 +61,13 @@ def read_base_map(path: Path, crs: Any, *, number: str = "") -> BaseMap:
         The system wanted.
     number : str
         The picture's own review number.
+    longest : int
+        Most pixels of the longer side; documents that show single townships want more.
 
     Returns
     -------
     BaseMap
-        At most 1,800 pixels on the longer side.
+        At most so many pixels on the longer side.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def read_base_map(path: Path, crs: Any, *, number: str = "") -> BaseMap:
                     f"底图 {path.name} 没有坐标系或位置；请另存为带坐标的 GeoTIFF / the base map does not "
                     "say where it lies; save it as a GeoTIFF with its coordinate system"
                 )
-            return _laid(raster, crs, plain(number, longest=60))
+            return _laid(raster, crs, plain(number, longest=60), longest)
     except rasterio.errors.RasterioError as fault:
         raise InputError(
             f"底图 {path.name} 读不了：{plain(fault, longest=200)}；请用 GeoTIFF、PNG 或 JPEG / the base map "
@@ -111,10 +113,10 @@ def _opened(path: Path) -> Any:
     raise last
 
 
-def _laid(raster: Any, crs: Any, number: str) -> BaseMap:
+def _laid(raster: Any, crs: Any, number: str, longest: int) -> BaseMap:
     wanted = crs if isinstance(crs, str) else CRS.from_user_input(crs).to_wkt()
     with WarpedVRT(raster, crs=wanted, resampling=Resampling.bilinear, add_alpha=True) as laid:
-        scale = min(1.0, LONGEST / max(laid.width, laid.height))
+        scale = min(1.0, longest / max(laid.width, laid.height))
         high, wide = max(1, round(laid.height * scale)), max(1, round(laid.width * scale))
         bands = list(range(1, min(raster.count, 3) + 1))
         palette = _palette(raster)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from catchment.run import Run
 from catchment.views import charts, townships
+from catchment.views.base_map import BaseMap
 from catchment.views.chapters import actions, figures, overview
 from catchment.views.document import (
     Block,
@@ -38,7 +39,14 @@ _SITE_FIGURES = (
 )  # fmt: skip
 
 
-def write_book(run: Run, folder: Path, *, lang: str = "zh", township: str = "") -> list[Path]:
+def write_book(
+    run: Run,
+    folder: Path,
+    *,
+    lang: str = "zh",
+    township: str = "",
+    base: BaseMap | None = None,
+) -> list[Path]:
     """Write ``book.docx`` and ``book.html``.
 
     Parameters
@@ -51,13 +59,15 @@ def write_book(run: Run, folder: Path, *, lang: str = "zh", township: str = "") 
         Language.
     township : str
         The township whose schools and villages are shown; empty for all.
+    base : BaseMap, optional
+        The user's own base map, in the county's metric system, under the maps.
 
     Returns
     -------
     list of Path
         The two files; each written whole or not at all, the same bytes for the same run.
     """
-    document = book_document(run, lang=lang, township=township)
+    document = book_document(run, lang=lang, township=township, base=base)
     return [
         write_bytes(folder / "book.docx", docx_bytes(document)),
         write_bytes(folder / "book.html", html_bytes(document)),
@@ -65,7 +75,12 @@ def write_book(run: Run, folder: Path, *, lang: str = "zh", township: str = "") 
 
 
 def book_document(
-    run: Run, *, lang: str = "zh", township: str = "", pictures: bool = True
+    run: Run,
+    *,
+    lang: str = "zh",
+    township: str = "",
+    pictures: bool = True,
+    base: BaseMap | None = None,
 ) -> Document:
     """Build the content of the review book.
 
@@ -79,13 +94,15 @@ def book_document(
         The township whose schools and villages are shown; empty for all.
     pictures : bool
         Whether maps are drawn.
+    base : BaseMap, optional
+        The user's own base map, in the county's metric system, under the maps.
 
     Returns
     -------
     Document
         What both files show.
     """
-    story = tell(run, lang)
+    story = tell(run, lang, base=base)
     county = plain(run.region.name, longest=60)
     title = story.say("bk.title", county=township or county)
     blocks: list[Block] = [
@@ -102,7 +119,7 @@ def book_document(
     if pictures:
         band = story.band(run.problem.bands[0]) if run.problem.bands else ""
         text = story.say("overview.map", year=story.facts.focus, band=band)
-        picture = charts.county_map(run, story.facts, lang=lang)
+        picture = charts.county_map(run, story.facts, lang=lang, base=base)
         blocks.append(Picture(picture, story.say("overview.map_alt"), text, 100.0))
     blocks.append(figures.figures_table(story, figures.SUMMARY_FIGURES))
     blocks += _longer(story, township)
@@ -213,7 +230,7 @@ def _area_page(story: Story, name: str, codes: list[str], *, pictures: bool) -> 
     blocks: list[Block] = [Heading(name, 1, new_page=True)]
     if pictures:
         text = story.say("bk.area_map", area=name, year=focus)
-        picture = charts.area_map(story.run, story.facts, codes, lang=story.lang)
+        picture = charts.area_map(story.run, story.facts, codes, lang=story.lang, base=story.base)
         # The map gives way where many schools and actions share the page with it.
         wide = min(max(120.0 - 6.0 * (len(rows) + 2 * len(mine) - 11), 70.0), 120.0)
         blocks.append(Picture(picture, text, text, wide))
@@ -295,7 +312,11 @@ def _school_page(story: Story, code: str, trips: pd.DataFrame, *, pictures: bool
         text = story.say("bk.map", school=site["name"], year=facts.focus)
         blocks.append(
             Picture(
-                charts.school_map(story.run, facts, code, lang=story.lang, trips=trips), text, text
+                charts.school_map(
+                    story.run, facts, code, lang=story.lang, trips=trips, base=story.base
+                ),
+                text,
+                text,
             )
         )
     blocks += [

@@ -6,6 +6,7 @@ Drawn by matplotlib's objects without its global state; the same run gives the s
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -110,7 +111,9 @@ def county_map(
     return _map(run, facts, window, lang, (6.14, 5.1), DPI)
 
 
-def township_map(run: Run, facts: Facts, township: str, *, lang: str) -> bytes:
+def township_map(
+    run: Run, facts: Facts, township: str, *, lang: str, base: BaseMap | None = None
+) -> bytes:
     """Draw one township in the plan's focus year, its villages and schools by name.
 
     Parameters
@@ -123,6 +126,8 @@ def township_map(run: Run, facts: Facts, township: str, *, lang: str) -> bytes:
         Name of the township.
     lang : {"zh", "en"}
         Language of the words.
+    base : BaseMap, optional
+        The user's own base map, in the county's metric system, under the maps.
 
     Returns
     -------
@@ -132,10 +137,12 @@ def township_map(run: Run, facts: Facts, township: str, *, lang: str) -> bytes:
     here = facts.villages[facts.villages["township"] == township]
     schools = facts.sites[facts.sites["township"] == township]
     box = _box(np.r_[here["x"], schools["x"]], np.r_[here["y"], schools["y"]])
-    return _map(run, facts, Window(box, township), lang, (6.14, 4.4), DPI)
+    return _map(run, facts, Window(box, township, base=base), lang, (6.14, 4.4), DPI)
 
 
-def area_map(run: Run, facts: Facts, codes: Sequence[str], *, lang: str) -> bytes:
+def area_map(
+    run: Run, facts: Facts, codes: Sequence[str], *, lang: str, base: BaseMap | None = None
+) -> bytes:
     """Draw the schools of an area and the villages that go to them in the plan's focus year.
 
     Parameters
@@ -148,6 +155,8 @@ def area_map(run: Run, facts: Facts, codes: Sequence[str], *, lang: str) -> byte
         Sites of the area.
     lang : {"zh", "en"}
         Language of the words.
+    base : BaseMap, optional
+        The user's own base map, in the county's metric system, under the maps.
 
     Returns
     -------
@@ -164,11 +173,17 @@ def area_map(run: Run, facts: Facts, codes: Sequence[str], *, lang: str) -> byte
     ]["village_id"]  # fmt: skip
     here = facts.villages[facts.villages["village_id"].isin(set(mine))]
     box = _box(np.r_[here["x"], sites["x"]], np.r_[here["y"], sites["y"]])
-    return _map(run, facts, Window(box, named=frozenset(codes)), lang, (6.14, 4.0), DPI)
+    return _map(run, facts, Window(box, base=base, named=frozenset(codes)), lang, (6.14, 4.0), DPI)
 
 
 def school_map(
-    run: Run, facts: Facts, code: str, *, lang: str, trips: pd.DataFrame | None = None
+    run: Run,
+    facts: Facts,
+    code: str,
+    *,
+    lang: str,
+    trips: pd.DataFrame | None = None,
+    base: BaseMap | None = None,
 ) -> bytes:
     """Draw one school with the villages that come to it now and under the plan.
 
@@ -184,6 +199,8 @@ def school_map(
         Language of the words.
     trips : DataFrame, optional
         Rows of ``Facts.trips`` of this site with students, where they are at hand.
+    base : BaseMap, optional
+        The user's own base map, in the county's metric system, under the maps.
 
     Returns
     -------
@@ -212,7 +229,10 @@ def school_map(
     axes.set_xlim(box[0], box[2])
     axes.set_ylim(box[1], box[3])
     axes.set_autoscale_on(False)
-    _draw_roads(axes, run, box)
+    if base is None:
+        _draw_roads(axes, run, box)
+    else:
+        _draw_base(axes, base, box, lang)
     spot, come = (float(site["x"]), float(site["y"])), set(after)
     for style, colour, chosen in (
         ("-", LADDER[0], mine["village_id"].isin(come)),
@@ -346,7 +366,7 @@ def _map(
     if window.base is None:
         _draw_roads(axes, run, box)
     else:
-        _draw_base(axes, window.base, lang)
+        _draw_base(axes, window.base, box, lang)
     states = _draw_places(axes, run, facts, window, box, taken)
     _furniture(axes, box, lang, run)
     handles = _legend(states, lang, villages=True, hatched=hatched)
@@ -441,10 +461,29 @@ def _draw_boundaries(axes: Axes, run: Run, window: Window, box: _Box) -> list[_B
     return taken
 
 
-def _draw_base(axes: Axes, base: BaseMap, lang: str) -> None:
+def _draw_base(axes: Axes, base: BaseMap, box: _Box, lang: str) -> None:
     """Lay the user's picture below everything, with the number it was reviewed under."""
     west, south, east, north = base.box
-    axes.imshow(base.picture, extent=(west, east, south, north), aspect="equal", zorder=0)
+    high, wide = base.picture.shape[:2]
+    # Only what is seen is resampled: a book draws a hundred small windows of one large picture.
+    across, down = (east - west) / wide, (north - south) / high
+    left, right = (
+        min(max(math.floor((box[0] - west) / across) - 1, 0), wide),
+        min(max(math.ceil((box[2] - west) / across) + 1, 0), wide),
+    )
+    top, bottom = (
+        min(max(math.floor((north - box[3]) / down) - 1, 0), high),
+        min(max(math.ceil((north - box[1]) / down) + 1, 0), high),
+    )
+    if left < right and top < bottom:
+        axes.imshow(
+            base.picture[top:bottom, left:right],
+            extent=(
+                west + left * across, west + right * across,
+                north - bottom * down, north - top * down,
+            ),
+            aspect="equal", zorder=0,
+        )  # fmt: skip
     if base.number:
         axes.text(
             0.99, 0.075, drawable(word("map.base", lang, number=base.number)), ha="right",

@@ -25,8 +25,12 @@ KINDS = {
 
 _ACTION_KEYS = (
     "year", "site_id", "action", "rooms_before", "rooms_after", "beds_added", "seats_added",
-    "receiver_ids", "reason", "decision",
+    "naps_added", "receiver_ids", "reason", "decision",
 )  # fmt: skip
+_COUNTS = ("year", "rooms_before", "rooms_after", "beds_added", "seats_added", "naps_added")
+_LATER = {"naps_added"}
+"""Columns that workbooks of earlier editions lack."""
+_PLACES = ("rooms", "beds", "dining_seats", "nap_places")
 _SCHOOL_KEYS = ("school_id", "rooms_first", "rooms_last", "decision")
 _MOST_ROWS = 20_000
 
@@ -176,14 +180,15 @@ def _rows(sheet: Any, keys: Sequence[str], path: Path) -> list[tuple[int, dict[s
             }
             if code in seen and "decision" in seen:
                 where = seen
-                lacking = sorted(set(keys) - set(where))
+                lacking = sorted(set(keys) - set(where) - _LATER)
                 if lacking:
                     raise InputError(
                         f"{path.name} 工作表“{sheet.title}”第 {number} 行缺少列：{'、'.join(lacking)}；请用程序"
                         f"写出的表头 / columns are missing: {', '.join(lacking)}"
                     )
             continue
-        row = {key: texts[column] if column < len(texts) else "" for key, column in where.items()}
+        row = dict.fromkeys(keys, "")
+        row |= {key: texts[column] for key, column in where.items() if column < len(texts)}
         if row[code]:
             found.append((number, row))
     if not where:
@@ -236,15 +241,14 @@ def _action(row: Mapping[str, str], sheet: str, number: int) -> dict[str, Any]:
             f"{word('x.decision', 'zh')}”填写保留或扩建 / row {number} of {sheet}: this cannot be an action of a "
             "recipe; decide to keep or to expand"
         )
-    count = {
-        key: _number(row[key], key, sheet, number)
-        for key in ("year", "rooms_before", "rooms_after", "beds_added", "seats_added")
-    }
+    count = {key: _number(row[key], key, sheet, number) for key in _COUNTS}
     added = max(count["rooms_after"] - count["rooms_before"], 0)
     action = _recipe_action(kind, row["site_id"], added, count["rooms_after"], sheet, number)
     if kind in ("expand", "build"):
         action |= {"beds": count["beds_added"], "dining_seats": count["seats_added"]}
-        if kind == "expand" and not any(action[k] for k in ("rooms", "beds", "dining_seats")):
+        if count["naps_added"]:
+            action["nap_places"] = count["naps_added"]
+        if kind == "expand" and not any(action.get(k) for k in _PLACES):
             raise InputError(_nothing_added(sheet, number))
     same = not row["decision"] or _kind(row["decision"], sheet, number) == _kind(
         row["action"] or row["decision"], sheet, number
@@ -274,8 +278,8 @@ def _recipe_action(
 
 def _nothing_added(sheet: str, number: int) -> str:
     return (
-        f"工作表“{sheet}”第 {number} 行：扩建或新建没有写明教室、床位或餐位；请在行动清单填写 / row {number} of "
-        f"{sheet}: no classrooms, beds or seats to build; fill them in on the sheet of actions"
+        f"工作表“{sheet}”第 {number} 行：扩建或新建没有写明教室、床位、餐位或午休位；请在行动清单填写 / row {number} of "
+        f"{sheet}: no classrooms, beds, seats or nap places to build; fill them in on the sheet of actions"
     )
 
 

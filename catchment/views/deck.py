@@ -33,7 +33,7 @@ from catchment.views.facts import (
 )
 from catchment.views.files import steady_zip, write_bytes
 from catchment.views.plain import decimal, plain, whole
-from catchment.views.public import FEWER, PRIVACY_LIMIT, WITHHELD, admit
+from catchment.views.public import FEWER, WITHHELD, admit, limit_of
 from catchment.views.story import (
     NOTICE,
     RESULTS,
@@ -51,8 +51,6 @@ FONT = "微软雅黑"
 LATIN_FONT = "Microsoft YaHei"
 SIZE = (13.333, 7.5)
 """Width and height of a slide in inches."""
-FEWEST = 2 * PRIVACY_LIMIT
-"""Counts of students below this are not shown: the slides are seen by the public."""
 
 _WHY = ("students", "small_schools", "large_classes", "place_shortfall", "over_limit_students")
 _TODAY = (
@@ -165,10 +163,26 @@ def deck_bytes(
     _timetable(deck, story, known)
     _respond(deck, story, given)
     _properties(deck, story)
-    admit(_text(deck), "deck.pptx", run.region, counts=_told(deck, story), limit=PRIVACY_LIMIT)
+    admit(_text(deck), "deck.pptx", run.region, counts=_told(deck, story), limit=limit_of(run))
     out = io.BytesIO()
     deck.save(out)
     return steady_zip(out.getvalue())
+
+
+def fewest(run: Run) -> int:
+    """Tell below which number sums of students are not shown: the slides are seen by the public.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+
+    Returns
+    -------
+    int
+        Twice the privacy limit.
+    """
+    return 2 * limit_of(run)
 
 
 def _text(deck: Any) -> str:
@@ -203,7 +217,7 @@ def _front(deck: Any, story: Story) -> None:
     ]
     if story.run.region.note:
         lines.append(story.half(plain(story.run.region.note, longest=300)))
-    lines += [story.say("deck.draft"), story.say("deck.rounded", limit=FEWEST)]
+    lines += [story.say("deck.draft"), story.say("deck.rounded", limit=fewest(story.run))]
     _bullets(slide, story, lines, top=3.9, mark="", size=22)
 
 
@@ -317,7 +331,7 @@ def _longer(deck: Any, story: Story) -> None:
         story.say(key) for key in ("village", "col.bands", "year", "col.from", "col.to", "col.before",
                                    "col.after", "col.mode")
     )  # fmt: skip
-    widths = (1.7, 1.5, 0.9, 2.5, 2.5, 1.0, 1.0, _WIDE - 11.1)
+    widths = (1.5, 1.45, 0.85, 2.55, 2.45, 0.95, 0.95, _WIDE - 10.7)
     empty = story.say("town.worse_empty", **told)
     _table(slide, story, _Grid(heads, widths, rows, (5, 6)), top=2.6, size=13, empty=empty)
 
@@ -401,7 +415,7 @@ def _told_sum(story: Story, known: Known, value: float, rows: pd.DataFrame | Non
     told = told_sum(story, known, value, rows)
     if told == WITHHELD:
         return story.say("deck.withheld")
-    return story.say("deck.fewer", limit=FEWEST) if told == FEWER else whole(told)
+    return story.say("deck.fewer", limit=fewest(story.run)) if told == FEWER else whole(told)
 
 
 def _public(story: Story, known: Known, code: str, year: int, plan: str) -> str:

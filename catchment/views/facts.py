@@ -50,7 +50,7 @@ class Facts:
         township, grade, year, students, classes, class_size``.
     changes : DataFrame
         What the plan changes: ``year, site_id, site, township, kind, bands_before, bands_after,
-        rooms_before, rooms_after, beds_added, seats_added, students, receivers, receiver_ids,
+        rooms_before, rooms_after, beds_added, seats_added, naps_added, students, receivers, receiver_ids,
         note``; in order of year. ``kind`` is ``close``, ``downgrade``, ``extend``, ``expand``,
         ``build`` or ``reopen``; ids of receivers are joined by a space.
     figures : dict
@@ -497,8 +497,8 @@ def focus_year(run: Run) -> int:
         before, rooms = problem.today_open[j], int(problem.rooms[j, 0])
         for t in range(len(problem.years)):
             now = plan.open[j, :, t]
-            added = _added(problem.beds[j], t) > 0 or _added(problem.dining_seats[j], t) > 0
-            more = int(problem.rooms[j, t]) > rooms or added
+            added = (problem.beds[j], problem.dining_seats[j], _naps(problem, j))
+            more = int(problem.rooms[j, t]) > rooms or any(_added(row, t) > 0 for row in added)
             if _kind(before, now, bool(problem.existing[j]), more, ""):
                 last = max(last, t)
             before, rooms = now, int(problem.rooms[j, t])
@@ -515,7 +515,8 @@ def _changes(run: Run, sites: pd.DataFrame, trips: pd.DataFrame) -> pd.DataFrame
             now, rooms_now = plan.open[j, :, t], int(problem.rooms[j, t])
             beds = _added(problem.beds[j], t)
             seats = _added(problem.dining_seats[j], t)
-            more = rooms_now > rooms or beds > 0 or seats > 0
+            naps = _added(_naps(problem, j), t)
+            more = rooms_now > rooms or beds > 0 or seats > 0 or naps > 0
             kind = _kind(before, now, bool(problem.existing[j]), more, row["kind"])
             if kind:
                 earlier = problem.years[max(t - 1, 0)]
@@ -533,6 +534,7 @@ def _changes(run: Run, sites: pd.DataFrame, trips: pd.DataFrame) -> pd.DataFrame
                         "rooms_after": rooms_now,
                         "beds_added": beds,
                         "seats_added": seats,
+                        "naps_added": naps,
                         "students": pupils,
                         "receivers": receivers,
                         "receiver_ids": codes,
@@ -541,10 +543,17 @@ def _changes(run: Run, sites: pd.DataFrame, trips: pd.DataFrame) -> pd.DataFrame
                 )
             before, rooms = now, rooms_now
     columns = ["year", "site_id", "site", "township", "kind", "bands_before", "bands_after",
-               "rooms_before", "rooms_after", "beds_added", "seats_added", "students", "receivers",
-               "receiver_ids", "note"]  # fmt: skip
+               "rooms_before", "rooms_after", "beds_added", "seats_added", "naps_added", "students",
+               "receivers", "receiver_ids", "note"]  # fmt: skip
     table = pd.DataFrame(rows, columns=columns)
     return table.sort_values(["year", "township", "site_id"], kind="stable").reset_index(drop=True)
+
+
+def _naps(problem: Problem, j: int) -> np.ndarray[Any, Any]:
+    """Nap places of a site by year, -1 where unknown."""
+    if problem.nap_places is None:
+        return np.full(len(problem.years), -1)
+    return np.asarray(problem.nap_places[j])
 
 
 def _added(row: np.ndarray[Any, Any], t: int) -> int:

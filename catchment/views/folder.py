@@ -16,6 +16,8 @@ from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.run import Run, execute, names_of_sites
 from catchment.run.change import ImpossibleError
+from catchment.views import notice_sheet
+from catchment.views.base_map import BaseMap
 from catchment.views.book import book_document, write_book
 from catchment.views.deck import write_deck
 from catchment.views.files import write_bytes, write_text
@@ -32,7 +34,7 @@ IMPOSSIBLE = "impossible.json"
 """Witness and single changes where a recipe asks what no plan can give."""
 
 WRITTEN_LATER = (
-    "book.docx", "book.html", "book.pdf", "report.pdf", "catchments.parquet", "roads.parquet",
+    "book.docx", "book.html", *notice_sheet.FILES, "book.pdf", "report.pdf", "catchments.parquet", "roads.parquet",
     "villages.parquet", "schools.parquet",
 )  # fmt: skip
 """Files of a run that ``catchment report`` and ``catchment map`` write, but no run itself."""
@@ -201,9 +203,15 @@ def _left_behind(folder: Path) -> dict[str, Any] | None:
 
 
 def write_documents(
-    run: Run, folder: Path, *, lang: str = "zh", township: str = "", pdf: bool = False
+    run: Run,
+    folder: Path,
+    *,
+    lang: str = "zh",
+    township: str = "",
+    pdf: bool = False,
+    base: BaseMap | None = None,
 ) -> list[Path]:
-    """Write the documents of a run again, and the review book, which a run itself does not write.
+    """Write the documents of a run again, and review book and notice, which a run does not write.
 
     Parameters
     ----------
@@ -217,11 +225,14 @@ def write_documents(
         The township whose schools and villages the review book shows; empty for all.
     pdf : bool
         Whether report and book are written as PDF too; needs the extra ``pdf``.
+    base : BaseMap, optional
+        The user's own base map, in the county's metric system, under every map.
 
     Returns
     -------
     list of Path
-        ``report``, ``book`` (DOCX, HTML and, when asked for, PDF) and ``deck.pptx``.
+        ``report``, ``book`` (DOCX, HTML and, when asked for, PDF), ``deck.pptx`` and the sheet for
+        the notice board.
 
     Raises
     ------
@@ -229,13 +240,15 @@ def write_documents(
         When a PDF is asked for and the extra is not installed.
     """
     written = [
-        *write_report(run, folder, lang=lang),
-        *write_book(run, folder, lang=lang, township=township),
-        write_deck(run, folder / "deck.pptx", lang=lang),
+        *write_report(run, folder, lang=lang, base=base),
+        *write_book(run, folder, lang=lang, township=township, base=base),
+        write_deck(run, folder / "deck.pptx", lang=lang, base=base),
+        *notice_sheet.write_notice(run, folder, lang=lang, base=base),
     ]
     if pdf:
-        book = book_document(run, lang=lang, township=township)
-        written.append(write_pdf(report_document(run, lang=lang), folder / "report.pdf"))
+        book = book_document(run, lang=lang, township=township, base=base)
+        report = report_document(run, lang=lang, base=base)
+        written.append(write_pdf(report, folder / "report.pdf"))
         written.append(write_pdf(book, folder / "book.pdf"))
     return written
 

@@ -62,8 +62,8 @@ def html_bytes(document: Document) -> bytes:
 
 def _page_foot(document: Document) -> str:
     """Foot of every printed page, as margin boxes: browsers number pages only there."""
-    before, between, after = (_css_text(words) for words in document.page_words)
-    lines = ' "\\a " '.join(_css_text(plain(line)) for line in document.footer) or '""'
+    before, between, after = (css_text(words) for words in document.page_words)
+    lines = ' "\\a " '.join(css_text(plain(line)) for line in document.footer) or '""'
     number = f'{before} counter(page) {between} counter(pages) {after} "\\a "'
     return (
         "\n@page { @bottom-center { white-space: pre-wrap; font-size: 7.5pt; line-height: 1.4; "
@@ -71,8 +71,19 @@ def _page_foot(document: Document) -> str:
     )
 
 
-def _css_text(text: str) -> str:
-    """Quote text for a style sheet; all but letters and digits is escaped by number."""
+def css_text(text: str) -> str:
+    """Quote text for a style sheet.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        In quotation marks; all but letters and digits is escaped by number.
+    """
     return '"' + "".join(c if c.isalnum() else f"\\{ord(c):x} " for c in text) + '"'
 
 

@@ -15,6 +15,7 @@ import branca.element
 import folium
 
 from catchment.errors import CatchmentError, InputError
+from catchment.views.origin import origin, printed_foot
 from catchment.views.page import LANGS, POLICY_MARK, asset, data_block, style, write_page
 from catchment.views.payload import map_payload, text
 
@@ -152,7 +153,7 @@ def write_map(
     if lang not in LANGS:
         raise InputError(f"语言 {lang!r} 不支持；请用 zh 或 en / language must be zh or en")
     online, hosts = _base_map(tiles, tianditu_key)
-    payload = map_payload(run, lang=lang)
+    payload = {**map_payload(run, lang=lang), **origin(run)}
     if online:
         payload["tiles"] = online
     if base:
@@ -166,6 +167,7 @@ def write_map(
         title,
         path,
         hosts,
+        css=printed_foot(run, base=str((base or {}).get("number") or "")),
     )
 
 
@@ -177,6 +179,8 @@ def write_drawn(
     title: str,
     path: Path,
     hosts: Sequence[str] = (),
+    *,
+    css: str = "",
 ) -> Path:
     """Write a page with a map that the package's own module draws.
 
@@ -196,6 +200,8 @@ def write_drawn(
         The file wanted.
     hosts : sequence of str
         Origins of map tiles.
+    css : str
+        A style sheet beside the shipped ones, with no text of the data that is not escaped.
 
     Returns
     -------
@@ -212,6 +218,8 @@ def write_drawn(
     figure = leaflet.figure()
     figure.title = html.escape(title)
     figure.header.add_child(branca.element.Element(POLICY_MARK), name="policy")
+    if css:
+        figure.header.add_child(branca.element.Element(f"<style>{css}</style>"), name="foot")
     before, _, after = figure.render(embedded=True).partition(_DATA_MARK)
     page = before + data_block(_DATA_ID, payload) + after
     return write_page(page, path, pictures=hosts)

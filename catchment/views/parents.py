@@ -21,12 +21,12 @@ from catchment.indicators.measure import classes_listed
 from catchment.plan import Plan, split, trip_mode
 from catchment.problem import Problem
 from catchment.views.facts import focus_year
+from catchment.views.origin import origin
 from catchment.views.page import (
     LANGS,
     POLICY_MARK,
     asset,
     data_block,
-    map_words,
     pick_words,
     style,
 )
@@ -42,10 +42,10 @@ from catchment.views.payload import (
 from catchment.views.public import (
     DISTANCE_BANDS_KM,
     NONE,
-    PRIVACY_LIMIT,
     ROUND_TO,
     WITHHELD,
     distance_band,
+    limit_of,
     public_counts,
     publish,
     rounded_up,
@@ -56,10 +56,7 @@ from catchment.views.story import (
     NOTICE,
     notice_of,
     open_findings,
-    rules_of,
-    standing_of,
 )
-from catchment.views.words import name_of
 
 if TYPE_CHECKING:
     from catchment.run import Run
@@ -120,7 +117,7 @@ def write_parents(
     )
     counts = [n for steps in payload["steps"] for step in steps for n in (step[5],)]
     counts += [*payload["students"]["villages"], *payload["students"]["towns"].values()]
-    return publish(page, path, run.region, counts=counts)
+    return publish(page, path, run.region, counts=counts, limit=limit_of(run))
 
 
 def parents_payload(
@@ -175,7 +172,7 @@ def parents_payload(
         "lang": lang,
         "words": pick_words("par", "role", "mode", "res", "map"),
         **headings(run),
-        "limit": PRIVACY_LIMIT,
+        "limit": limit_of(run),
         "modes": list(problem.modes),
         "sites": site_names(run),
         "villages": [
@@ -199,7 +196,7 @@ def parents_payload(
         "works": _works(run),
         "focus": focus_year(run),
         "open": _open_points(run),
-        **_origin(run),
+        **origin(run),
         "notice": {key: text(given.get(key, "")) for key in NOTICE},
     }
 
@@ -228,7 +225,9 @@ def village_numbers(run: Run) -> tuple[npt.NDArray[np.int64], dict[object, int]]
     towns = village_table(run)[1]
     # Of today alone, so that every run of the county keeps back the same villages: what one tells
     # and another keeps back would be subtracted.
-    return public_counts(count.astype(np.int64), towns, floors=known_floors(run, "today"))
+    return public_counts(
+        count.astype(np.int64), towns, limit=limit_of(run), floors=known_floors(run, "today")
+    )
 
 
 def known_floors(run: Run, which: str) -> npt.NDArray[np.int64]:
@@ -261,7 +260,7 @@ def known_floors(run: Run, which: str) -> npt.NDArray[np.int64]:
     there = np.flatnonzero((site >= 0) & (whole | (count > 0)))
     key = site[there] * bands + problem.group_band[there]
     together = np.bincount(key, weights=count[there] + ROUND_TO // 2)
-    told = rounded_up(sizes[site[there], problem.group_band[there], 0])
+    told = rounded_up(sizes[site[there], problem.group_band[there], 0], limit=limit_of(run))
     others = together[key] - count[there] - ROUND_TO // 2
     least = told - ROUND_TO + 1 - others.astype(np.int64)
     of = problem.group_village[there] * bands + problem.group_band[there]
@@ -357,7 +356,10 @@ def _steps(
         mode = int(way.mode_of[i, t])
         boards = mode >= 0 and problem.modes[mode] == "board"
         over = cost > float(problem.trip_limit[band]) and not boards
-        size, above = _size(largest[p][j, band, t]), largest[p][j, band, t] > standard[j, band]
+        size, above = (
+            _size(largest[p][j, band, t], limit_of(run)),
+            largest[p][j, band, t] > standard[j, band],
+        )
         if p and t == 0 and telling[j, band]:
             size, above = WITHHELD, False
         return [
@@ -383,9 +385,9 @@ def _steps(
     return out
 
 
-def _size(largest: int) -> int:
+def _size(largest: int, limit: int) -> int:
     """Largest class as the public may know it; no class would say that nobody is there."""
-    return int(rounded_up(max(largest, 1)))
+    return int(rounded_up(max(largest, 1), limit=limit))
 
 
 def _shared(
@@ -413,7 +415,10 @@ def _shared(
             mode = int(trip_mode(problem, np.array([i], np.int32), np.array([j], np.int32), t)[0])
             boards = mode >= 0 and problem.modes[mode] == "board"
             over = cost > float(problem.trip_limit[band]) and not boards
-            size, above = _size(largest[1][j, band, t]), largest[1][j, band, t] > standard[j, band]
+            size, above = (
+                _size(largest[1][j, band, t], limit_of(run)),
+                largest[1][j, band, t] > standard[j, band],
+            )
             if t == 0 and telling[j, band]:
                 size, above = WITHHELD, False
             rows.append(
@@ -455,24 +460,6 @@ def _works(run: Run) -> list[list[Any]]:
     )
     order = {"road": 0, "build": 1, "reopen": 2, "expand": 3, "role": 4, "point": 5, "close": 6}
     return sorted(out, key=lambda w: (w[0], order[w[1]], w[2]))
-
-
-def _origin(run: Run) -> dict[str, dict[str, str]]:
-    """Say in both languages what a sheet is, what data it comes from and what rules judged it."""
-    told: dict[str, dict[str, str]] = {"standing": {}, "sources": {}, "rules": {}}
-    for lang in LANGS:
-        words = map_words()[lang]
-        between = words["map.comma"]
-        listed = [
-            name_of("layer", text(s.layer), lang) + (f" {text(s.file)}" if s.file else "")
-            for s in sorted(run.region.sources, key=lambda s: (s.layer, s.file))
-        ]
-        told["standing"][lang] = standing_of(run.provenance, lang)
-        told["sources"][lang] = (
-            words["par.sources"].replace("{n}", between.join(listed)) if listed else ""
-        )
-        told["rules"][lang] = words["par.rules"].replace("{n}", text(rules_of(run)))
-    return told
 
 
 def _open_points(run: Run) -> list[list[Any]]:

@@ -7,7 +7,7 @@ beside the private layers and refuses it rather than let one line through.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,12 @@ from catchment.views.page import write_page
 
 if TYPE_CHECKING:
     from catchment.region.model import Region
+    from catchment.run import Run
 
 PRIVACY_LIMIT = 10
-"""Counts of students below this are never shown to the public."""
+"""Counts of students below this are not shown to the public, unless a recipe lowers the limit."""
 LEAST_LIMIT = 5
-"""The limit may be lowered to this and no further."""
+"""A recipe may lower the limit to this and no further."""
 ROUND_TO = 5
 SUM_ROUND_TO = 10
 """Sums over villages that a reader can list are rounded to this."""
@@ -38,6 +39,29 @@ DISTANCE_BANDS_KM = (0, 1, 2, 3, 5, 10, 15, 20, 30, 50)
 Int64 = npt.NDArray[np.int64]
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")
 _SCALES = (1.0, 1e5, 1e6, 1e7)
+
+
+def limit_of(run: Run) -> int:
+    """Privacy limit of the public files of a run.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+
+    Returns
+    -------
+    int
+        As the recipe's ``[publication]`` says, else :data:`PRIVACY_LIMIT`.
+
+    Raises
+    ------
+    InputError
+        When the limit is too low.
+    """
+    given = run.scenario.get("publication")
+    told = given.get("privacy_limit") if isinstance(given, Mapping) else None
+    return _checked(PRIVACY_LIMIT if told is None else int(told))
 
 
 def rounded_up(counts: npt.ArrayLike, *, limit: int = PRIVACY_LIMIT) -> Int64:

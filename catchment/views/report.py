@@ -7,6 +7,7 @@ from pathlib import Path
 from catchment.region.model import Source
 from catchment.run import Run
 from catchment.views import townships
+from catchment.views.base_map import BaseMap
 from catchment.views.chapters import (
     actions,
     figures,
@@ -27,7 +28,9 @@ from catchment.views.story import RESULTS, Story, digest_of, rules_of, standing,
 ACTION_KINDS = ("close", "downgrade", "build", "reopen", "expand", "extend")
 
 
-def write_report(run: Run, folder: Path, *, lang: str = "zh") -> list[Path]:
+def write_report(
+    run: Run, folder: Path, *, lang: str = "zh", base: BaseMap | None = None
+) -> list[Path]:
     """Write ``report.docx`` and ``report.html``.
 
     Parameters
@@ -38,20 +41,24 @@ def write_report(run: Run, folder: Path, *, lang: str = "zh") -> list[Path]:
         Folder of the run.
     lang : {"zh", "en"}
         Language.
+    base : BaseMap, optional
+        The user's own base map, in the county's metric system, under the maps.
 
     Returns
     -------
     list of Path
         The two files. Each is written whole or not at all; the same run gives the same bytes.
     """
-    document = report_document(run, lang=lang)
+    document = report_document(run, lang=lang, base=base)
     return [
         write_bytes(folder / "report.docx", docx_bytes(document)),
         write_bytes(folder / "report.html", html_bytes(document)),
     ]
 
 
-def report_document(run: Run, *, lang: str = "zh", pictures: bool = True) -> Document:
+def report_document(
+    run: Run, *, lang: str = "zh", pictures: bool = True, base: BaseMap | None = None
+) -> Document:
     """Build the content of the report.
 
     Parameters
@@ -62,13 +69,15 @@ def report_document(run: Run, *, lang: str = "zh", pictures: bool = True) -> Doc
         Language.
     pictures : bool
         Whether maps and charts are drawn.
+    base : BaseMap, optional
+        The user's own base map, in the county's metric system, under the maps.
 
     Returns
     -------
     Document
         What both files show.
     """
-    story = tell(run, lang)
+    story = tell(run, lang, base=base)
     blocks: list[Block] = [*_front(story), *_summary(story), *_basis(story)]
     blocks += findings.chapter(story)
     blocks += actions.chapter(story)

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,6 +15,9 @@ from catchment.run import Run
 from catchment.views.facts import Facts, figure, read_facts, text_column
 from catchment.views.plain import decimal, plain
 from catchment.views.words import LANGS, name_of, word
+
+if TYPE_CHECKING:
+    from catchment.views.base_map import BaseMap
 
 _HALVES = re.compile("(.*[\u4e00-\u9fff].*[。！；])\\s*([A-Za-z][\x20-\x7e]+)")
 
@@ -43,12 +46,15 @@ class Story:
         citation, verified, detail, plan`` in the language, all columns present.
     lang : str
         ``zh`` or ``en``.
+    base : BaseMap, optional
+        The user's own base map, in the county's metric system, under every map.
     """
 
     run: Run
     facts: Facts
     findings: pd.DataFrame
     lang: str
+    base: BaseMap | None = None
 
     def say(self, key: str, **values: Any) -> str:
         """Words of a key in the story's language.
@@ -250,7 +256,7 @@ class Story:
         return figure(self.facts, indicator, year, plan)
 
 
-def tell(run: Run, lang: str) -> Story:
+def tell(run: Run, lang: str, *, base: BaseMap | None = None) -> Story:
     """Make a run ready to be told in a language.
 
     Parameters
@@ -259,6 +265,8 @@ def tell(run: Run, lang: str) -> Story:
         A finished run.
     lang : {"zh", "en"}
         Language.
+    base : BaseMap, optional
+        The user's own base map, in the county's metric system.
 
     Returns
     -------
@@ -272,7 +280,9 @@ def tell(run: Run, lang: str) -> Story:
     """
     if lang not in LANGS:
         raise InputError(f"lang = {lang!r}：只有 zh 和 en / there is only zh and en")
-    return Story(run=run, facts=read_facts(run), findings=_findings(run, lang), lang=lang)
+    return Story(
+        run=run, facts=read_facts(run), findings=_findings(run, lang), lang=lang, base=base
+    )
 
 
 def half_of(text: str, lang: str) -> str:

@@ -16,9 +16,9 @@ from catchment.views.facts import WORSE_MINUTES
 from catchment.views.parents import largest_classes, village_numbers
 from catchment.views.public import (
     FEWER,
-    PRIVACY_LIMIT,
     ROUND_TO,
     WITHHELD,
+    limit_of,
     rounded_sum,
     rounded_up,
 )
@@ -100,7 +100,9 @@ def known_of(story: Story) -> Known:
     return Known(
         dict(zip(run.problem.village_ids, cells, strict=True)),
         {
-            name: rounded_up(largest_classes(run.problem_of(name), plan, run.region.classes))
+            name: rounded_up(
+                largest_classes(run.problem_of(name), plan, run.region.classes), limit=limit_of(run)
+            )
             for name, plan in (("today", run.today), ("plan", run.plan))
         },
     )
@@ -128,12 +130,13 @@ def told_sum(story: Story, known: Known, value: float, rows: pd.DataFrame | None
         are listed have no students; :data:`WITHHELD` where what is known of the villages and
         classes in it leaves fewer than the limit open.
     """
-    told = rounded_sum(value)
+    limit = limit_of(story.run)
+    told = rounded_sum(value, limit=limit)
     if rows is None or rows.empty:
         return told
     if told <= 0:
         return FEWER
-    return WITHHELD if value - _least(story, known, rows) < PRIVACY_LIMIT else told
+    return WITHHELD if value - _least(story, known, rows) < limit else told
 
 
 def _least(story: Story, known: Known, rows: pd.DataFrame) -> int:
@@ -147,7 +150,7 @@ def _least(story: Story, known: Known, rows: pd.DataFrame) -> int:
         cells = known.villages
         inside = pd.Series(chosen, index=every.index).groupby(every["village_id"]).all()
         by_village = sum(
-            max(cells[v] - ROUND_TO // 2, PRIVACY_LIMIT)
+            max(cells[v] - ROUND_TO // 2, limit_of(story.run))
             for v in inside.index[inside]
             if cells[v] > 0
         )

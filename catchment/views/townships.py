@@ -83,7 +83,9 @@ def section(story: Story, township: str, *, pictures: bool, new_page: bool) -> l
     if pictures:
         blocks.append(
             Picture(
-                charts.township_map(story.run, story.facts, township, lang=story.lang),
+                charts.township_map(
+                    story.run, story.facts, township, lang=story.lang, base=story.base
+                ),
                 story.say("town.map_alt", township=title),
                 story.say("town.map", township=title, year=year),
             )

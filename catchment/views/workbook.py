@@ -516,7 +516,8 @@ def _actions(story: Story) -> Sheet:
         Field("no", 5, "int"), Field("year", 6, "int"), Field("site_id", 11), Field("site", 18),
         Field("township", 9), Field("action", 14), Field("bands_before", 22),
         Field("bands_after", 22), Field("rooms_before", 7, "int"), Field("rooms_after", 7, "int"),
-        Field("beds_added", 7, "int"), Field("seats_added", 7, "int"), Field("students", 7, "int"),
+        Field("beds_added", 7, "int"), Field("seats_added", 7, "int"), Field("naps_added", 7, "int"),
+        Field("students", 7, "int"),
         Field("receivers", 24), Field("receiver_ids", 14), Field("reason", 40),
         Field("responsible", 12, edit=True), Field("target_date", 11, "date", edit=True),
         Field("decision", 10, choice="decision", edit=True),
@@ -526,7 +527,7 @@ def _actions(story: Story) -> Sheet:
             k + 1, row["year"], row["site_id"], row["site"], row["township"],
             story.name("change", row["kind"]), actions.bands_text(story, row["bands_before"]),
             actions.bands_text(story, row["bands_after"]), row["rooms_before"],
-            row["rooms_after"], row["beds_added"], row["seats_added"], row["students"],
+            row["rooms_after"], row["beds_added"], row["seats_added"], row["naps_added"], row["students"],
             story.schools(row["receiver_ids"]), row["receiver_ids"], row["note"], "", "", "",
         )
         for k, row in enumerate(rows_of(actions.listed_changes(story)))

@@ -329,11 +329,14 @@ def _trips(problem: Problem, plan: Plan) -> _Trips:
 
 
 def _worse(found: Reckoned, before: _Trips, after: _Trips, t: int) -> dict[str, Any]:
-    """Village-bands whose trip grows longer, most student-minutes first, and what they add up to."""
+    """Village-bands whose trip is longer than today's of the first year, most student-minutes first.
+
+    Documents, indicators and the map of a run compare with the same trip.
+    """
     problem, today, plan = found.problem, found.ground.today, found.plan
     count = problem.students[:, :, t].sum(axis=1, dtype=np.int64)
-    was, now = before.tenths[:, t], after.tenths[:, t]
-    gone = (plan.site_of[:, t] < 0) & (today.site_of[:, t] >= 0)
+    was, now = before.tenths[:, 0], after.tenths[:, t]
+    gone = (plan.site_of[:, t] < 0) & (today.site_of[:, 0] >= 0)
     known = (was < UNREACHED) & (now < UNREACHED)
     longer = np.where(known, now - was, 0)
     mine = (count > 0) & ((longer > _CLEARLY) | gone | ((was < UNREACHED) & (now >= UNREACHED)))
@@ -346,7 +349,7 @@ def _worse(found: Reckoned, before: _Trips, after: _Trips, t: int) -> dict[str, 
                 "village": int(problem.group_village[i]),
                 "band": int(problem.group_band[i]),
                 "students": int(count[i]),
-                "from": int(today.site_of[i, t]),
+                "from": int(today.site_of[i, 0]),
                 "to": int(plan.site_of[i, t]),
                 "before": int(was[i]),
                 "after": int(now[i]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -530,3 +531,36 @@ def test_what_is_chosen_bears_its_name_once(visit: Visit, pages: dict[str, Path]
     page.wait_for_timeout(600)
     shown = "n => [...window.told].filter(([c]) => c.isConnected).map(([, t]) => t.filter(x => x === n).length)"
     assert sum(page.evaluate(shown, name)) == 1
+
+
+def test_every_printed_sheet_says_what_it_is(visit: Visit, tmp_path: Path) -> None:
+    """Digest, system, rules and sources stand in a margin box of each sheet, in both languages."""
+    import dataclasses
+
+    from catchment.region.model import Source
+    from catchment.views.maps import write_map
+    from catchment.views.story import rules_of
+    from tests.views.map_county import build_run
+
+    run = build_run(villages=60)
+    evil = '"; } body { display: none } </style>{{7*7}}'
+    sources = (Source("villages", "村庄.gpkg", "ab", 3), Source("schools", evil, "cd", 3))
+    region = dataclasses.replace(run.region, sources=sources)
+    seen = visit(write_map(dataclasses.replace(run, region=region), tmp_path / "map.html"))
+    page = seen.page
+    for lang, words in (("zh", "未经审核不得公开"), ("en", "not for publication")):
+        if lang == "en":
+            page.click("#lang")
+        assert page.evaluate("getComputedStyle(document.body).page") == f"sheet-{lang}"
+        box = page.evaluate(
+            """name => [...document.styleSheets].flatMap(s => [...s.cssRules])
+            .filter(r => r.type === CSSRule.PAGE_RULE && r.selectorText === name)
+            .map(r => r.cssText)""",
+            f"sheet-{lang}",
+        )
+        assert len(box) == 1
+        told = re.sub(r"\\([0-9a-f]+) ", lambda m: chr(int(m[1], 16)), box[0])
+        for part in (words, "0123456789abcdef", "EPSG:", rules_of(run), "村庄.gpkg", "{{7*7}}"):
+            assert part in told
+    assert page.evaluate("getComputedStyle(document.body).display") == "flex"
+    seen.quiet()

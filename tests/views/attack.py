@@ -24,7 +24,7 @@ from catchment.problem import Problem
 from catchment.run import Run
 from catchment.views.deck import deck_bytes
 from catchment.views.parents import parents_payload
-from catchment.views.public import FEWER, PRIVACY_LIMIT, WITHHELD
+from catchment.views.public import FEWER, WITHHELD, limit_of
 from catchment.views.words import word
 
 MOST = 5000
@@ -99,12 +99,15 @@ class Attack:
         What is really so, by variable.
     hidden : list of list of int
         Variables of every village whose number is kept back in some file.
+    limit : int
+        Privacy limit of the files.
     """
 
     system: System
     cells: dict[tuple[int, int], int]
     truth: dict[int, int]
     hidden: list[list[int]]
+    limit: int
 
     def narrow(self, wanted: Sequence[Sequence[int]]) -> list[tuple[Any, ...]]:
         """Sums of cells that are pinned down to fewer numbers than the limit."""
@@ -113,13 +116,13 @@ class Attack:
         for cells, (low, high) in zip(wanted, self.system.spans(wanted), strict=True):
             exact = sum(self.truth[k] for k in cells)
             assert low <= exact <= high
-            if high - low + 1 < PRIVACY_LIMIT:
+            if high - low + 1 < self.limit:
                 found.append(([name[k] for k in cells], exact, low, high))
         return found
 
     def small(self, step: int = 1) -> list[list[int]]:
         """Village-bands of fewer students than the limit, nobody among them too."""
-        chosen = [[k] for k in self.cells.values() if self.truth[k] < PRIVACY_LIMIT]
+        chosen = [[k] for k in self.cells.values() if self.truth[k] < self.limit]
         return chosen[::step]
 
     def small_villages(self, problem: Problem, step: int = 1) -> list[list[int]]:
@@ -127,7 +130,7 @@ class Attack:
         of: dict[tuple[int, int], list[int]] = {}
         for (i, year), k in self.cells.items():
             of.setdefault((int(problem.group_village[i]), year), []).append(k)
-        chosen = [v for v in of.values() if sum(self.truth[k] for k in v) < PRIVACY_LIMIT]
+        chosen = [v for v in of.values() if sum(self.truth[k] for k in v) < self.limit]
         return chosen[::step]
 
 
@@ -166,7 +169,7 @@ def attack(runs: Sequence[Run], *, insider: bool = False) -> Attack:
     exact[list(truth)] = list(truth.values())
     broken = system.broken(exact)
     assert not broken, broken[:5]
-    return Attack(system, cells, truth, list(hidden.values()))
+    return Attack(system, cells, truth, list(hidden.values()), limit_of(runs[0]))
 
 
 class _Told:
@@ -174,7 +177,7 @@ class _Told:
 
     def __init__(self, run: Run, system: System, cells: dict[Any, int], truth: dict[int, int]):
         self.run, self.system, self.cells, self.truth = run, system, cells, truth
-        self.page = parents_payload(run)
+        self.page, self.limit = parents_payload(run), limit_of(run)
         assert parents_payload(run, lang="en") == {**self.page, "lang": "en"}
         self.ways = {
             (name, t): self._ways(run.problem_of(name), plan, name, t)
@@ -227,7 +230,7 @@ class _Told:
                     hidden.setdefault(int(villages[0]), mine)
                 continue
             exact = sum(self.truth[k] for k in mine)
-            low, high = (exact, exact) if insider else (max(count - 2, PRIVACY_LIMIT), count + 2)
+            low, high = (exact, exact) if insider else (max(count - 2, self.limit), count + 2)
             self.system.add(mine, low, high, name)
 
     def classes(self) -> None:
@@ -246,10 +249,10 @@ class _Told:
                 continue
             ways = self.ways[which, years.index(year)]
             mine = [k for k, i, at in ways if at == j and problem.group_band[i] == b]
-            low = 0 if size in (FEWER, -1) else max(size - 4, PRIVACY_LIMIT)
+            low = 0 if size in (FEWER, -1) else max(size - 4, self.limit)
             most, grades = np.inf, int((problem.grade_band == b).sum())
             if size == FEWER:
-                most = (PRIVACY_LIMIT - 1) * grades
+                most = (self.limit - 1) * grades
             elif 0 < size <= 20:
                 most = size * grades  # no class of so few comes from one that was divided
             exact = sum(self.truth[k] for k in mine)
@@ -262,13 +265,13 @@ class _Told:
     def slides(self) -> None:
         """All figures of the slides; both languages say the same."""
         tables = {lang: slide_tables(self.run, lang) for lang in ("zh", "en")}
-        sums = {lang: read_sums(tables[lang], lang) for lang in tables}
+        sums = {lang: read_sums(tables[lang], lang, self.limit) for lang in tables}
         assert sums["zh"] == sums["en"], {
             k: (sums["zh"].get(k), sums["en"].get(k))
             for k in {*sums["zh"], *sums["en"]}
             if sums["zh"].get(k) != sums["en"].get(k)
         }
-        moved = {lang: read_moved(tables[lang], lang) for lang in tables}
+        moved = {lang: read_moved(tables[lang], lang, self.limit) for lang in tables}
         assert moved["zh"] == moved["en"]
         for (code, year, which), told in sums["zh"].items():
             self._sum(code, year, which, told)
@@ -361,7 +364,7 @@ def slide_tables(run: Run, lang: str) -> list[list[list[str]]]:
 
 
 def read_sums(
-    tables: list[list[list[str]]], lang: str
+    tables: list[list[list[str]]], lang: str, limit: int
 ) -> dict[tuple[str, int, str], tuple[float, float]]:
     """Figures of the slides by code, year and arrangement, as the least and the most they say."""
     codes = {(m.zh if lang == "zh" else m.en): code for code, m in registry().items()}
@@ -375,28 +378,30 @@ def read_sums(
             for head, cell in zip(table[0][1:], row[1:], strict=True):
                 year = int("".join(c for c in head if c.isdigit()))
                 plan = "plan" if head == word("col.plan_year", lang, year=year) else "today"
-                told = span_of(code, cell, lang)
+                told = span_of(code, cell, lang, limit)
                 if told is not None:
                     assert found.setdefault((code, year, plan), told) == told
     return found
 
 
-def span_of(code: str, cell: str, lang: str) -> tuple[float, float] | None:
-    """What a figure of the slides leaves open: sums in tens, none of fewer than 20."""
-    if cell == word("deck.fewer", lang, limit=2 * PRIVACY_LIMIT):
-        return 0, 2 * PRIVACY_LIMIT - 1
+def span_of(code: str, cell: str, lang: str, limit: int) -> tuple[float, float] | None:
+    """What a figure of the slides leaves open: sums in tens, none of fewer than twice the limit."""
+    if cell == word("deck.fewer", lang, limit=2 * limit):
+        return 0, 2 * limit - 1
     if not re.fullmatch(r"-?[\d,.]+", cell):
         return None
     number = float(cell.replace(",", ""))
     if code not in ("students", "unserved", "over_limit_students", "bus_riders",
                     "worsened_students", "place_shortfall"):  # fmt: skip
         return number, number
-    return (0, 0) if number == 0 else (max(number - 5, 20), number + 4)
+    return (0, 0) if number == 0 else (max(number - 5, 2 * limit), number + 4)
 
 
-def read_moved(tables: list[list[list[str]]], lang: str) -> dict[int, tuple[float, float]]:
+def read_moved(
+    tables: list[list[list[str]]], lang: str, limit: int
+) -> dict[int, tuple[float, float]]:
     """Students who move, by year."""
     head = word("deck.students_moved", lang)
     rows = [row for table in tables if head in table[0] for row in table[1:]]
-    found = {int(row[0]): span_of("students", row[-1], lang) for row in rows}
+    found = {int(row[0]): span_of("students", row[-1], lang, limit) for row in rows}
     return {year: told for year, told in found.items() if told is not None}

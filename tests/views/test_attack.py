@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,17 @@ def test_without_complementary_suppression_the_attack_succeeds(
 def test_runs_of_one_county_that_are_all_out() -> None:
     runs = [poor_run(54, 2, 0.25, variant=k) for k in range(3)]
     assert found(attack(runs), runs, 25) == []
+
+
+@pytest.mark.parametrize("insider", [False, True])
+def test_under_the_lowest_limit_a_recipe_may_set(insider: bool) -> None:
+    """Fewer is kept back, and what is kept back still leaves as many numbers open as the limit."""
+    made = poor_run(54, 3, 0.25)
+    run = dataclasses.replace(made, scenario={"publication": {"privacy_limit": 5}})
+    told, usual = attack([run], insider=insider), attack([made], insider=insider)
+    assert told.limit == 5
+    assert len(told.hidden) < len(usual.hidden)
+    assert found(told, [run], 40) == []
 
 
 def test_villages_shared_by_schools() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -17,9 +18,14 @@ from rasterio.transform import Affine
 
 from catchment.errors import InputError, NotFoundError
 from catchment.run import Run
+from catchment.views import charts
 from catchment.views.base_map import overlay_of, read_base_map
+from catchment.views.book import book_document
 from catchment.views.deck import deck_bytes
+from catchment.views.document import Picture
+from catchment.views.facts import read_facts
 from catchment.views.maps import write_map
+from catchment.views.report import report_document
 from tests.views.document_run import document_run
 
 NUMBER = "黔S（2025）007号"
@@ -106,6 +112,34 @@ def test_slides_are_drawn_on_it(run: Run, picture: Path) -> None:
         edge = drawn.getpixel((25, drawn.height // 4))
         assert np.abs(np.array(edge) - GREEN).max() < 14
         assert bare.getpixel((25, bare.height // 4)) == (255, 255, 255)
+
+
+def test_report_and_book_are_drawn_on_it(run: Run, picture: Path, tmp_path: Path) -> None:
+    """Every map of report and book: county, township, area and school."""
+    base = read_base_map(picture, run.region.crs, number=NUMBER)
+    for make in (report_document, book_document):
+        bare, laid = ([b for b in make(run, base=each).blocks if isinstance(b, Picture)]
+                      for each in (None, base))  # fmt: skip
+        assert len(bare) == len(laid) > 2
+        greens = [green(p.png) for p in laid]
+        charts_of_figures = sum(a.png == b.png for a, b in zip(bare, laid, strict=True))
+        assert charts_of_figures <= 2
+        assert sum(share > 0.15 for share in greens) == len(laid) - charts_of_figures
+        assert max(green(p.png) for p in bare) < 0.05
+
+
+def test_a_window_beside_the_picture_is_drawn_without_it(run: Run, picture: Path) -> None:
+    base = read_base_map(picture, run.region.crs)
+    west, south, east, north = base.box
+    far = dataclasses.replace(base, box=(west - 9e5, south, east - 9e5, north))
+    facts = read_facts(run)
+    assert green(charts.county_map(run, facts, lang="zh", base=far)) < 0.05
+
+
+def green(png: bytes) -> float:
+    """Share of a picture that is greener than anything the maps draw themselves."""
+    colours = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+    return float(((colours[..., 1] - np.maximum(colours[..., 0], colours[..., 2])) > 40).mean())
 
 
 def test_what_has_no_place_is_refused(tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def test_columns_in_another_order_and_a_row_by_hand(run: Run, tmp_path: Path) ->
         page.unmerge_cells(str(merged))
     heads = [cell.value for cell in page[3]]
     rows = [list(r) for r in page.iter_rows(min_row=4, values_only=True)]
-    given = {"学年": 2028, "校点代码": "S007", "审议结论": "扩建", "新增床位": 40}
+    given = {"学年": 2028, "校点代码": "S007", "审议结论": "扩建", "新增床位": 40,
+             "新增午休位": 25}  # fmt: skip
     assert set(given) <= set(heads)
     new = [given.get(str(head)) for head in heads]
     page.delete_rows(1, page.max_row)
@@ -95,8 +96,22 @@ def test_columns_in_another_order_and_a_row_by_hand(run: Run, tmp_path: Path) ->
     extra = [a for a in after if a not in before]
     assert [a for a in after if a in before] == before
     assert extra == [
-        {"do": "expand", "year": 2028, "school": "S007", "rooms": 0, "beds": 40, "dining_seats": 0}
-    ]
+        {"do": "expand", "year": 2028, "school": "S007", "rooms": 0, "beds": 40, "dining_seats": 0,
+         "nap_places": 25}
+    ]  # fmt: skip
+
+
+def test_a_workbook_without_nap_places_is_read(run: Run, tmp_path: Path) -> None:
+    path = write_ledger(run, tmp_path / "ledger.xlsx")
+    before = read_actions(path)
+    book = openpyxl.load_workbook(path)
+    page = book["行动清单"]
+    for merged in list(page.merged_cells.ranges):
+        page.unmerge_cells(str(merged))
+    column = next(cell.column for cell in page[3] if cell.value == "新增午休位")
+    page.delete_cols(column)
+    book.save(path)
+    assert read_actions(path) == before
 
 
 def test_what_cannot_be_understood_is_named(run: Run, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -18,10 +19,11 @@ from scipy.spatial import cKDTree
 
 from catchment.errors import CatchmentError, InputError
 from catchment.run import Run, execute
+from catchment.scenario import read_scenario
 from catchment.views.deck import deck_bytes
 from catchment.views.files import write_text
 from catchment.views.page import POLICY_MARK
-from catchment.views.parents import village_numbers, write_parents
+from catchment.views.parents import parents_payload, village_numbers, write_parents
 from catchment.views.public import (
     DISTANCE_BANDS_KM,
     FEWER,
@@ -29,6 +31,7 @@ from catchment.views.public import (
     WITHHELD,
     distance_band,
     homes_in,
+    limit_of,
     public_counts,
     publish,
     rounded_up,
@@ -248,3 +251,27 @@ def test_a_sum_that_tells_a_village_is_kept_back() -> None:
 def test_every_run_keeps_back_the_same_villages() -> None:
     numbers = [village_numbers(poor_run(54, 5, 0.5, variant=k)) for k in range(3)]
     assert all((n[0] == numbers[0][0]).all() and n[1] == numbers[0][1] for n in numbers)
+
+
+def test_a_recipe_lowers_the_limit_to_five_and_no_further(tmp_path: Path) -> None:
+    for told, fits in ((4, False), (5, True), (10, True), (11, False)):
+        recipe = tmp_path / f"{told}.toml"
+        recipe.write_text(
+            f'name = "x"\nregion = "."\nyears = [2026]\n\n[publication]\nprivacy_limit = {told}\n',
+            encoding="utf-8",
+        )
+        if fits:
+            assert read_scenario(recipe).publication.privacy_limit == told
+        else:
+            with pytest.raises(InputError, match="privacy_limit"):
+                read_scenario(recipe)
+    run = build_run(villages=54)
+    usual = parents_payload(run)
+    assert limit_of(run) == PRIVACY_LIMIT
+    low = parents_payload(dataclasses.replace(run, scenario={"publication": {"privacy_limit": 5}}))
+    assert (usual["limit"], low["limit"]) == (10, 5)
+    shown = [[n for n in page["students"]["villages"] if n > 0] for page in (usual, low)]
+    assert len(shown[1]) >= len(shown[0])
+    assert min(shown[1]) >= 5
+    with pytest.raises(InputError, match="不得低于"):
+        limit_of(dataclasses.replace(run, scenario={"publication": {"privacy_limit": 4}}))

@@ -297,7 +297,7 @@ Catchment.start = function (mainMap, dataId) {
       t("map.author", { n: data.author || t("map.not_given") }), t("map.data_dates", { n: data.dates || t("map.not_given") }),
       Catchment.half(data.note), t("map.stamp_method", { m: t("map.method_" + data.method), s: t("map.status_" + data.status) }),
       data.picture && data.picture.number ? t("map.base", { n: data.picture.number }) : "",
-      data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed }), data.crs
+      data.digest ? t("map.stamp_digest", { d: data.digest }) : "", t("map.stamp_seed", { s: data.seed }), data.crs, data.rules ? data.rules[state.lang] : ""
     ].filter(Boolean).join(" · ");
     empty(byId("band"));
     data.bands.forEach(function (b, k) {
@@ -466,6 +466,7 @@ Catchment.start = function (mainMap, dataId) {
       histogram(),
       keep ? el("p", { class: "sum", text: t("map.conservation", { a: count(keep[1]), b: count(keep[2]), c: count(keep[3]), d: count(keep[4]) }) }) : null,
       towns,
+      data.sources && data.sources[state.lang] ? el("p", { class: "cite" }, name(data.sources[state.lang])) : null,
       data.notes.length ? el("details", { class: "more" }, el("summary", { text: t("map.plan_notes") }), el("ul", {}, data.notes.map(function (n) { return el("li", {}, name(n)); }))) : null
     ];
   }
@@ -534,10 +535,11 @@ Catchment.start = function (mainMap, dataId) {
 
   function mode(x) { return x ? t("mode." + x) : "—"; }
 
+  /* Against today's trip of the first year, as figures and documents have it. */
   function worse() {
     var y = state.year, b = state.band, demand = at(data.demand, y), rows = [];
     for (var i = 0; i < nVillages; i++) {
-      var g = group(i, b), a = trip("today", y, g);
+      var g = group(i, b), a = trip("today", 0, g);
       if (!demand[g]) { continue; }
       goers("plan", y, g).forEach(function (o) {
         var p = trip("plan", y, g, o);
@@ -548,9 +550,12 @@ Catchment.start = function (mainMap, dataId) {
     }
     rows.sort(function (m, n) { return n[3] - m[3] || m[0] - n[0]; });
     var students = rows.reduce(function (s, r) { return s + r[4]; }, 0);
+    /* How many travel clearly longer is the run's own figure; with a trial it is told there. */
+    var told = data.indicators.find(function (x) { return x.name === "worsened_students" && x.scope === "band" && x.id === data.bands[b].id; });
+    var clearly = told && !trial.active(y) ? told.plan[told.years.indexOf(data.years[y])] : null;
     return [
       el("h2", { text: t("map.worse_title", { b: bandShort(b), y: data.years[y] }) }),
-      el("p", { class: "quiet", text: rows.length ? t("map.worse_sum", { n: count(rows.length), s: count(students) }) : t("map.worse_none") }),
+      el("p", { class: "quiet", text: rows.length ? t("map.worse_sum", { n: count(rows.length), s: count(students) }) + (clearly === null || clearly === undefined ? "" : t("map.worse_clearly", { s: count(clearly), y: data.years[0] })) : t("map.worse_none") }),
       rows.length ? el("table", { class: "grid list" }, el("thead", {}, el("tr", {}, [t("map.village"), t("map.minutes_then"), t("map.longer"), t("map.students")].map(function (h) { return el("th", { scope: "col", text: h }); }))),
         el("tbody", {}, rows.slice(0, state.rows).map(function (r) {
           return el("tr", {}, el("th", { scope: "row" }, go("village", r[0], data.villages.name[r[0]]), el("small", {}, name(data.villages.towns[data.villages.town[r[0]]]), " · ", name(siteName(r[1].site)), " → ", name(siteName(r[2].site)))),

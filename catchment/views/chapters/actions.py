@@ -52,7 +52,7 @@ def listed_changes(story: Story) -> pd.DataFrame:
                 "year": int(action.get("year") or story.facts.first), "site_id": code, "site": text,
                 "township": towns.get(code, ""), "kind": kind, "bands_before": "",
                 "bands_after": "", "rooms_before": 0, "rooms_after": 0, "beds_added": 0,
-                "seats_added": 0, "students": 0, "receivers": "", "receiver_ids": "",
+                "seats_added": 0, "naps_added": 0, "students": 0, "receivers": "", "receiver_ids": "",
                 "note": plain(action.get("reason"), longest=300),
             }
         )  # fmt: skip
@@ -142,6 +142,8 @@ def change_text(story: Story, row: dict[str, Any]) -> str:
         parts.append(story.say("act.beds", count=row["beds_added"]))
     if row["seats_added"]:
         parts.append(story.say("act.seats", count=row["seats_added"]))
+    if row["naps_added"]:
+        parts.append(story.say("act.naps", count=row["naps_added"]))
     return story.parts(parts) or "—"
 
 

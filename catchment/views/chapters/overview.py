@@ -35,7 +35,7 @@ def chapter(story: Story, *, pictures: bool) -> list[Block]:
         band = story.band(run.problem.bands[0]) if run.problem.bands else ""
         blocks += [
             Picture(
-                charts.county_map(run, facts, lang=story.lang), story.say("overview.map_alt"),
+                charts.county_map(run, facts, lang=story.lang, base=story.base), story.say("overview.map_alt"),
                 story.say("overview.map", year=focus, band=band),
             ),
             Picture(
