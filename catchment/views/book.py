@@ -10,7 +10,7 @@ import pandas as pd
 from catchment.run import Run
 from catchment.views import charts, townships
 from catchment.views.base_map import BaseMap
-from catchment.views.chapters import actions, figures, overview
+from catchment.views.chapters import actions, figures, overview, reasons
 from catchment.views.document import (
     Block,
     Column,
@@ -198,7 +198,8 @@ def _longer(story: Story, township: str) -> list[Block]:
         (name, *row) for name, table in zip(listed, tables, strict=True) for row in table.rows
     )
     columns = (Column(story.say("township"), 1.3), *tables[0].columns)
-    return [*blocks, Table(columns, rows, tables[0].caption)]
+    mine = table[town.isin(listed)]
+    return [*blocks, Table(columns, rows, tables[0].caption), *reasons.why_farther(story, mine)]
 
 
 def _area_page(story: Story, name: str, codes: list[str], *, pictures: bool) -> list[Block]:
@@ -320,7 +321,7 @@ def _school_page(story: Story, code: str, trips: pd.DataFrame, *, pictures: bool
             )
         )
     blocks += [
-        _site_figures(story, code), townships.classes_of(story, [code], most=3),
+        _site_figures(story, code), *reasons.full_lines(story, code), townships.classes_of(story, [code], most=3),
         *_villages(story, trips), _findings(story, code),
     ]  # fmt: skip
     changes = actions.listed_changes(story)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from catchment.views import charts
 from catchment.views.chapters.figures import some_years
+from catchment.views.chapters.reasons import why_farther
 from catchment.views.document import Block, Column, Heading, Paragraph, Picture, Table, Tone
 from catchment.views.facts import LONGEST_NAME, WORSE_MINUTES, figure, rows_of, text_column, worse
 from catchment.views.plain import decimal, plain, whole
@@ -97,6 +98,7 @@ def section(story: Story, township: str, *, pictures: bool, new_page: bool) -> l
         Paragraph(story.say("town.needs_note"), "note"),
         _riders(story, own),
         worse_of(story, township),
+        *why_farther(story, _longer_of(story, township)),
     ]
     lost = own[(own["site_id"] == "") & (own["students"] > 0)]
     if len(lost):
@@ -326,6 +328,12 @@ def _riders(story: Story, own: pd.DataFrame) -> Table:
     )  # fmt: skip
 
 
+def _longer_of(story: Story, township: str) -> pd.DataFrame:
+    table = worse(story.run, story.facts)
+    town = text_column(table, "township").map(lambda name: plain(name, longest=LONGEST_NAME))
+    return table[town == township]
+
+
 def worse_of(story: Story, township: str) -> Table:
     """List the villages of a township that travel clearly longer.
 
@@ -341,9 +349,7 @@ def worse_of(story: Story, township: str) -> Table:
     Table
         One row a village, band and year, the largest growth first.
     """
-    table = worse(story.run, story.facts)
-    town = text_column(table, "township").map(lambda name: plain(name, longest=LONGEST_NAME))
-    table = table[town == township]
+    table = _longer_of(story, township)
     columns = (
         Column(story.say("village"), 1.2),
         Column(story.say("col.bands"), 1.5),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from catchment.views import charts
 from catchment.views.chapters.figures import MAIN_FIGURES, YEAR_FIGURES, figures_table, some_years
+from catchment.views.chapters.reasons import full_table
 from catchment.views.document import Block, Column, Heading, Picture, Table, Tone
 from catchment.views.facts import (
     figure,
@@ -47,6 +48,7 @@ def chapter(story: Story, *, pictures: bool) -> list[Block]:
             text = story.say("overview.years")
             blocks.append(Picture(charts.years_chart(run, facts, lang=story.lang), text, text))
     blocks += [figures_table(story, MAIN_FIGURES), _years_table(story), _schools_table(story)]
+    blocks += full_table(story)
     return blocks
 
 
