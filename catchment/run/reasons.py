@@ -22,7 +22,7 @@ _BUILT = (
     ("rooms", "间教室", "room", "rooms"),
     ("beds", "个床位", "bed", "beds"),
     ("dining_seats", "个餐位", "dining seat", "dining seats"),
-    ("nap_places", "个午休床位", "nap place", "nap places"),
+    ("nap_places", "个午休位", "nap place", "nap places"),
 )
 _GIVES_UP = ("merge", "downgrade")
 _UNTOLD = ("road", "keep", "move")

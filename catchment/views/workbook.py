@@ -518,7 +518,7 @@ def _actions(story: Story) -> Sheet:
         Field("bands_after", 22), Field("rooms_before", 7, "int"), Field("rooms_after", 7, "int"),
         Field("beds_added", 7, "int"), Field("seats_added", 7, "int"), Field("naps_added", 7, "int"),
         Field("students", 7, "int"),
-        Field("receivers", 24), Field("receiver_ids", 14), Field("reason", 40),
+        Field("receivers", 24), Field("receiver_ids", 14), Field("reason", 36),
         Field("responsible", 12, edit=True), Field("target_date", 11, "date", edit=True),
         Field("decision", 10, choice="decision", edit=True),
     )  # fmt: skip
