@@ -361,7 +361,7 @@ def _map(
     axes.set_xlim(box[0], box[2])
     axes.set_ylim(box[1], box[3])
     axes.set_autoscale_on(False)
-    hatched = _draw_catchments(axes, run, facts, window.plan)
+    _draw_catchments(axes, run, facts, window.plan)
     taken = _draw_boundaries(axes, run, window, box)
     if window.base is None:
         _draw_roads(axes, run, box)
@@ -369,7 +369,7 @@ def _map(
         _draw_base(axes, window.base, box, lang)
     states = _draw_places(axes, run, facts, window, box, taken)
     _furniture(axes, box, lang, run)
-    handles = _legend(states, lang, villages=True, hatched=hatched)
+    handles = _legend(states, lang, villages=True, roads=window.base is None)
     paper.legend(
         handles=handles, loc="lower center", ncols=min(len(handles), 5), frameon=False,
         prop=typeface(7), handletextpad=0.4, columnspacing=1.2, borderaxespad=0.2,
@@ -377,16 +377,16 @@ def _map(
     return png_bytes(canvas, dpi)
 
 
-def _draw_catchments(axes: Axes, run: Run, facts: Facts, plan: str) -> bool:
+def _draw_catchments(axes: Axes, run: Run, facts: Facts, plan: str) -> None:
     table = run.catchments
     needed = {"plan", "site_id", "band", "year", "geometry"}
     if len(table) == 0 or not needed <= set(table.columns):
-        return False
+        return
     year = facts.focus if plan == "plan" else facts.first
     chosen = table[(table["plan"] == plan) & (table["year"] == year)]
     bands = [b for b in run.problem.bands if (chosen["band"] == b).any()]
     if not bands:
-        return False
+        return
     chosen = chosen[chosen["band"] == bands[0]].sort_values("site_id", kind="stable")
     shapes = [s for s in chosen["geometry"] if s is not None and not s.is_empty]
     colours = colour_classes(shapes)
@@ -404,7 +404,6 @@ def _draw_catchments(axes: Axes, run: Run, facts: Facts, plan: str) -> bool:
                     hatch="////" if number == 4 else None, zorder=1,
                 )
             )  # fmt: skip
-    return max(colours, default=0) >= 4
 
 
 def colour_classes(shapes: list[Any]) -> list[int]:
@@ -704,7 +703,7 @@ def _furniture(axes: Axes, box: _Box, lang: str, run: Run) -> None:
     )
 
 
-def _legend(states: list[str], lang: str, *, villages: bool, hatched: bool) -> list[Any]:
+def _legend(states: list[str], lang: str, *, villages: bool, roads: bool) -> list[Any]:
     handles: list[Any] = [
         Line2D([], [], linestyle="", marker=_STATE_LOOKS[state][0], markersize=6,
                markerfacecolor=_STATE_LOOKS[state][1], markeredgecolor="#111111",
@@ -718,9 +717,10 @@ def _legend(states: list[str], lang: str, *, villages: bool, hatched: bool) -> l
         Patch(facecolor=LADDER[2], alpha=0.5, edgecolor="#444444",
               label=drawable(word("map.catchment", lang)))
     )  # fmt: skip
-    handles.append(
-        Line2D([], [], color="#505050", linewidth=1, label=drawable(word("map.road", lang)))
-    )
+    if roads:
+        handles.append(
+            Line2D([], [], color="#505050", linewidth=1, label=drawable(word("map.road", lang)))
+        )
     return handles
 
 

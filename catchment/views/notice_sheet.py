@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 from catchment.run import Run
 from catchment.views import charts
 from catchment.views.chapters import actions
-from catchment.views.document import Block, Column, Document, Heading, Paragraph, Picture, Table
+from catchment.views.document import (
+    Block,
+    Column,
+    Document,
+    Heading,
+    PageBreak,
+    Paragraph,
+    Picture,
+    Table,
+)
 from catchment.views.docx_writer import docx_bytes
 from catchment.views.facts import rows_of
 from catchment.views.files import write_bytes
@@ -95,15 +104,23 @@ def notice_document(run: Run, *, lang: str = "zh", base: BaseMap | None = None) 
         note = story.say("report.note", note=story.half(plain(run.region.note, longest=300)))
         blocks.append(Paragraph(note, "warning"))
     blocks.append(Paragraph(story.say("deck.draft"), "center"))
-    for plan, text in (
-        ("today", story.say("deck.map_today", year=facts.first)),
-        ("plan", story.say("post.map", year=facts.focus)),
-    ):
-        picture = charts.county_map(run, facts, lang=lang, plan=plan, base=base)
-        blocks.append(Picture(picture, story.say("overview.map_alt"), text, 104.0))
-    blocks += [_changes(story), Paragraph(story.say("deck.timetable_note"), "note")]
+    today, then = (
+        Picture(
+            charts.county_map(run, facts, lang=lang, plan=plan, base=base),
+            story.say("overview.map_alt"), text, wide,
+        )
+        for plan, text, wide in (
+            ("today", story.say("deck.map_today", year=facts.first), 104.0),
+            ("plan", story.say("post.map", year=facts.focus), 140.0),
+        )
+    )  # fmt: skip
     blank = story.say("deck.blank")
     blocks += [
+        today,
+        _changes(story),
+        Paragraph(story.say("deck.timetable_note"), "note"),
+        PageBreak(),
+        then,
         Heading(story.say("post.respond"), 1),
         Paragraph(story.say("deck.respond_text")),
         *(Paragraph(story.say(f"deck.{key}", value=told.get(key) or blank)) for key in NOTICE),
