@@ -225,7 +225,9 @@ def _work(
         search.weight = 2.0 * walk.heaviest(table)
         search.round(length, 8.0, end)
     if TINY_COLUMNS < columns <= EXACT_COLUMNS:
-        limit = state.began + 0.5 * time_limit if steps is None else np.inf
+        # Where the exact model comes to its end, it is worth most of the time; where it does not,
+        # its bound and its plan are what search and prices go on from.
+        limit = state.began + 0.75 * time_limit if steps is None else np.inf
         if _exact(state, limit, seed, None if steps is None else 10 * NODES):
             return search.now()
     problem = state.question.problem
