@@ -78,18 +78,19 @@ export function createEdit(app) {
 
   function expand(j, values) {
     const id = app.model.siteId(j), when = year();
-    const action = { do: "expand", school: id, rooms: values.rooms, beds: values.beds, dining_seats: values.dining_seats, year: when };
-    const empty = !action.rooms && !action.beds && !action.dining_seats;
+    const action = { do: "expand", school: id, rooms: values.rooms, beds: values.beds, dining_seats: values.dining_seats, nap_places: values.nap_places, year: when };
+    const empty = !action.rooms && !action.beds && !action.dining_seats && !action.nap_places;
     send((doc) => withActions(doc, doc.actions.filter((a) => !(a.do === "expand" && a.school === id && a.year === when)).concat(empty ? [] : [action])));
   }
 
   async function askExpand(j) {
     const old = app.model.actionsOf(j).find((a) => a.do === "expand" && a.year === year()) || {};
     const number = (word, name) => field(t(word), { name, type: "number", min: 0, max: name === "rooms" ? 200 : 10000, value: String(old[name] || 0) });
-    const asked = await ask(t("web.expand_title", { n: app.model.siteName(j), y: year() }), [number("web.rooms_more", "rooms"), number("web.beds_more", "beds"), number("web.dining_more", "dining_seats")],
+    const asked = await ask(t("web.expand_title", { n: app.model.siteName(j), y: year() }), [number("web.rooms_more", "rooms"), number("web.beds_more", "beds"), number("web.dining_more", "dining_seats"), number("web.naps_more", "nap_places")],
       [["ok", t("web.expand_ok"), "primary"], ["cancel", t("web.cancel")]]);
     if (asked.answer === "ok") {
-      expand(j, { rooms: Number(asked.values.rooms), beds: Number(asked.values.beds), dining_seats: Number(asked.values.dining_seats) });
+      expand(j, { rooms: Number(asked.values.rooms), beds: Number(asked.values.beds), dining_seats: Number(asked.values.dining_seats),
+        nap_places: Number(asked.values.nap_places) });
     }
   }
 
