@@ -47,7 +47,7 @@ def relaxations(
         plan be found, with the figure that plan needs.
     """
     stuck = model.stranded(question)
-    lines = [_village(problem, names, row) for row in stuck[:20]]
+    lines = [_village(question, names, row) for row in stuck[:20]]
     if stuck:
         return lines + _longer_trips(problem, question, stuck, seed)
     limits = question.limits
@@ -138,16 +138,23 @@ def _longer_trips(
 ) -> list[str]:
     """Solve again with the bands' limits raised as far as the stranded villages need."""
     limit = problem.trip_limit.astype(np.float64)
-    needed = limit.copy()
-    for i, j, minutes, _ in stuck:
+    needed, young = limit.copy(), question.limits.young_minutes
+    for i, j, minutes, strictest in stuck:
         if j >= 0:
             band = int(problem.group_band[i])
-            needed[band] = max(needed[band], np.ceil(minutes * 10) / 10)
-    if (needed == limit).all():
+            least = np.ceil(minutes * 10) / 10
+            needed[band] = max(needed[band], least)
+            young = max(young, least) if strictest <= question.limits.young_minutes else young
+    told = [f"{problem.bands[b]} {needed[b]:g}" for b in np.flatnonzero(needed > limit)]
+    if young > question.limits.young_minutes:
+        told.append(f"grades 1-3 (R-TRV-01) {young:g}")
+        young += 1e-3
+    if not told:
         return []
-    raised = "、".join(f"{problem.bands[b]} {needed[b]:g}" for b in np.flatnonzero(needed > limit))
+    raised = "、".join(told)
     asked = question.replace(
-        problem=question.problem.replace(trip_limit=(needed + 1e-3).astype(np.float32))
+        problem=question.problem.replace(trip_limit=(needed + 1e-3).astype(np.float32)),
+        limits=dataclasses.replace(question.limits, young_minutes=young),
     )
     if _solved(asked, seed) is not None:
         return [
@@ -169,11 +176,22 @@ def _without(limits: model.Limits, name: str) -> model.Limits:
     return dataclasses.replace(limits, **free)
 
 
-def _village(problem: Problem, names: dict[str, str], row: tuple[int, int, float, float]) -> str:
+def _village(
+    question: model.Question, names: dict[str, str], row: tuple[int, int, float, float]
+) -> str:
+    problem = question.problem
     i, j, minutes, limit = row
     code = problem.village_ids[int(problem.group_village[i])]
     village = f"{names[code]} {code}" if code in names else code
     band = problem.bands[int(problem.group_band[i])]
+    barred = _barred(question, i)
+    if barred and (j < 0 or minutes > limit):
+        listed = "、".join(names.get(s, s) for s in barred)
+        return (
+            f"{village}（{band}）：时限内的 {listed} 现有班额超标，不得接收并入学生（R-CON-05）；先消除大班额，或保留其学校 / "
+            f"within the limit only {', '.join(barred)}: classes over standard, so they receive nobody "
+            "(R-CON-05); split those classes first or keep its school"
+        )
     if j < 0:
         return f"{village}（{band}）：没有可到达的其他学校 / no other school can be reached"
     code = problem.site_ids[j]
@@ -182,6 +200,18 @@ def _village(problem: Problem, names: dict[str, str], row: tuple[int, int, float
         f"分钟；把上限放宽到 {minutes:.1f} 分钟或保留其学校 / nearest school {code}: {minutes:.1f} min, "
         f"limit {limit:g}; allow {minutes:.1f} min or keep its school"
     )
+
+
+def _barred(question: model.Question, i: int) -> list[str]:
+    """Schools near enough for a group that receive nobody for the size of their classes."""
+    problem, receives = question.problem, question.receives
+    if receives is None:
+        return []
+    minutes = problem.minutes[int(problem.network[-1]), i]
+    band = int(problem.group_band[i])
+    near = problem.today_open[:, band] & (minutes <= problem.trip_limit[band]) & ~receives
+    near[max(int(problem.today[i]), 0)] &= problem.today[i] < 0
+    return [problem.site_ids[j] for j in np.flatnonzero(near)]
 
 
 def _needed(problem: Problem, found: model.Answer, name: str) -> int:

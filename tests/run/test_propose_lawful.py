@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from catchment.errors import InfeasibleError
 from catchment.optimise import consolidation as model
 from catchment.region.read import read_region
 from catchment.rules import books
 from catchment.rules.terms import terms_of_closing
 from catchment.run import Wish, pose, propose, run_scenario
 from catchment.run.demands import question_of_recipe, terms_of
+from catchment.run.relax import relaxations
 from catchment.scenario import parse_scenario
 from tests.tiny_files import write_tiny
 from tests.tiny_region import tiny_region
@@ -177,3 +179,27 @@ def test_a_school_whose_villages_have_no_known_way_is_not_given_up() -> None:
     question = model.question_of(problem.replace(minutes=minutes))
     assert not question.may_close[problem.site_ids.index("T1")]
     assert model.question_of(problem).may_close[problem.site_ids.index("T1")]
+
+
+def test_a_demand_that_only_a_barred_school_could_meet_names_it() -> None:
+    # T1's children could go to S1 and S2 alone; both have a class over standard.
+    table = pd.DataFrame(
+        {"school_id": ["S1", "S2"], "grade": [1, 1], "class_no": ["1", "1"], "students": [50, 50],
+         "year": [2026, 2026]}
+    )  # fmt: skip
+    region = dataclasses.replace(tiny_region(students=3), classes=table)
+    alone = {"do": "merge", "school": "T1", "year": 2027}
+    with pytest.raises(InfeasibleError, match=r"丙村小学.*R-CON-05"):
+        propose(asked(action=[alone]), region, wish=ONE)
+
+
+def test_a_way_too_long_for_the_young_is_told_with_its_own_limit() -> None:
+    region = tiny_region(students=3)
+    posed = pose(asked(action=[{"do": "merge", "school": "T1", "year": 2027}]), region)
+    question = question_of_recipe(posed)
+    shorter = question.replace(limits=dataclasses.replace(question.limits, young_minutes=1.0))
+    stuck = model.stranded(shorter)
+    assert stuck
+    assert {row[3] for row in stuck} == {1.0}
+    lines = relaxations(posed.problem, shorter, model.consolidate(shorter, steps=1), {})
+    assert any("R-TRV-01" in line and "有方案" in line for line in lines)

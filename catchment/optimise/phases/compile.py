@@ -532,11 +532,12 @@ def stranded(question: Question) -> list[tuple[int, int, float, float]]:
     Returns
     -------
     list of (int, int, float, float)
-        Group, nearest site that might take it (-1 for none), minutes of that trip and its limit.
+        Group, nearest site that might take it (-1 for none), minutes of that trip and its limit in
+        the strictest year.
     """
     problem, model = question.problem, compile_model(question)
     _, _, most = states(question)
-    can = hosting(question)
+    can, daily = hosting(question), daily_limit(question)
     out = []
     for i in model.impossible:
         band = int(problem.group_band[i])
@@ -549,7 +550,7 @@ def stranded(question: Question) -> list[tuple[int, int, float, float]]:
             open_ &= question.receives
         away = np.where(open_, minutes, np.inf)
         j = int(away.argmin())
-        limit = float(problem.trip_limit[band])
+        limit = float(daily[i].min())
         out.append((i, j if np.isfinite(away[j]) else -1, float(away[j]), limit))
     return out
 
