@@ -18,6 +18,7 @@ from catchment.plan import Plan, split
 from catchment.problem import Problem
 from catchment.region.model import Region
 from catchment.rules import books, rule
+from catchment.run.borders import with_borders
 from catchment.run.designate import settle_designations
 from catchment.run.explain import explain
 from catchment.run.order import Posed, pose
@@ -169,7 +170,9 @@ def judge(
         dominated=choice.dominated,
         elsewhere=elsewhere,
         broken=broken.assign(demand=_demand(broken, posed.scenario)),
-        changes=_changes(posed, problem, plan, region, asked, choice),
+        changes=with_borders(
+            _changes(posed, problem, plan, region, asked, choice), problem, region
+        ),
     )
 
 
