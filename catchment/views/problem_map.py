@@ -1,4 +1,4 @@
-"""Map of the problems of the input: the rows that have a place."""
+"""Map and list of the problems of the input: errors first, those with a place on the map."""
 
 from __future__ import annotations
 
@@ -13,11 +13,23 @@ from catchment.errors import InputError
 from catchment.views.maps import write_drawn
 from catchment.views.page import LANGS, asset, pick_words
 from catchment.views.payload import text
+from catchment.views.words import name_of
 
 _STEP = 1e5
 _TEXTS = (
-    "layer", "row", "column", "value", "severity", "what_zh", "what_en", "remedy_zh", "remedy_en",
-)  # fmt: skip
+    "layer",
+    "row",
+    "column",
+    "value",
+    "severity",
+    "what_zh",
+    "what_en",
+    "remedy_zh",
+    "remedy_en",
+)
+_GRAVITY = {"error": 0, "warning": 1}
+MOST_ROWS = 2000
+"""Most problems in the page, the gravest; all are in the table of problems."""  # fmt: skip
 
 
 def write_problem_map(problems: pd.DataFrame, path: Path, lang: str = "zh") -> Path:
@@ -56,7 +68,7 @@ def write_problem_map(problems: pd.DataFrame, path: Path, lang: str = "zh") -> P
 def problem_payload(
     problems: pd.DataFrame, *, lang: str = "zh", outline: Sequence[Sequence[float]] = ()
 ) -> dict[str, Any]:
-    """Rows of a table of problems that have a place.
+    """Rows of a table of problems, errors first.
 
     Parameters
     ----------
@@ -71,25 +83,32 @@ def problem_payload(
     Returns
     -------
     dict
-        Plain values; ``placeless`` counts the rows that cannot be drawn.
+        Plain values: rows without a place have none; ``layers`` names the layers in both
+        languages, ``counts`` says how many there are by severity, ``left_out`` how many rows are
+        in the table alone.
     """
     x = pd.to_numeric(problems["x"], errors="coerce").to_numpy(float)
     y = pd.to_numeric(problems["y"], errors="coerce").to_numpy(float)
     there = np.isfinite(x) & np.isfinite(y) & (np.abs(x) <= 180) & (np.abs(y) <= 85)
+    grave = problems["severity"].map(lambda word: _GRAVITY.get(str(word), 2)).to_numpy()
+    order = np.argsort(grave, kind="stable")[:MOST_ROWS]
     rows = []
-    for record, px, py in zip(problems[there].to_dict("records"), x[there], y[there], strict=True):
+    for k, record in zip(order, problems.iloc[order].to_dict("records"), strict=True):
+        place = [round(x[k] * _STEP), round(y[k] * _STEP)] if there[k] else [None, None]
         rows.append(
-            [
-                *(text(record.get(c), longest=400) for c in _TEXTS),
-                round(px * _STEP),
-                round(py * _STEP),
-            ]
-        )
+            [*(text(record.get(c), longest=400) for c in _TEXTS), *place,
+             text(record.get("file"), longest=120)]
+        )  # fmt: skip
+    layers = sorted({str(row[0]) for row in rows})
+    severities = problems["severity"].astype(str)
     return {
         "format": 1,
         "lang": lang,
         "words": pick_words("map", "prob"),
         "rows": rows,
-        "placeless": int((~there).sum()),
+        "layers": {code: [name_of("layer", code, lang) for lang in LANGS] for code in layers},
+        "counts": [int((severities == word).sum()) for word in ("error", "warning")]
+        + [int((~severities.isin(["error", "warning"])).sum())],
+        "left_out": len(problems) - len(rows),
         "outline": [round(c * _STEP) for point in outline for c in point],
     }

@@ -9,7 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import io
 import math
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from catchment.views.sheet import Field, Sheet
 from catchment.views.story import Story, digest_of, origin_of, rules_of, standing, tell
 
 LONGEST_CELL = 2000
+_LOOKED_AT, _WIDEST_WORD = 200, 20.0
 WAYS = ("free_room", "teacher", "neighbour", "extra_rooms", "new_site")
 STATES = ("open", "forecast", "planned", "doing", "struck_off")
 DECISIONS = ("keep", "close", "downgrade", "expand", "build", "reopen")
@@ -169,6 +172,7 @@ def _write_sheet(
     story: Story, book: Any, page: Any, sheet: Sheet, looks: dict[str, Any], places: dict[str, str]
 ) -> None:
     run, last = story.run, len(sheet.fields) - 1
+    sheet = replace(sheet, fields=tuple(_fitted(story, sheet, k) for k in range(len(sheet.fields))))
     title = story.say(
         f"book.{sheet.key}_title",
         county=plain(run.region.name, longest=60),
@@ -195,7 +199,8 @@ def _write_sheet(
         page.write_string(
             2, column, _heading(story, field), looks["head_edit" if field.edit else "head"]
         )
-    page.set_row(2, 32)
+    heads = (_lines((f,), (_heading(story, f),)) for f in sheet.fields)
+    page.set_row(2, max(32.0, 14.0 * max(heads, default=1) + 4))
     for number, row in enumerate(sheet.rows):
         for column, (field, value) in enumerate(zip(sheet.fields, row, strict=True)):
             _write_cell(page, number + 3, column, field, value, looks, sheet.marks.get(number, ""))
@@ -226,6 +231,17 @@ def _footer(story: Story) -> str:
     parts = f"{standing(story)}  {digest_of(story.run)}  {rules_of(story.run)}"
     text = plain(parts, longest=180).replace("&", "&&")
     return f"&C&8{text}\n&P / &N"
+
+
+def _fitted(story: Story, sheet: Sheet, column: int) -> Field:
+    """Widen a column so that no word of its heading and of its names is broken."""
+    field = sheet.fields[column]
+    words = re.findall("[!-~]+", _heading(story, field))
+    if field.kind == "text":
+        short = (plain(row[column], longest=40) for row in sheet.rows[:_LOOKED_AT])
+        words += [word for text in short for word in re.findall("[A-Za-z]+", text)]
+    longest = max(map(len, words), default=0)
+    return replace(field, width=max(field.width, min(1.2 * longest + 2.5, _WIDEST_WORD)))
 
 
 def _heading(story: Story, field: Field) -> str:

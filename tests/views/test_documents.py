@@ -576,3 +576,20 @@ def test_a_table_of_many_columns_is_set_in_smaller_type_in_both_files() -> None:
     assert styles == ["cat head", "cat densehead"]
     sizes = [paper.styles[name].font.size.pt for name in styles]
     assert sizes[1] < sizes[0]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_no_word_of_a_heading_of_the_workbook_is_broken(
+    run: Run, lang: str, tmp_path: Path
+) -> None:
+    book = openpyxl.load_workbook(write_ledger(run, tmp_path / "ledger.xlsx", lang=lang))
+    told = 0
+    for page in book.worksheets:
+        if page.sheet_state != "visible":
+            continue
+        for cell in page[3]:
+            words = re.findall(r"[A-Za-z]+", str(cell.value or ""))
+            width = page.column_dimensions[cell.column_letter].width
+            assert width > max(map(len, words), default=0), (page.title, cell.value)
+            told += len(words)
+    assert told > (0 if lang == "zh" else 50)

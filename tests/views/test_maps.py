@@ -26,7 +26,7 @@ from catchment.views import maps, payload
 from catchment.views.ground import PLAIN_COLOURS, catchment_colours, frame_of, stable_colours
 from catchment.views.maps import write_map
 from catchment.views.page import asset, data_block, map_words, seal, style
-from catchment.views.problem_map import problem_payload, write_problem_map
+from catchment.views.problem_map import MOST_ROWS, problem_payload, write_problem_map
 from tests.views.map_county import HOSTILE, build_run
 
 
@@ -337,7 +337,7 @@ def test_a_county_without_boundaries_classes_or_findings(tmp_path: Path) -> None
     assert all(data["cells"])
 
 
-def test_problem_map_keeps_only_rows_with_a_place(tmp_path: Path) -> None:
+def test_problem_map_lists_errors_first_and_draws_rows_with_a_place(tmp_path: Path) -> None:
     table = pd.DataFrame(
         [
             ("villages", 3, "lon", HOSTILE[0], "error", HOSTILE[3], "bad", 105.2, 27.4),
@@ -347,9 +347,17 @@ def test_problem_map_keeps_only_rows_with_a_place(tmp_path: Path) -> None:
         columns=["layer", "row", "column", "value", "severity", "what_zh", "what_en", "x", "y"],
     )
     data = problem_payload(table)
-    assert len(data["rows"]) == 1
-    assert data["placeless"] == 2
-    assert data["rows"][0][-2:] == [10_520_000, 2_740_000]
+    assert [row[4] for row in data["rows"]] == ["error", "error", "warning"]
+    assert data["counts"] == [2, 1, 0]
+    assert [row[9:11] for row in data["rows"]] == [
+        [10_520_000, 2_740_000], [None, None], [None, None],
+    ]  # fmt: skip
+    assert data["layers"]["villages"] == ["村", "Villages"]
+    many = problem_payload(pd.concat([table] * 900, ignore_index=True))
+    assert len(many["rows"]) == MOST_ROWS
+    assert {row[4] for row in many["rows"][:1800]} == {"error"}
+    assert many["left_out"] == 2700 - MOST_ROWS
+    assert sum(many["counts"]) == 2700
     path = write_problem_map(table, tmp_path / "p.html", "en")
     assert read_payload(path)["lang"] == "en"
 
