@@ -288,9 +288,9 @@ def compile_model(question: Question) -> Model:
         first.append(len(site))
         s = today[i]
         if target is None and s >= 0 and last[i] > 0:
-            gone = np.flatnonzero((most[s] < needed_state[i, s]) & has[i])
+            grade, gone = np.nonzero((students[i] > 0) & (most[s] < needed_state[i, s]))
             if len(gone):
-                latest[i] = max(int(gone[0]) - int(lag.max()), 0)
+                latest[i] = max(int((gone - lag[grade]).min()), 0)
                 mine = earliest[first[-2] :]
                 if not mine or min(mine) > latest[i]:
                     impossible.append(i)
