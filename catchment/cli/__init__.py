@@ -12,11 +12,13 @@ from collections.abc import Sequence
 
 from rich.markup import escape
 
-from catchment.cli import county, plans, propose, provinces, runs, workbench
+from catchment.cli import county, plans, propose, provinces, runs, siting, workbench
 from catchment.cli.doors import app, console
 from catchment.errors import CatchmentError
 
-__all__ = ["app", "county", "main", "plans", "propose", "provinces", "runs", "workbench"]
+__all__ = [
+    "app", "county", "main", "plans", "propose", "provinces", "runs", "siting", "workbench",
+]  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

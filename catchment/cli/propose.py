@@ -6,11 +6,13 @@ import io
 import os
 import signal
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
+from zipfile import BadZipFile
 
 import typer
 from rich.markup import escape
@@ -392,12 +394,13 @@ def read_memory(path: Path) -> Memory:
     if not path.is_file():
         raise NotFoundError(f"找不到 {path.name} / file not found: {path.name}")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Read whole first: numpy leaves the file of a broken archive open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             prices = tuple(
                 np.asarray(arrays[k], dtype=np.float64) for k in ("unit", "pace", "link")
             )
             return Memory(np.asarray(arrays["site_of"], dtype=np.int32), prices)
-    except (OSError, ValueError, KeyError) as fault:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error, RuntimeError) as fault:
         raise InputError(
             f"{path.name} 不是 catchment propose 保存的搜索；请重新求解 / is no search kept by propose"
         ) from fault

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from catchment.errors import InputError
+from catchment.optimise.consolidation import SMALL
 from catchment.optimise.siting import p_median
 from catchment.problem import Bool, Int32, Problem
 from catchment.region.model import Region
@@ -109,10 +110,17 @@ def draw_areas(
     first = np.zeros_like(fit)
     first[np.unique(np.where(fit, problem.home, -1), return_index=True)[1]] = True
     fit &= first
-    if not 1 <= count <= int(fit.sum()):
+    most = int(fit.sum())
+    if not most:
         raise InputError(
-            f"片区数 {count} 应为 1–{int(fit.sum())}（可作中心校的学校数） / as many areas at most as there "
-            "are schools fit to be central"
+            f"没有学校可作中心校（满 {SMALL} 人、学段齐全、各在一村），不能划分片区；可用 --areas 0 采用县里的片区 / no "
+            "school is fit to be central (100 students or more, all its bands), so that no areas can "
+            "be drawn; --areas 0 takes the county's own"
+        )
+    if not 1 <= count <= most:
+        raise InputError(
+            f"片区数 {count} 应为 1–{most}（可作中心校的学校数） / areas must be from 1 to {most}, the schools fit "
+            "to be central"
         )
     minutes = _village_minutes(problem)
     weight = np.zeros(len(minutes))

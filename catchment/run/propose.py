@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from catchment.errors import InfeasibleError
+from catchment.errors import InfeasibleError, InputError
 from catchment.optimise import consolidation as model
 from catchment.region.model import Region
 from catchment.run import hearing, prospects, reasons
@@ -229,6 +229,8 @@ def propose(
     areas = _areas(posed, region, question, wish, seed)
     if areas is not None:
         question = question.replace(within=areas.allowed(posed.problem))
+    if memory is not None:
+        _fitting(memory, posed)
     best = model.consolidate(
         question, time_limit=wish.time_limit, seed=seed, steps=wish.steps, memory=memory,
         progress=progress,
@@ -303,6 +305,19 @@ def propose(
         memory=best.memory,
         notes=tuple(notes),
     )
+
+
+def _fitting(memory: model.Memory, posed: Posed) -> None:
+    """Refuse the search of another recipe or county."""
+    groups, sites = len(posed.problem.group_band), len(posed.problem.site_ids)
+    wanted = (groups, len(posed.problem.years))
+    there = memory.site_of
+    if there.shape != wanted or (there < -1).any() or (there >= sites).any():
+        raise InputError(
+            f"search.npz 是另一方案或另一县的搜索（村学段 x 年：{' x '.join(map(str, there.shape))}，本方案 "
+            f"{wanted[0]} x {wanted[1]}）；请去掉 --resume 重新求解 / search.npz is of another recipe or county; "
+            "leave --resume out"
+        )
 
 
 def _asked(posed: Posed, region: Region) -> model.Question:

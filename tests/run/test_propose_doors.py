@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from catchment.cli.propose import read_memory, write_memory
 from catchment.errors import InputError
+from catchment.optimise.consolidation import Memory, cost_table, read_costs
 from catchment.optimise.phases.account import grade_sites, students_there
 from catchment.plan import students_at
-from catchment.run import Proposal, Wish, propose, run_scenario
+from catchment.run import Proposal, Wish, pose, propose, run_scenario
+from catchment.run.areas import draw_areas
 from catchment.run.asked import every_year, limits_of, with_demands
 from catchment.scenario import Scenario, parse_scenario
 from tests.tiny_region import tiny_region
@@ -95,3 +100,71 @@ def test_current_students_finish_where_they_are_in_the_plan_and_in_its_recipe() 
 def test_what_cannot_be_planned_is_refused_in_words(recipe: dict[str, object], word: str) -> None:
     with pytest.raises(InputError, match=word):
         every_year(asked(**recipe))
+
+
+def test_costs_as_excel_saves_them_are_read_and_what_is_no_table_is_refused(tmp_path: Path) -> None:
+    own = tmp_path / "costs.csv"
+    own.write_bytes("key,value,source\nteacher_year,98000,本县财政局\n".encode("gb18030"))
+    assert read_costs(own).teacher_year == 98000
+    (row,) = [r for r in cost_table(own) if r.key == "teacher_year"]
+    assert row.source == "本县财政局"
+    for content in (b"\xff\xfe\x00\x81", "key,value\n".encode("utf-16")):
+        own.write_bytes(content)
+        with pytest.raises(InputError, match=r"costs\.csv.*UTF-8"):
+            read_costs(own)
+
+
+def test_a_search_that_is_cut_off_or_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    region = tiny_region(students=3)
+    posed = pose(asked(), region)
+    n, t = len(posed.problem.group_band), 4
+    prices = tuple(np.zeros((1, 1)) for _ in range(3))
+    path = write_memory(Memory(np.zeros((n, t), np.int32), prices), tmp_path / "search.npz")
+    assert read_memory(path).site_of.shape == (n, t)
+    whole = path.read_bytes()
+    for cut in (30, len(whole) // 2, len(whole) - 5):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(InputError, match=r"search\.npz"):
+            read_memory(path)
+    for site_of in (np.zeros((n, t + 1), np.int32), np.full((n, t), 99, np.int32)):
+        with pytest.raises(InputError, match="--resume"):
+            propose(asked(), region, wish=ONE, memory=Memory(site_of, prices))
+    # Prices of another question do no harm.
+    found = propose(asked(), region, wish=ONE, memory=Memory(np.zeros((n, t), np.int32), prices))
+    assert found.violations == ()
+
+
+def test_areas_cannot_be_drawn_where_no_school_is_fit_and_the_range_is_told() -> None:
+    region = tiny_region(students=3)
+    problem = pose(asked(), region).problem
+    with pytest.raises(InputError, match="没有学校可作中心校"):
+        draw_areas(problem, region, 2, small=np.ones(len(problem.site_ids), dtype=bool))
+    with pytest.raises(InputError, match="应为 1–2"):
+        propose(asked(), tiny_region(students=12), wish=Wish(steps=1, areas=5))
+
+
+def test_a_plan_in_two_steps_by_hand_breaks_no_demand_of_todays_year() -> None:
+    region = tiny_region(students=3)
+    hand = asked(
+        name="手工",
+        action=[
+            {"do": "merge", "school": "T1", "into": "S2", "year": 2027},
+            {"do": "merge", "school": "S2", "into": "S1", "year": 2028},
+        ],
+    )
+    found = propose(asked(), region, wish=ONE, hands=[hand])
+    table = found.demands
+    # Moving twice is no demand of anybody: it is told, and not counted. Today is nobody's plan.
+    twice = table[table["kind"] == "model"]
+    assert set(twice["place"]) == {"丁村", "戊村"}
+    assert twice["zh"].str.contains("换了两次学校").all()
+    assert not (table["year"] == 2026).any()
+    assert found.byhand.iloc[1]["demands_broken"] == (table["kind"] != "model").sum()
+    assert table["zh"].str.contains("[\u4e00-\u9fff]").all()
+    assert not table["zh"].str.contains("[a-z]").any()
+    strict = asked(name="试", consolidation={"closures_total": 1})
+    table = propose(strict, region, wish=ONE, hands=[hand]).demands
+    (row,) = table[table["kind"] == "limit"].to_dict("records")
+    assert row["value"] == 2
+    assert row["limit"] == 1
+    assert row["zh"] == "超过所定撤并总数（2，限 1）"
