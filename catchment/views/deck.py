@@ -45,7 +45,7 @@ from catchment.views.story import (
     standing,
     tell,
 )
-from catchment.views.sums import Known, known_of, listed, told_sum
+from catchment.views.sums import Known, known_of, listed, mean_places, told_sum
 
 FONT = "微软雅黑"
 LATIN_FONT = "Microsoft YaHei"
@@ -421,11 +421,15 @@ def _told_sum(story: Story, known: Known, value: float, rows: pd.DataFrame | Non
 def _public(story: Story, known: Known, code: str, year: int, plan: str) -> str:
     """Show a figure as the public may see it."""
     value = story.county(code, year, plan)
+    trips = story.facts.trips
+    farthest = float(trips[(trips["plan"] == plan) & (trips["year"] == year)]["minutes"].max())
     if code == "minutes_max" and value is not None:
         # The longest trip of any student would tell that villages farther off have none.
-        trips = story.facts.trips
-        mine = trips[(trips["plan"] == plan) & (trips["year"] == year)]["minutes"]
-        value = float(mine.max())
+        value = farthest
+    if code == "minutes_mean" and value is not None:
+        served = story.county("served", year, plan) or 0.0
+        places = mean_places(served, farthest, limit_of(story.run))
+        return story.say("deck.withheld") if places is None else decimal(value, places)
     if value is not None and (indicator_unit(code) == "students" or code == "place_shortfall"):
         return _told_sum(story, known, value, listed(story, code, year, plan))
     text, unit = shown(code, value, story.lang)

@@ -139,6 +139,38 @@ def told_sum(story: Story, known: Known, value: float, rows: pd.DataFrame | None
     return WITHHELD if value - _least(story, known, rows) < limit else told
 
 
+def mean_places(students: float, longest: float, limit: int) -> int | None:
+    """Decimals with which the mean trip of so many students may be told.
+
+    Today's mean and the plan's, told to a tenth of a minute, pin down in a small county how many
+    students have a village's longer trip. A step of the mean has to be worth the whole limit of
+    students on the longest trip, so that it may be any of them that the rounding hides.
+
+    Parameters
+    ----------
+    students : float
+        Students the mean is taken over.
+    longest : float
+        Longest trip in minutes.
+    limit : int
+        Privacy limit.
+
+    Returns
+    -------
+    int or None
+        1, 0 or, where whole minutes are too fine already, None: the mean is not told.
+
+    Examples
+    --------
+    >>> [mean_places(n, 40.0, 10) for n in (15_000, 4_000, 3_999, 400, 399)]
+    [1, 1, 0, 0, None]
+    """
+    for places in (1, 0):
+        if students >= round(limit * longest * 10**places, 6):
+            return places
+    return None
+
+
 def _least(story: Story, known: Known, rows: pd.DataFrame) -> int:
     """Students that the rows have at least, going by villages and classes that are told."""
     trips, year, plan = story.facts.trips, int(rows["year"].iloc[0]), rows["plan"].iloc[0]

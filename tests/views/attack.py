@@ -308,8 +308,8 @@ class _Told:
             self.system.add(cell[members[code]], *told, name)
         elif code == "minutes_mean":
             weight = minutes[there]
-            self.system.add(cell[there], -np.inf, 0, name, weight - told[1] - 0.05001)
-            self.system.add(cell[there], 0, np.inf, name, weight - told[0] + 0.05001)
+            self.system.add(cell[there], -np.inf, 0, name, weight - told[1] - 0.00001)
+            self.system.add(cell[there], 0, np.inf, name, weight - told[0] + 0.00001)
         elif code == "minutes_max":
             for k in cell[there & (minutes > told[1] + 0.05001)]:
                 self.system.add([k], 0, 0, name)  # nobody makes a longer trip
@@ -391,6 +391,9 @@ def span_of(code: str, cell: str, lang: str, limit: int) -> tuple[float, float] 
     if not re.fullmatch(r"-?[\d,.]+", cell):
         return None
     number = float(cell.replace(",", ""))
+    if code == "minutes_mean":
+        half = 0.05 if "." in cell else 0.5
+        return number - half, number + half
     if code not in ("students", "unserved", "over_limit_students", "bus_riders",
                     "worsened_students", "place_shortfall"):  # fmt: skip
         return number, number

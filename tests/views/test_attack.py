@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from catchment.run import Run, execute
-from catchment.views import charts, public
+from catchment.views import charts, deck, public
 from tests.views.attack import Attack, attack
 from tests.views.poor_run import counted, poor_run
 from tests.views.shared_run import shared_run
@@ -63,6 +63,18 @@ def test_without_complementary_suppression_the_attack_succeeds(
 def test_runs_of_one_county_that_are_all_out() -> None:
     runs = [poor_run(54, 2, 0.25, variant=k) for k in range(3)]
     assert found(attack(runs), runs, 25) == []
+
+
+def test_the_means_of_today_and_plan_do_not_pin_a_village_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A county of 330 students, whose two means to a tenth of a minute leave nine numbers open."""
+    run = poor_run(60, 51, 0.12, variant=1)
+    told = attack([run])
+    cells = [[told.cells[i, 2029]] for i in (48, 78, 88)]
+    assert told.narrow(cells) == []
+    monkeypatch.setattr(deck, "mean_places", lambda *_: 1)
+    assert attack([run]).narrow(cells) != []
 
 
 @pytest.mark.parametrize("insider", [False, True])
