@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 from catchment.optimise import annealing, flow, growth, regions, witness
 from catchment.optimise.annealing import Ground
 from catchment.optimise.contiguity import adjacency
+from catchment.optimise.course import Search
 from catchment.optimise.dice import dice
 from catchment.optimise.partition import Store
 from catchment.optimise.solution import Solution, Status
@@ -212,7 +213,7 @@ def _search(
     if not (start >= 0).any():
         return start, 0.0, False
     scale = regions.measure(ground, start, price)
-    search = regions.Search(
+    search = Search(
         ground=ground,
         scale=scale,
         tariff=regions.TARIFF * scale.price,

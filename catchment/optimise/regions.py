@@ -1,6 +1,7 @@
 """Search by drawing parts of good plans anew, a few neighbouring catchments at a time.
 
-Some parts are annealed, others solved exactly (:mod:`catchment.optimise.redraw`).
+The first plans are annealed, as a whole and part by part. After that new ones are raised beside
+the best (:mod:`catchment.optimise.crowd`), and parts are solved exactly.
 
 Tasks are numbered, each with its own random numbers, and their results are taken in order: the
 course of the search depends on the seed alone. A limit of work ends it at the same proposal
@@ -10,148 +11,47 @@ wherever and however often it runs; a time limit ends it where the machine has g
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from catchment.optimise.annealing import Ground, Pool, anneal, make_pool
-from catchment.optimise.dice import dice
-from catchment.optimise.partition import Store, best_partition
-from catchment.optimise.redraw import Redrawn, pairs, redraw
+from catchment.optimise import crowd
+from catchment.optimise.annealing import Ground
+from catchment.optimise.course import (
+    ANNEALED,
+    RAISED,
+    RUN,
+    Found,
+    Plan,
+    Scale,
+    Search,
+    Setting,
+    Task,
+    Yield,
+    brought_up_to_date,
+    less,
+    weigh,
+)
+from catchment.optimise.partition import best_partition
+from catchment.optimise.redraw import Redrawn
+from catchment.optimise.tasks import STEP, Heat, heat, run_region, run_whole
 
-Bool = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
 
-AHEAD = 4  # tasks in flight; fixed, so that the number of cores does not change the plan
-CHAINS, BRANCHES = 0.3, 0.1  # shares of proposals
+# tasks in flight, at first and later; fixed, so that the number of cores does not change the plan
+AHEAD, LATER = 4, 6
 TARIFF = 24.0  # how many times the dearest place one beyond capacity counts in comparisons
 STARTS = 3  # runs from the grown plan
 LENGTH = 5_000  # proposals per unit of a run from the grown plan; the first two are shorter
-SHAKE = 200  # proposals per unit, hot, that make a new plan of a good one
-AGAIN = 5_000  # proposals per unit of a region, times 1/3 to 3
-MET = 500  # catchments a run may hand over
-NEAR = 1.002  # those of states of up to this weight, relative to the plan it began with
-RUNNING = 3  # plans worked on at a time
+RUNNING = 3  # plans worked on at a time, at first
 PATIENCE = 60  # tasks without gain after which a plan, unless the best, is given up
-JOIN = 150  # tasks between attempts to put a plan together from catchments met
-STEP = 2_500  # proposals that take as long as a step of the solver
-PAIRS = 100.0  # choices of an exact model at first
-CHEAP = 4_000_000  # proposals a model may cost for the next to be larger, more without gain
-WIDER, NARROWER = 1.1, 0.9  # change of the size after a cheap model, and after a dear one
-MEMORY = 1e8  # proposals after which what a kind of task brought counts a third
-BEFORE = 5e7  # proposals of annealing before the first exact model
-LEAST = 0.1  # share of the work that the kind of task gets that lately brought less
-ON_BEST = 0.6  # share of exact models that are of the best plan in any case
-DULL = 40  # tasks without gain up to which models may cost ever more
-FRESH = 10  # regions looked at for one not tried before
+JOIN = 150  # tasks between attempts to put a plan together from catchments met, at first
+BEFORE = 40_000  # proposals per unit before new plans are raised
 STALLED = 1000  # tasks without a better plan after which the search begins again
 AFRESH = 9  # times it does so before it ends
-
-
-class Scale(NamedTuple):
-    """Measured sizes: what a shift typically costs, and a place at the dearest site."""
-
-    shift: float
-    price: float
-    demand: float
-
-
-@dataclass
-class Yield:
-    """What tasks of a kind brought lately per proposal, and what they cost in all."""
-
-    rate: float = 0.0
-    cost: float = 0.0
-
-    def book(self, gain: float, cost: float) -> None:
-        """Add a task."""
-        kept = float(np.exp(-cost / MEMORY))
-        self.rate = kept * self.rate + (1.0 - kept) * gain / max(cost, 1.0)
-        self.cost += cost
-
-
-@dataclass(eq=False)
-class Plan:
-    """A plan in the running; ``merit`` is its weight and a high price for its overload."""
-
-    site: Int32
-    value: float
-    over: float
-    merit: float
-    idle: int = 0
-
-
-class Found(NamedTuple):
-    """What a task brings: plan, weight, overload, catchments met."""
-
-    site: Int32
-    value: float
-    over: float
-    pool: Pool | None
-
-
-class Task(NamedTuple):
-    """A task in flight: its coming result, and what it began with.
-
-    ``parent`` is the plan in the running that it works on, ``base`` what that was at the time,
-    ``region`` the sites that may change, ``cost`` its length in proposals, 0 = told by the
-    result, ``booked`` what was put down for it until then.
-    """
-
-    result: Future[Found | Redrawn | None]
-    parent: Plan | None = None
-    base: Plan | None = None
-    region: Bool | None = None
-    cost: int = 0
-    booked: int = 0
-
-
-@dataclass
-class Search:
-    """The state of one search.
-
-    ``work`` is how many proposals may be made (inf = no limit), ``spent`` how many the tasks begun
-    so far were given, steps of the solver counted as proposals; ``late`` says that the time was
-    over before the work was done. ``pairs`` is how large exact models are, ``each`` what a
-    catchment adds to one, ``tried`` are those met before.
-    """
-
-    ground: Ground
-    scale: Scale
-    store: Store
-    seed: int
-    until: float
-    clock: Callable[[], float]
-    start: Int32
-    budget: int
-    work: float
-    bound: float
-    enough: float
-    tariff: float
-    plans: list[Plan] = field(default_factory=list)
-    made: int = 0
-    spent: int = 0
-    taken: int = 0
-    afresh: int = 0
-    last_gain: int = 0
-    kept: Plan | None = None
-    late: bool = False
-    annealed: Yield = field(default_factory=Yield)
-    modelled: Yield = field(default_factory=Yield)
-    pairs: float = PAIRS
-    each: float = 50.0
-    tried: set[bytes] = field(default_factory=set)
-    halt: Bool = field(default_factory=lambda: np.zeros(1, dtype=bool))
-
-    def best(self) -> Plan:
-        """Return the best plan in the running."""
-        return self.plans[0]
 
 
 def measure(ground: Ground, site: Int32, price: Float64) -> Scale:
@@ -197,23 +97,29 @@ def run(search: Search) -> None:
     """
     flying: deque[Task] = deque()
     joint: Task | None = None
+    joined = pause = JOIN  # tasks before the latest or next attempt to join, and between two
     with ThreadPoolExecutor(max_workers=2) as workers:
         while not search.halt[0]:
-            while len(flying) < AHEAD and search.spent < search.work:
+            while len(flying) < (LATER if search.crowded else AHEAD) and search.spent < search.work:
                 flying.append(_launch(search, workers))
             if not flying:
                 break
             task = flying.popleft()
             _take_in(search, task, _await(search, task))
-            if joint is not None and search.taken % JOIN == JOIN - 1:
-                _take_in(search, joint, _await(search, joint))
-                joint = None
             kept = search.kept
-            if search.taken % JOIN == 0 and kept is not None and kept.over == 0.0:
-                joint = _join(search, kept, workers)
+            if joint is not None and search.taken >= joined + JOIN - 1:
+                _take_in(search, joint, _await(search, joint))
+                # in vain: the next attempt comes later
+                pause = JOIN if search.kept is not kept else 2 * pause
+                joint, joined = None, joined + pause
+            elif joint is None and search.taken >= joined:
+                if kept is not None and kept.over == 0.0:
+                    joint, joined = _join(search, kept, workers), search.taken
+                else:
+                    joined += JOIN
             stalled = search.taken - search.last_gain > STALLED
             least = max(search.bound, search.enough)
-            done = kept is not None and kept.over == 0.0 and not _less(least, kept.value)
+            done = kept is not None and kept.over == 0.0 and not less(least, kept.value)
             if done or (stalled and search.afresh == AFRESH):
                 search.halt[0] = True
             elif stalled:
@@ -226,8 +132,14 @@ def _begin_again(search: Search) -> None:
     """Give up the plans in the running for new ones; the best met and its catchments are kept."""
     search.afresh += 1
     search.last_gain = search.taken
-    value, over = _weigh(search.ground, search.start)
+    value, over = weigh(search.ground, search.start)
     search.plans = [Plan(search.start, value, over, value + search.tariff * over)]
+    search.crowded, search.novice, search.coming = False, None, False
+    search.due.clear()
+    search.begun = search.spent
+    search.yields = {kind: Yield() for kind in search.yields}
+    if search.kept is not None:
+        search.archive.append(search.kept.site)
 
 
 def _await(search: Search, task: Task) -> Found | Redrawn | None:
@@ -251,126 +163,30 @@ def _launch(search: Search, workers: ThreadPoolExecutor) -> Task:
     number = search.made
     search.made += 1
     rng = np.random.default_rng([search.seed, number])
-    if len(search.plans) >= RUNNING and _prefers_exact(search):
-        task = _launch_exact(search, workers, rng)
-        if task is not None:
-            return task
-    ground, scale, halt = search.ground, search.scale, search.halt
-    tariff = search.tariff
-    n, m = ground.weight.shape
-    parent: Plan | None = None
-    keep = -np.inf
-    region = np.ones(m, dtype=bool)
-    shaken = False
-    length = LENGTH * n
+    if (
+        not search.crowded
+        and search.plans
+        and search.spent - search.begun > BEFORE * search.start.size
+    ):
+        crowd.begin(search)
+    if search.crowded:
+        return crowd.launch(search, workers, rng)
+    scale = search.scale
+    length = LENGTH * search.start.size
     if number < STARTS or len(search.plans) < 2:
-        site = search.start
         penalty = scale.price * 2.0 ** rng.uniform(2.0, 4.5)
         hot = 0.3 * penalty * scale.demand
         if number < 2:  # soon a fair plan
             penalty, hot, length = TARIFF * scale.price, 3.0 * scale.shift, length // 5
-    else:
-        penalty = scale.price * 2.0 ** rng.uniform(1.0, 4.5)
-        hot = scale.shift * 10.0 ** rng.uniform(-0.5, 1.2)
-        if len(search.plans) < RUNNING:
-            site = search.best().site
-            shaken = True
-            hot = scale.shift * 10.0 ** rng.uniform(0.5, 1.5)
-        else:
-            parent = _choose(search, rng)
-            site, keep = parent.site, parent.value * NEAR
-            region = _cluster(ground, site, int(rng.integers(3, 13)), rng)
-            units = int(region[site[site >= 0]].sum())
-            length = int(units * AGAIN * 3.0 ** rng.uniform(-1.0, 1.0))
-    length = min(length, search.budget)
-    search.spent += length + (SHAKE * n if shaken else 0)
-    cold = min(0.1 * scale.shift, hot)
-    stream = dice(int(rng.integers(2**62)))
-    site = site.copy()
-
-    def work() -> Found:
-        pool = make_pool(n, MET)
-        if shaken:  # leave the plan behind, else it would itself be the best one met
-            anneal(
-                ground,
-                site,
-                penalty,
-                tariff,
-                hot,
-                hot,
-                SHAKE * n,
-                CHAINS,
-                BRANCHES,
-                region,
-                keep,
-                stream,
-                pool,
-                halt,
-            )
-        found = anneal(
-            ground,
-            site,
-            penalty,
-            tariff,
-            hot,
-            cold,
-            length,
-            CHAINS,
-            BRANCHES,
-            region,
-            keep,
-            stream,
-            pool,
-            halt,
-        )
-        return Found(*found, pool)
-
-    base = None if parent is None else replace(parent)
-    return Task(workers.submit(work), parent, base, region, length)
-
-
-def _prefers_exact(search: Search) -> bool:
-    """Whether exact models are due: they brought more lately, or are below their least share."""
-    exact, other = search.modelled, search.annealed
-    most = 1.0 - LEAST if exact.rate > other.rate else LEAST
-    return other.cost > BEFORE and exact.cost < most * (exact.cost + other.cost)
-
-
-def _launch_exact(
-    search: Search, workers: ThreadPoolExecutor, rng: np.random.Generator
-) -> Task | None:
-    """Start an exact model of some catchments that was not solved before; None where none is met."""
-    ground = search.ground
-    parent = search.best() if rng.random() < ON_BEST else _choose(search, rng)
-    site = parent.site
-    hops = 2 if rng.random() < 0.7 else 3
-    for _ in range(FRESH):
-        size = search.pairs / search.each * rng.uniform(0.7, 1.3)
-        region = _cluster(ground, site, max(2, round(size)), rng)
-        patch = pairs(ground, site, region, hops)
-        key = blake2b(patch.units.tobytes() + site[patch.units].tobytes(), digest_size=16)
-        key.update(patch.pair.tobytes())
-        if key.digest() not in search.tried:
-            break
-    else:
-        search.pairs = min(WIDER * search.pairs, float(ground.weight.size))
-        search.modelled.book(0.0, CHEAP)
-        return None
-    search.tried.add(key.digest())
-    choices = int((patch.pair >= 0).sum())
-    booked = 2 * STEP * choices  # a step or two per choice are usual
-    search.spent += booked
-    each = choices / max(1, patch.sites.size)
-    search.each += 0.1 * (each - search.each)
-    seed = int(rng.integers(2**31))
-    tariff = search.tariff
-
-    def work() -> Redrawn:
-        return redraw(
-            ground, site, patch, tariff, seed=seed, left=lambda: search.until - search.clock()
-        )
-
-    return Task(workers.submit(work), parent, replace(parent), region, booked=booked)
+        heats = Heat(hot, min(0.1 * scale.shift, hot), penalty)
+        return run_whole(search, workers, rng, RUN, search.start, heats, length)
+    setting = crowd.draw(rng, crowd.COOLING)
+    if len(search.plans) < RUNNING:
+        heats = heat(scale, Setting(float(rng.uniform(0.5, 1.5)), setting.penalty))
+        site = search.best().site
+        return run_whole(search, workers, rng, RUN, site, heats, length, shaken=True)
+    parent = _choose(search, rng)
+    return run_region(search, workers, rng, ANNEALED, parent, heat(scale, setting))
 
 
 def _join(search: Search, kept: Plan, workers: ThreadPoolExecutor) -> Task:
@@ -385,11 +201,11 @@ def _join(search: Search, kept: Plan, workers: ThreadPoolExecutor) -> Task:
 
     def work() -> Found | None:
         better, weight, _ = best_partition(
-            columns, must, site, value, left=lambda: search.until - search.clock(), seed=search.seed
+            columns, must, site, value, left=search.seconds, seed=search.seed
         )
         return None if better is None else Found(better, weight, 0.0, None)
 
-    return Task(workers.submit(work))
+    return Task(workers.submit(work), RUN)
 
 
 def _choose(search: Search, rng: np.random.Generator) -> Plan:
@@ -404,38 +220,25 @@ def _take_in(search: Search, task: Task, result: Found | Redrawn | None) -> None
     """Let a result take the place of the plan it came from where it is at least as good."""
     if result is None:
         return
-    found = _book(search, task, result) if isinstance(result, Redrawn) else result
     before = search.best().merit if search.plans else np.inf
+    plan = _book(search, task, result)
     search.taken += task.region is not None
-    if found.pool is not None:
-        search.store.add(found.pool)
-    parent = task.parent
-    plan = Plan(found.site, found.value, found.over, found.value + search.tariff * found.over)
     kept = search.kept
     if kept is None or (plan.over, plan.value) < (kept.over, kept.value):
         search.kept = replace(plan)
         search.last_gain = search.taken
-    if parent is None:
+    parent = task.parent
+    if task.kind == RAISED and parent is None:
+        crowd.take_first_run(search, task, plan)
+    elif parent is None:
         search.plans.append(plan)
-    elif parent in search.plans:
-        kind = search.modelled if isinstance(result, Redrawn) else search.annealed
-        cost = STEP * result.effort if isinstance(result, Redrawn) else task.cost
-        kind.book(max(0.0, parent.merit - plan.merit), cost)
-        parent.idle = 0 if _less(plan.merit, parent.merit) else parent.idle + 1
-        if plan.merit <= parent.merit:
-            parent.site, parent.value = plan.site, plan.value
-            parent.over, parent.merit = plan.over, plan.merit
-    search.plans.sort(key=lambda plan: plan.merit)
-    search.plans = [
-        plan
-        for plan, better in zip(search.plans, [None, *search.plans], strict=False)
-        if better is None or _less(better.merit, plan.merit) or (better.site != plan.site).any()
-    ]
-    if _less(search.best().merit, before):
+    elif parent in search.plans or parent is search.novice:
+        _replace(search, task, parent, plan)
+        if search.crowded:
+            crowd.follow(search, task, result)
+    _sort(search)
+    if less(search.best().merit, before):
         search.last_gain = search.taken
-    stale = [plan for plan in search.plans[1:] if plan.idle > PATIENCE]
-    if stale or len(search.plans) > STARTS:
-        search.plans.remove(stale[-1] if stale else search.plans[-1])
     none_yet = search.kept is not None and search.kept.over > 0.0
     if search.best().over > 0.0 and (
         search.best().idle > PATIENCE or (none_yet and search.taken % PATIENCE == 0)
@@ -443,42 +246,49 @@ def _take_in(search: Search, task: Task, result: Found | Redrawn | None) -> None
         _raise_tariff(search)
 
 
-def _book(search: Search, task: Task, result: Redrawn) -> Found:
-    """Count what an exact model cost, and set the size of the next ones."""
-    spent = STEP * result.effort
-    search.spent += spent - task.booked
-    idle = 0 if task.base is None else task.base.idle
-    limit = CHEAP * (1.0 + min(idle, DULL) / 10)
-    if spent > 2.0 * limit:
-        search.pairs *= NARROWER
-    elif spent < limit and result.proved:
-        search.pairs *= WIDER
-    search.pairs = min(max(search.pairs, PAIRS / 2), float(search.ground.weight.size))
-    site = _brought_up_to_date(task, result.site)
-    return Found(site, *_weigh(search.ground, site), None)
+def _book(search: Search, task: Task, result: Found | Redrawn) -> Plan:
+    """Count what a task cost, and return its plan, brought up to date where that is possible."""
+    if isinstance(result, Redrawn):
+        search.spent += STEP * result.effort - task.booked
+        crowd.resize(search, task, result)
+        site = brought_up_to_date(task, result.site)
+        return search.plan(Found(site, *weigh(search.ground, site), None))
+    if result.pool is not None:
+        search.store.add(result.pool)
+    if search.crowded:
+        site = brought_up_to_date(task, result.site)
+        if site is not result.site:
+            return search.plan(Found(site, *weigh(search.ground, site), None))
+    return search.plan(result)
 
 
-def _weigh(ground: Ground, site: Int32) -> tuple[float, float]:
-    """Return the weight of a plan and its overload."""
-    served = np.flatnonzero(site >= 0)
-    load = np.bincount(site[served], ground.demand[served], minlength=ground.capacity.size)
-    over = float(np.maximum(load - ground.capacity, 0.0).sum())
-    slip = 1e-9 * (1.0 + float(ground.demand.sum()))
-    return float(ground.weight[served, site[served]].sum()), over if over > slip else 0.0
+def _replace(search: Search, task: Task, parent: Plan, plan: Plan) -> None:
+    """Put a plan where the one was that it came from, and note what it brought."""
+    gain = max(0.0, parent.merit - plan.merit)
+    result = task.result.result()
+    cost = STEP * result.effort if isinstance(result, Redrawn) else task.cost
+    search.yields[task.kind].book(gain if task.kind != RAISED else 0.0, cost)
+    parent.idle = 0 if less(plan.merit, parent.merit) else parent.idle + 1
+    if plan.merit <= parent.merit:
+        parent.site, parent.value = plan.site, plan.value
+        parent.over, parent.merit = plan.over, plan.merit
 
 
-def _brought_up_to_date(task: Task, drawn: Int32) -> Int32:
-    """Put what was changed into the plan as it is now, where others changed only the rest of it."""
-    parent, base, region = task.parent, task.base, task.region
-    if parent is None or base is None or region is None or parent.site is base.site:
-        return drawn
-    inside = (base.site >= 0) & region[base.site]
-    now = (parent.site >= 0) & region[parent.site]
-    if (inside != now).any() or (base.site[inside] != parent.site[inside]).any():
-        return drawn
-    site = parent.site.copy()
-    site[inside] = drawn[inside]
-    return site
+def _sort(search: Search) -> None:
+    """Bring the plans in the running into order; the same ones and those given up leave."""
+    search.plans.sort(key=lambda plan: plan.merit)
+    if search.crowded:
+        search.archive.extend(plan.site for plan in search.plans[1:])
+        search.plans = search.plans[:1]
+        return
+    search.plans = [
+        plan
+        for plan, better in zip(search.plans, [None, *search.plans], strict=False)
+        if better is None or less(better.merit, plan.merit) or (better.site != plan.site).any()
+    ]
+    stale = [plan for plan in search.plans[1:] if plan.idle > PATIENCE]
+    if stale or len(search.plans) > STARTS:
+        search.plans.remove(stale[-1] if stale else search.plans[-1])
 
 
 def _raise_tariff(search: Search) -> None:
@@ -486,38 +296,8 @@ def _raise_tariff(search: Search) -> None:
     search.tariff *= 2.0
     if search.kept is not None and search.kept.over == 0.0:
         search.plans.append(replace(search.kept, idle=0))
-    for plan in search.plans:
+    for plan in [*search.plans, *([search.novice] if search.novice is not None else [])]:
         plan.merit = plan.value + search.tariff * plan.over
         plan.idle = 0
+        plan.lately.clear()
     search.plans.sort(key=lambda plan: plan.merit)
-
-
-def _less(one: float, other: float) -> bool:
-    """Whether a value is less by more than rounding."""
-    return one < other - 1e-12 * max(1.0, abs(one))
-
-
-def _cluster(ground: Ground, site: Int32, size: int, rng: np.random.Generator) -> Bool:
-    """Pick neighbouring catchments one after the other, often around an overloaded one."""
-    m = ground.capacity.size
-    row = np.repeat(site, np.diff(ground.indptr))
-    to = site[ground.indices]
-    there = (row >= 0) & (to >= 0)
-    touch = np.zeros((m, m), dtype=bool)
-    touch[row[there], to[there]] = True
-    region = np.zeros(m, dtype=bool)
-    served = site >= 0
-    load = np.bincount(site[served], ground.demand[served], minlength=m)
-    first = np.flatnonzero(load > ground.capacity * (1 + 1e-9))
-    if not first.size or rng.random() < 0.3:
-        first = np.unique(site[served])
-    region[int(rng.choice(first))] = True
-    for _ in range(size - 1):
-        rim = np.flatnonzero(touch[region].any(axis=0) & ~region)
-        if not rim.size:
-            break
-        region[int(rng.choice(rim))] = True
-    size_of = np.bincount(site[site >= 0], minlength=m)
-    # empty catchments come along where they may begin somewhere
-    region[(size_of == 0) & (ground.root < 0)] = True
-    return region

@@ -65,7 +65,7 @@ def test_work_ends_a_search_at_the_same_plan_whatever_the_clock_says():
 
 
 def test_the_work_is_what_the_tasks_were_given_and_no_more_than_a_task_above_it(monkeypatch):
-    from catchment.optimise import regions
+    from catchment.optimise import tasks
 
     lengths = []
 
@@ -73,7 +73,7 @@ def test_the_work_is_what_the_tasks_were_given_and_no_more_than_a_task_above_it(
         lengths.append(args[6])
         return anneal(*args)
 
-    monkeypatch.setattr(regions, "anneal", counted)
+    monkeypatch.setattr(tasks, "anneal", counted)
     assignment.districts(*grid(12, 8, seed=3), time_limit=60, seed=5, work=2e6)
     assert 2e6 <= sum(lengths) <= 1.2 * 2e6
 

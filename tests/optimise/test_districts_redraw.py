@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from catchment.optimise import annealing, assignment, contiguity, redraw, regions
+from catchment.optimise import annealing, assignment, contiguity, redraw, regions, tasks
 
 WIDE, HIGH = 4, 3
 
@@ -154,8 +154,8 @@ def test_a_search_with_exact_models_is_the_same_on_every_run(monkeypatch):
         drawn.append(result.effort)
         return result
 
-    monkeypatch.setattr(regions, "BEFORE", 1e6)
-    monkeypatch.setattr(regions, "redraw", counted)
+    monkeypatch.setattr(regions, "BEFORE", 5_000)
+    monkeypatch.setattr(tasks, "redraw", counted)
     rng = np.random.default_rng(2)
     graph = nx.convert_node_labels_to_integers(nx.grid_2d_graph(10, 10))
     demand = rng.integers(1, 9, 100).astype(float)
