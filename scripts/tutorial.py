@@ -71,7 +71,9 @@ def values() -> dict[str, str]:
             ("方案", "要求", "费用 万元", "下界 万元", "差距", "教师", "平均单程 分", "最长 分", "末年学校", "保留的小规模学校", "新违反的强制规则"),
             [
                 (
-                    p["plan"], p["name"].split(" / ")[0], wan(p["objective"]), wan(p["bound"]),
+                    p["plan"], p["name"].split(" / ")[0], wan(p["yuan"]),
+                    # Where minutes weigh more, the bound is none of yuan as the county counts them.
+                    wan(p["bound"]) if abs(float(p["yuan"]) - float(p["objective"])) < 1 else "加权",
                     "–" if p["gap"] in ("", "nan") else f"{float(p['gap']):.1%}",
                     number(p["teachers"]), number(p["mean_trip"]), number(p["worst_trip"]),
                     p["schools"], p["small_kept"], p["hard_rules_broken"],

@@ -68,7 +68,9 @@ def propose(
     class_size: Annotated[
         int | None,
         typer.Option(
-            min=1, help="另作“小班化、不撤并”方案的班额 / class size of a plan without closures"
+            min=10,
+            max=60,
+            help="另作“小班化、不撤并”方案的班额 / class size of a plan without closures",
         ),
     ] = None,
     closures: Annotated[

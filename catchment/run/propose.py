@@ -513,22 +513,28 @@ def plans_table(offers: list[Offer]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``plan, name, status, yuan, bound, gap`` (of the plan's own question; blank where nothing
-        is chosen), ``more_yuan`` (than keeping everything), the other figures of
-        :class:`catchment.optimise.consolidation.Figures`, ``dominated``, ``hard_rules_broken``.
+        ``plan, name, status, objective, bound, gap`` (of the plan's own question, in yuan in which
+        a student's minute weighs ``minutes_weigh`` times the county's figure; blank where nothing
+        is chosen), ``more_yuan`` (than keeping everything), ``yuan`` and the other figures of
+        :class:`catchment.optimise.consolidation.Figures` at the county's own costs, what is built
+        by the last year and its ``build_yuan`` over all years, ``dominated``, ``pieces,
+        connected_yuan`` (in the plan's own yuan), ``hard_rules_broken``.
     """
     rows = []
+    minute = offers[0].question.costs.minute
     for k, offer in enumerate(offers, start=1):
         rows.append(
             {
                 "plan": k,
                 "name": offer.name,
                 "status": offer.answer.plan.status,
+                "minutes_weigh": offer.question.costs.minute / minute if minute else 1.0,
                 "objective": offer.answer.plan.objective,
                 "bound": offer.answer.plan.bound,
                 "gap": offer.answer.gap,
                 "more_yuan": offer.figures.yuan - offers[0].figures.yuan,
                 **dataclasses.asdict(offer.figures),
+                **_building(offer.answer),
                 "dominated": offer.dominated,
                 "pieces": int(
                     model.cut_off(offer.question, offer.answer.plan.site_of).any(axis=1).sum()
@@ -538,6 +544,14 @@ def plans_table(offers: list[Offer]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _building(answer: model.Answer) -> dict[str, float]:
+    """Sum up what is built by the last year, and what it costs over all years."""
+    kinds = [field.name for field in dataclasses.fields(answer.built)]
+    yuan = sum(answer.breakdown.of(kind) for kind in (*kinds, "new_sites"))
+    built = {f"{kind}_built": int(getattr(answer.built, kind)[:, -1].sum()) for kind in kinds}
+    return {**built, "build_yuan": yuan}
 
 
 def _broken(offers: list[Offer]) -> pd.DataFrame:

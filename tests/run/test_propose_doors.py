@@ -9,7 +9,7 @@ import pytest
 
 from catchment.cli.propose import read_memory, write_memory
 from catchment.errors import InputError
-from catchment.optimise.consolidation import Memory, cost_table, read_costs
+from catchment.optimise.consolidation import Memory, cost_of, cost_table, read_costs
 from catchment.optimise.phases.account import grade_sites, students_there
 from catchment.plan import students_at
 from catchment.run import Proposal, Wish, pose, propose, run_scenario
@@ -168,3 +168,29 @@ def test_a_plan_in_two_steps_by_hand_breaks_no_demand_of_todays_year() -> None:
     assert row["value"] == 2
     assert row["limit"] == 1
     assert row["zh"] == "超过所定撤并总数（2，限 1）"
+
+
+def test_plans_with_dearer_minutes_are_told_in_the_countys_yuan_and_say_what_they_weigh() -> None:
+    region = tiny_region(students=12)
+    found = propose(asked(), region, wish=Wish(steps=1, plans=5, class_size=10))
+    table = found.plans
+    weighed = table[table["minutes_weigh"] > 1]
+    assert len(weighed) > 0
+    for k, offer in enumerate(found.offers):
+        row = table.iloc[k]
+        own = found.offers[0].question.costs
+        again = cost_of(
+            offer.question.problem, offer.answer.plan, own, built=offer.answer.built,
+            site_build=offer.question.site_build,
+        )  # fmt: skip
+        assert row["yuan"] == pytest.approx(again.total, rel=1e-9)
+        name = row["name"].split(" / ")[0]
+        told = float(name.split("×")[1]) if "×" in name else 1.0
+        assert row["minutes_weigh"] == told
+        assert row["bound"] <= row["objective"] * (1 + 1e-9) or np.isnan(row["bound"])
+        if told == 1.0 and "小班化" not in name:
+            assert row["objective"] == pytest.approx(row["yuan"], rel=1e-9)
+        assert row["rooms_built"] == offer.answer.built.rooms[:, -1].sum()
+    # Smaller classes need rooms, and these stand in the table.
+    assert table.iloc[-1]["rooms_built"] > 0
+    assert table.iloc[-1]["build_yuan"] > 0
