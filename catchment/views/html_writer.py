@@ -9,7 +9,10 @@ from importlib.resources import files
 
 from catchment.views.document import Block, Document, Heading, PageBreak, Paragraph, Picture, Table
 from catchment.views.plain import plain
+from catchment.views.words import word
 
+MANY_CHAPTERS = 6
+"""A document of so many chapters has a list of contents."""
 TEXT_MM, LETTER_MM, SMALL_LETTER_MM = 166.0, 1.78, 1.45
 """Width of the text on paper, and of a small letter in a table, also in a compact or dense one."""
 
@@ -36,7 +39,7 @@ def html_bytes(document: Document) -> bytes:
         "base-uri 'none'; form-action 'none'"
     )
     lang = "zh-CN" if document.lang == "zh" else "en"
-    body = "\n".join(_block(block, document.compact) for block in document.blocks)
+    body = "\n".join(_numbered(document))
     foot = "".join(f"<p>{_text(line)}</p>" for line in document.footer)
     tight = ' class="compact"' if document.compact else ""
     page = f"""<!DOCTYPE html>
@@ -58,6 +61,37 @@ def html_bytes(document: Document) -> bytes:
 </html>
 """
     return page.encode("utf-8")
+
+
+def _numbered(document: Document) -> list[str]:
+    """Blocks in order, each chapter and section with its number to jump to, the contents first."""
+    parts: list[str] = []
+    places: list[tuple[int, Heading]] = []
+    first = -1
+    for block in document.blocks:
+        if isinstance(block, Heading) and 0 < block.level < 3:
+            first = len(parts) if first < 0 else first
+            places.append((len(places) + 1, block))
+            parts.append(_heading(block, len(places)))
+        else:
+            parts.append(_block(block, document.compact))
+    if sum(block.level == 1 for _, block in places) >= MANY_CHAPTERS:
+        parts.insert(first, _contents(document, places))
+    return parts
+
+
+def _contents(document: Document, places: list[tuple[int, Heading]]) -> str:
+    """List chapters, one a line with its sections behind it, each a jump inside the file."""
+    lines: list[str] = []
+    for number, block in places:
+        jump = f'<a href="#s{number}">{_text(block.text)}</a>'
+        if block.level == 1 or not lines:
+            lines.append(f"<li>{jump}")
+        else:
+            lines[-1] += f" {jump}"
+    items = "</li>\n".join(lines)
+    title = _text(word("contents", document.lang))
+    return f'<nav aria-label="{title}"><p>{title}</p><ol>{items}</li></ol></nav>'
 
 
 def _page_foot(document: Document) -> str:
@@ -93,9 +127,7 @@ def _text(value: str) -> str:
 
 def _block(block: Block, compact: bool) -> str:
     if isinstance(block, Heading):
-        level = block.level + 1
-        fresh = ' class="fresh"' if block.new_page else ""
-        return f"<h{level}{fresh}>{_text(block.text)}</h{level}>"
+        return _heading(block)
     if isinstance(block, Paragraph):
         kept = " keep" if block.keep else ""
         return f'<p class="{block.style}{kept}">{_text(block.text)}</p>'
@@ -110,6 +142,13 @@ def _block(block: Block, compact: bool) -> str:
         )
     assert isinstance(block, PageBreak)
     return '<div class="fresh"></div>'
+
+
+def _heading(block: Heading, number: int = 0) -> str:
+    level = block.level + 1
+    fresh = ' class="fresh"' if block.new_page else ""
+    place = f' id="s{number}"' if number else ""
+    return f"<h{level}{place}{fresh}>{_text(block.text)}</h{level}>"
 
 
 def _table(table: Table, letter: float) -> str:

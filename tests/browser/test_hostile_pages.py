@@ -61,7 +61,7 @@ def watched(browser: Any, folder: Path) -> dict[str, dict[str, Any]]:
             "hit": page.evaluate("[window.hit, window.__hit]"),
             "active": page.evaluate(
                 """document.querySelectorAll('script, iframe, object, embed, form, link, base,'
-                + ' a[href], [onerror], [onload], [onclick], [style]').length"""
+                + ' a[href]:not([href^="#"]), [onerror], [onload], [onclick], [style]').length"""
             ),
             "strange": page.evaluate(
                 "[...document.images].filter(i => !i.src.startsWith('data:image/png')).length"
