@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 MEMORY = "search.npz"
 """File in which a search is kept, to be gone on with."""
 
+BOOK = "proposal.xlsx"
+"""Workbook of a proposal's tables, for people."""
+
 
 @app.command()
 def propose(
@@ -184,9 +187,10 @@ def propose(
         result = make_proposal(
             recipe, region, wish=wish, memory=memory, hands=hands, stopped=stopped, progress=tell
         )
-    written = write_proposal(result, recipe, folder, target)
+    written = write_proposal(result, recipe, folder, target, lang)
     for violation in result.violations:
-        console(error=True).print(f"[bold red]{escape(violation)}[/]")
+        zh, _, en = violation.partition(" / ")
+        console(error=True).print(f"[bold red]{escape(zh if lang == 'zh' else en or zh)}[/]")
     _tell(result, written, lang)
 
 
@@ -277,11 +281,18 @@ def _tell(result: Proposal, written: list[Path], lang: str) -> None:
             f"{row['demands_broken']} demands broken",
         )
     wrote(written, lang)
-    say(lang, f"查看：catchment run {written[0]}", f"look at it: catchment run {written[0]}")
+    say(
+        lang,
+        f"先看 {written[1]}（方案比较、行动与理由、听证清单）；出图和文件：catchment run {written[0]}",
+        f"read {written[1]} first (plans, actions with reasons, hearing list); maps and documents: "
+        f"catchment run {written[0]}",
+    )
 
 
-def write_proposal(result: Proposal, scenario: Scenario, folder: Path, target: Path) -> list[Path]:
-    """Write a proposal: recipes, tables, and the memory of its search.
+def write_proposal(
+    result: Proposal, scenario: Scenario, folder: Path, target: Path, lang: str = "zh"
+) -> list[Path]:
+    """Write a proposal: recipes, a workbook, its tables, and the memory of its search.
 
     Parameters
     ----------
@@ -293,14 +304,17 @@ def write_proposal(result: Proposal, scenario: Scenario, folder: Path, target: P
         The county's folder; recipes name it relative to themselves.
     target : Path
         Output folder.
+    lang : {"zh", "en"}
+        Language of the workbook.
 
     Returns
     -------
     list of Path
-        What was written, the proposed recipe first.
+        What was written, the proposed recipe first, then the workbook.
     """
     from catchment.views.decisions import write_recipe
-    from catchment.views.files import write_text
+    from catchment.views.files import write_bytes, write_text
+    from catchment.views.proposal_book import book_of
     from catchment.views.tables import frame_csv
 
     def recipe(plain: dict[str, Any], path: Path) -> Path:
@@ -331,6 +345,8 @@ def write_proposal(result: Proposal, scenario: Scenario, folder: Path, target: P
         "byhand": result.byhand,
         "demands": result.demands,
     }
+    content = book_of(tables, lang, int(result.recipe["years"][0]))
+    written.insert(1, write_bytes(target / BOOK, content))
     for name, table in tables.items():
         if len(table):
             written.append(write_text(target / f"{name}.csv", frame_csv(table)))
@@ -338,7 +354,7 @@ def write_proposal(result: Proposal, scenario: Scenario, folder: Path, target: P
         written.append(write_memory(result.memory, target / MEMORY))
     if again:
         # Of the earlier proposal nothing may lie beside this one.
-        own = [*(target / f"{name}.csv" for name in tables), target / MEMORY]
+        own = [*(target / f"{name}.csv" for name in tables), target / MEMORY, target / BOOK]
         for old in {*own, *(target / "plans").glob("plan-*.toml")} - set(written):
             old.unlink(missing_ok=True)
     return written

@@ -222,7 +222,12 @@ def _reason(
             ):
                 action = each
     if not plan.open[before, band, t]:
-        note = f"（{action.reason}）" if action is not None and action.reason else ""
+        # A reason of the program's own stands in two languages.
+        note = (
+            f"（{action.reason.partition(' / ')[0]}）"
+            if action is not None and action.reason
+            else ""
+        )
         what_zh = "撤并" if action is None or action.do == "merge" else "改为教学点"
         what_en = "closed" if action is None or action.do == "merge" else "made a teaching point"
         year = action.year if action is not None else problem.years[t]
