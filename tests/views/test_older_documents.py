@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from catchment.cli.runs import carry_out
 from catchment.errors import CatchmentError
 from catchment.run import Run
 from catchment.views import folder as folders
@@ -76,3 +77,21 @@ def test_a_book_that_is_open_elsewhere_is_told(
     monkeypatch.setattr(Path, "unlink", held)
     with pytest.raises(CatchmentError, match=r"book\.docx"):
         write_run(dataclasses.replace(run, name="另案"), tmp_path)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_what_a_run_takes_away_is_named(
+    lang: str,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_run(run, tmp_path)
+    (tmp_path / "book.docx").write_text("of the first run", encoding="utf-8")
+    other = dataclasses.replace(run, name="另案")
+    monkeypatch.setattr(folders, "execute_again", lambda *_, **__: other)
+    words = {"zh": "已删除上一次运行的book.docx；", "en": "removedbook.docxofanearlierrun"}[lang]
+    for there in (True, False):
+        carry_out(tmp_path / "recipe.toml", tmp_path, lang, set_aside=False)
+        assert (words in "".join(capsys.readouterr().out.split())) == there
