@@ -124,10 +124,14 @@ class Trial(NamedTuple):
 
 
 class Due(NamedTuple):
-    """Plans to be united with one; ``parent`` none = with the best, others of the archive too."""
+    """Plans to be united with one; ``parent`` none = with the best, others of the archive too.
+
+    ``needed`` says that it is done even where uniting had more than its share of the work.
+    """
 
     parent: Plan | None
     others: list[Int32]
+    needed: bool = False
 
 
 @dataclass

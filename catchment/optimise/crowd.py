@@ -49,7 +49,8 @@ LONG = 8_000  # proposals per unit of it
 LEARNT = 5  # first runs after which settings are drawn near those that were good
 TRUST = 0.7  # share of first runs set so
 SPREAD = 0.15, 0.4  # by how much these vary
-NOVICES = 0.5  # share of the work that novices get
+NOVICES = 0.5  # share of the work that novices get, what unites them not counted
+UNITING = 0.4  # share of the work that uniting plans may get, but for a finished novice's first
 WATCH = 4  # runs over which a novice's progress is judged
 PACE = 0.3  # share of the gap to the best that it must close while its cost doubles
 ECHOES = 8  # ends of runs that are united with a plan at a time
@@ -61,7 +62,7 @@ FRESH = 10  # regions looked at for one not tried before
 CHEAP = 4_000_000  # proposals a model of neighbours may cost for the next to be larger, at first
 DULL = 40  # tasks without gain up to which such models may cost ever more
 MARGIN = 2.0  # times that, they make the next smaller
-CHEAP_UNION = 8_000_000  # the same of models of differences
+CHEAP_UNION = 4_000_000  # the same of models of differences
 WIDER, NARROWER = 1.1, 0.9  # change of the size after a cheap model, and after a dear one
 TOO_MANY = 1.5  # times the size wished, only neighbours are united
 SMALLEST = 20.0  # choices of models of differences, at least
@@ -118,12 +119,14 @@ def launch(search: Search, workers: ThreadPoolExecutor, rng: np.random.Generator
     Task
         In flight.
     """
-    while search.due:
-        task = _unite(search, workers, rng, search.due.popleft())
-        if task is not None:
-            return task
     cost = {kind: search.yields[kind].cost for kind in (*KINDS, UNITED, RAISED)}
-    if cost[RAISED] <= NOVICES * sum(cost.values()) and not search.coming:
+    while search.due:
+        due = search.due.popleft()
+        if due.needed or cost[UNITED] <= UNITING * sum(cost.values()):
+            task = _unite(search, workers, rng, due)
+            if task is not None:
+                return task
+    if cost[RAISED] <= NOVICES * (sum(cost.values()) - cost[UNITED]) and not search.coming:
         if search.novice is not None:
             setting = draw(rng, COOLING)
             return run_region(
@@ -299,7 +302,7 @@ def _retire(search: Search, novice: Plan) -> None:
     search.novice = None
     if novice.merit < search.best().merit:
         search.plans, novice = [novice], search.best()
-    search.due.append(Due(search.best(), [novice.site]))
+    search.due.append(Due(search.best(), [novice.site], needed=True))
     search.due.extend(Due(None, [novice.site]) for _ in range(UNIONS))
     search.archive.append(novice.site)
     del search.archive[:-ARCHIVE]
