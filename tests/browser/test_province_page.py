@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from catchment.batch import find_tasks, run_batch
 from catchment.views.province import write_province_map
@@ -162,4 +165,35 @@ def test_hostile_names_stay_text(visit: Visit, hostile: Path, size: tuple[int, i
     assert "飞地" in page.inner_text("#page")
     assert f"有村离开的 {len(HOSTILE) + 1} 个学区" in page.inner_text("#page")
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    seen.quiet()
+
+
+def test_counties_of_equal_findings_have_one_colour(visit: Visit, tmp_path: Path) -> None:
+    """Not one darker than the other by the order of their names; none is dark where nothing fails."""
+    counts = [(5, 9), (2, 4), (2, 4), (0, 0)]
+    rows = [
+        {"rank": k + 1, "name": f"c{k}", "county_name": f"县{k}", "state": "done", "said": "",
+         "findings_hard": hard, "findings_fail": fail}
+        for k, (hard, fail) in enumerate(counts)
+    ]  # fmt: skip
+    outlines = {
+        f"c{k}": (
+            [(104 + k / 5, 30.0), (104.15 + k / 5, 30.0), (104.15 + k / 5, 30.1),
+             (104 + k / 5, 30.1), (104 + k / 5, 30.0)],
+            [],
+        )
+        for k in range(len(rows))
+    }  # fmt: skip
+    seen = visit(write_province_map(pd.DataFrame(rows), outlines, tmp_path / "p.html"))
+    seen.page.wait_for_timeout(300)
+    sheet = np.asarray(Image.open(io.BytesIO(seen.page.screenshot(clip={
+        "x": 0, "y": 60, "width": 960, "height": 640,
+    }))).convert("RGB"))  # fmt: skip
+    colours, number = np.unique(sheet.reshape(-1, 3), axis=0, return_counts=True)
+    large = {tuple(c) for c, n in zip(colours.tolist(), number, strict=True) if n > 3000}
+    large -= {(255, 255, 255)}  # the panel beside the map
+    # Four counties in three colours, and the ground.
+    assert len(large) == 4, large
+    light = sorted(sum(c) for c in large)
+    assert light[0] < 400 < light[1]
     seen.quiet()

@@ -17,10 +17,14 @@ Catchment.province = function (map, dataId) {
     }
   });
 
-  /* Fifths of the counties by rank: the darkest have most that fails. */
+  /* Fifths of the counties: the darkest have most that fails; equal counts have one colour. */
+  function fails(a, b) { return (a.figures[0] || 0) - (b.figures[0] || 0) || (a.figures[1] || 0) - (b.figures[1] || 0); }
   function shade(r) {
     if (r.rank === null) { return "#9AA3AC"; }
-    return SHADES[4 - Math.min(4, Math.floor(5 * (r.rank - 1) / Math.max(done.length, 1)))];
+    if (!r.figures[0] && !r.figures[1]) { return SHADES[0]; }
+    var more = 0, same = 0;
+    done.forEach(function (other) { var d = fails(other, r); if (d > 0) { more++; } else if (d === 0) { same++; } });
+    return SHADES[4 - Math.min(4, Math.floor(5 * (more + same / 2) / Math.max(done.length, 1)))];
   }
 
   var sheet = new D.Sheet(function (ctx, v) {
