@@ -26,8 +26,8 @@ def _points(columns: dict[str, list[object]], xs: list[float]) -> gpd.GeoDataFra
     return gpd.GeoDataFrame(columns, geometry=[Point(X0 + x, Y0) for x in xs], crs=METRIC)
 
 
-def tiny_region(students: int = 10) -> Region:
-    """Build the county."""
+def tiny_region(students: int = 10, naps: int = 0) -> Region:
+    """Build the county; with nap places nothing needs to be built for those who move."""
     villages = _points(
         {
             "village_id": ["V1", "V2", "V3", "V4", "V5"],
@@ -57,7 +57,7 @@ def tiny_region(students: int = 10) -> Region:
             "boarding": [False, False, False, True, False],
             "beds": [0, 0, 0, 100, 0],
             "dining_seats": [200, 100, 20, 200, 0],
-            "nap_places": [0] * 5,
+            "nap_places": [naps] * 5,
             "teachers": [12, 8, 3, 20, 0],
             "students": [120, 90, 60, 150, 0],
             "status": ["existing"] * 4 + ["closed"],

@@ -23,7 +23,7 @@ SLOW = {"closures_per_year": 1, "moved_per_year": 40}
 @pytest.fixture(scope="module")
 def found() -> Proposal:
     recipe = parse_scenario({"name": "试", "years": [2026, 2030], "consolidation": SLOW})
-    return propose(recipe, tiny_region(students=3), wish=Wish(steps=1, prices=1))
+    return propose(recipe, tiny_region(students=3, naps=100), wish=Wish(steps=1, prices=1))
 
 
 def closings(found: Proposal):
