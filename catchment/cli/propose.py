@@ -252,11 +252,13 @@ def _tell(result: Proposal, written: list[Path], lang: str) -> None:
     lacking = result.offers[result.proposed].broken
     if len(lacking):
         counted = "、".join(f"{c} {n}" for c, n in lacking["code"].value_counts().items())
+        own = int((lacking["demand"] != "").sum())
         say(
             lang,
-            f"推荐方案还不能实施：新违反强制规则 {len(lacking)} 处（{counted}），缺什么见 broken.csv，补齐后再撤",
+            f"推荐方案还不能实施：新违反强制规则 {len(lacking)} 处（{counted}），其中 {own} 处由方案自己的行动造成；缺什么见"
+            " broken.csv，补齐后再撤",
             f"the proposed plan cannot be carried out yet: it newly breaks {len(lacking)} hard rules "
-            f"({counted.replace('、', ', ')}); what is lacking is in broken.csv and comes first",
+            f"({counted.replace('、', ', ')}), {own} of them by the recipe's own actions; what is lacking is in broken.csv and comes first",
         )
     if result.stopped:
         say(

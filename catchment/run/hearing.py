@@ -223,7 +223,10 @@ def _closing(
         problem = question.problem
         codes = [problem.village_ids[int(problem.group_village[i])] for i in stuck]
         who = "、".join(dict.fromkeys(names.get(code, code) for code in codes))
-        return None, f"无其他学校可去的村 / villages with no other school to go to: {who}"
+        return (
+            None,
+            f"行程上限内没有可接收的学校：{who} / no school may receive within the limits of trips: {who}",
+        )
     more = closed.plan.objective - answer.plan.objective
     return _Changed(more, closed.plan.objective - answer.plan.bound, closed, answer, False), ""
 
