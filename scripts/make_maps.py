@@ -62,8 +62,8 @@ def main() -> None:
         if "--no-pictures" in sys.argv:
             return
         write_comparison(runs, folder)
-        take_pictures(maps, folder, images)
-        take_office_pictures(folder, images)
+        _take_pictures(maps, folder, images)
+        _take_office_pictures(folder, images)
     for picture in images.glob("*.png"):
         _lighter(picture)
 
@@ -84,7 +84,7 @@ def _documents(run: Run, folder: Path) -> None:
     write_ledger(run, folder / "ledger.xlsx")
 
 
-def take_pictures(maps: Path, folder: Path, images: Path) -> None:
+def _take_pictures(maps: Path, folder: Path, images: Path) -> None:
     """Open each page offline and keep what a person sees."""
     from playwright.sync_api import sync_playwright
 
@@ -130,7 +130,7 @@ def take_pictures(maps: Path, folder: Path, images: Path) -> None:
         browser.close()
 
 
-def take_office_pictures(folder: Path, images: Path) -> None:
+def _take_office_pictures(folder: Path, images: Path) -> None:
     """Set each document by LibreOffice and keep one page of it."""
     office, painter = shutil.which("soffice"), shutil.which("pdftoppm")
     if office is None or painter is None:
