@@ -146,6 +146,7 @@ def _documents(folder: Path) -> str:
     from catchment.views.deck import write_deck
     from catchment.views.geopackage import write_geopackage
     from catchment.views.maps import write_map
+    from catchment.views.notice_sheet import write_notice
     from catchment.views.parents import write_parents
     from catchment.views.report import write_report
     from catchment.views.tables import write_tables
@@ -158,6 +159,7 @@ def _documents(folder: Path) -> str:
         ("parents' page", lambda: write_parents(made, folder / "parents.html")),
         ("report (DOCX, HTML)", lambda: write_report(made, folder)),
         ("review book (DOCX, HTML)", lambda: write_book(made, folder)),
+        ("notice (DOCX, HTML)", lambda: write_notice(made, folder)),
         ("slides", lambda: write_deck(made, folder / "deck.pptx")),
         ("workbook", lambda: write_ledger(made, folder / "ledger.xlsx")),
         ("GeoPackage", lambda: write_geopackage(made, folder / "plan.gpkg")),
