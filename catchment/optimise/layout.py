@@ -623,6 +623,7 @@ def _draw(task: _Task, clock: _Clock, seed: int, served: Int32, fixed: Int32) ->
     notes: list[Note] = []
     if short.any():
         notes.append(_excess(problem, band, t, "学位缺口，超出标准容量接收 / places short", short))
+        notes.extend(_who_is_short(task, np.minimum(places, most)))
     capacity = places + short
     position = np.full(len(problem.village_ids), -1, dtype=np.int32)
     position[served] = np.arange(len(served), dtype=np.int32)
@@ -672,6 +673,32 @@ def _draw(task: _Task, clock: _Clock, seed: int, served: Int32, fixed: Int32) ->
     if late:
         notes.append(Note(band, _BY_THE_CLOCK, str(problem.years[t])))
     return _Drawn(site, float(low), tuple(notes), used, tuple(rows))
+
+
+def _who_is_short(task: _Task, places: Cost) -> list[Note]:
+    """Name villages with more students than there are places at all the schools they may go to."""
+    found = too_few_places(task.wanted, task.demand.astype(np.float64), places)
+    if found is None:
+        return []
+    problem = task.problem
+    rows, sites = found[0][task.demand[found[0]] > 0], found[1]
+    students, seats = int(task.demand[rows].sum()), int(places[sites].sum())
+    villages = [problem.village_ids[problem.group_village[i]] for i in task.groups[rows]]
+    schools = [problem.site_ids[j] for j in sites]
+    figures = (
+        f"{problem.years[task.t]}: {_named(villages)} → {_named(schools)}，"
+        f"{students} / {seats}，{students - seats}"
+    )
+    what = (
+        "这些村只能去这些学校，学生数/学位数，缺口"
+        " / villages that can go only to these schools, students/places, too few by"
+    )
+    return [Note(task.band, what, figures)]
+
+
+def _named(ids: list[str], most: int = 12) -> str:
+    """Return ids as text, cut off after the first ones, with how many there are."""
+    return "、".join(ids) if len(ids) <= most else f"{'、'.join(ids[:most])}…（{len(ids)}）"
 
 
 def _demand_seats(task: _Task, most: Cost) -> None:

@@ -123,6 +123,32 @@ def test_capacity_is_respected_and_what_is_short_is_told() -> None:
     assert load[2] == 0 or any("放宽" in n or "缺口" in n for n in plan.notes)
 
 
+def test_who_is_short_of_places_is_named_so_that_a_person_can_count_it() -> None:
+    region = tiny_region(students=50)
+    schools = region.schools.copy()
+    # one band of 750 students; S1, S2 and T1 have 135 places each, and everybody may go to them
+    schools.loc[schools["school_id"].isin(["S1", "S2"]), "rooms"] = 6
+    problem = problem_of(region.replace(schools=schools))
+    places = band_places(problem, 0, 0)
+    assert places.sum() < 750
+    plan = scenario_plan(problem, "capacity", time_limit=6)
+    named = [note for note in plan.notes if "too few by" in note and "lower" in note]
+    assert len(named) == 1
+    text = named[0].split("2026: ")[1].split(";")[0]
+    who, figures = text.split("，", 1)
+    villages, at = (side.split("、") for side in who.split(" → "))
+    lower = np.flatnonzero(problem.group_band == 0)
+    at_positions = [problem.site_ids.index(j) for j in at]
+    rows = [i for i in lower if problem.village_ids[problem.group_village[i]] in villages]
+    students = int(problem.demand()[rows, 0].sum())
+    seats = int(places[at_positions].sum())
+    assert students > seats
+    assert figures == f"{students} / {seats}，{students - seats}"
+    # nobody of them may go to a school that is not named
+    others = [j for j in np.flatnonzero(problem.must_open[:, 0, 0]) if j not in at_positions]
+    assert not np.isfinite(problem.minutes[0][np.ix_(rows, others)]).any()
+
+
 def test_students_are_conserved_with_rows_set_aside(today: Problem) -> None:
     region = tiny_region()
     rejected = pd.DataFrame(
