@@ -247,6 +247,58 @@ def _free_move(question, answer, rng):
     return at if question.problem.students[at[0], :, at[1]].any() else None
 
 
+def _arrived(question, answer, rng):
+    """A site and year in which children are there who have moved to it, and how many others."""
+    at = _pick(rng, _moved(answer))
+    if at is None or question.transition == "finish":
+        return None
+    problem, t = question.problem, at[1]
+    if not problem.students[at[0], :, t].any():
+        return None
+    j = int(answer.plan.site_of[at])
+    return j, t, int(problem.students[answer.plan.site_of[:, t] == j, :, t].sum())
+
+
+def a_seat_too_few(question, answer, rng):
+    found = _arrived(question, answer, rng)
+    if found is None or found[2] <= answer.built.seats[found[0], found[1]]:
+        return None
+    j, t, everyone = found
+    seats = question.problem.dining_seats.copy()
+    seats[j, t] = everyone - answer.built.seats[j, t] - 1
+    return question.replace(problem=question.problem.replace(dining_seats=seats)), answer, "seats"
+
+
+def no_nap_place(question, answer, rng):
+    found = _arrived(question, answer, rng)
+    if found is None or answer.built.naps[found[0], found[1]]:
+        return None
+    naps = np.zeros_like(question.problem.beds)
+    return question.replace(problem=question.problem.replace(nap_places=naps)), answer, "naps"
+
+
+def into_large_classes(question, answer, rng):
+    at = _free_move(question, answer, rng)
+    if at is None:
+        return None
+    receives = np.ones(len(question.problem.site_ids), dtype=bool)
+    receives[answer.plan.site_of[at]] = False
+    return question.replace(receives=receives), answer, "receives_large"
+
+
+def too_far_for_the_young(question, answer, rng):
+    at = _free_move(question, answer, rng)
+    problem = question.problem
+    if at is None or not problem.students[at[0], np.asarray(problem.grades) <= 3, at[1]].any():
+        return None
+    place = problem.network[at[1]], at[0], answer.plan.site_of[at]
+    boards = problem.modes[problem.mode[place]] == "board"
+    if boards or problem.minutes[place] <= 0:
+        return None
+    limits = dataclasses.replace(question.limits, young_minutes=0.0)
+    return question.replace(limits=limits), answer, "trip"
+
+
 def too_far(question, answer, rng):
     at = _free_move(question, answer, rng)
     if at is None:
@@ -290,11 +342,7 @@ def too_small(question, answer, rng):
 
 
 def too_large(question, answer, rng):
-    load = answer.plan.classes[:, :, 1:].sum(axis=1) > 0
-    new = ~question.problem.today_open.any(axis=1)
-    moved = _moved(answer)
-    takes = {int(answer.plan.site_of[i, t]) for i, t in moved}
-    if not any(new[j] and load[j].any() for j in takes):
+    if _arrived(question, answer, rng) is None:
         return None
     limits = dataclasses.replace(question.limits, max_size=0)
     return question.replace(limits=limits), answer, "school_size"
@@ -328,5 +376,5 @@ SPOILS: tuple[Spoil, ...] = (
     sent_to_a_closed_school, left_without, moved_twice, wrong_mode, a_class_more, a_class_less,
     built_before_it_can_be, built_too_much, pulled_down_again, a_room_too_few, may_not_close,
     too_many_closures, too_far, out_of_its_area, may_not_move, too_small, too_large, emptied,
-    another_shape,
+    another_shape, a_seat_too_few, no_nap_place, into_large_classes, too_far_for_the_young,
 )  # fmt: skip
