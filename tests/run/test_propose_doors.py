@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from catchment.cli.propose import read_memory, write_memory
@@ -194,3 +195,25 @@ def test_plans_with_dearer_minutes_are_told_in_the_countys_yuan_and_say_what_the
     # Smaller classes need rooms, and these stand in the table.
     assert table.iloc[-1]["rooms_built"] > 0
     assert table.iloc[-1]["build_yuan"] > 0
+
+
+def test_a_village_whose_children_have_finished_is_not_sent_to_a_school_that_closes() -> None:
+    region = tiny_region(students=3)
+    children = region.children
+    young = (children["village_id"] == "V5") & (children["grade"] <= 2)
+    children = children.assign(students=np.where(young, 0, children["students"]))
+    years = pd.DataFrame(
+        [
+            {**row, "year": year, "students": 0 if row["village_id"] == "V5" else row["students"]}
+            for year in range(2027, 2032)
+            for row in children[children["grade"] <= 6].to_dict("records")
+        ]
+    )
+    region = region.replace(children=pd.concat([children, years], ignore_index=True))
+    recipe = asked(years=[2026, 2031], consolidation={"finish": True})
+    found = propose(recipe, region, wish=ONE)
+    assert found.violations == ()
+    gone = [a for a in found.recipe["action"] if a["do"] == "merge"]
+    assert {a["school"] for a in gone} == {"S2", "T1"}
+    run = run_scenario(parse_scenario(found.recipe), region)
+    assert (run.conservation["unserved"] == 0).all()

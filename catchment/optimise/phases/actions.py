@@ -89,7 +89,9 @@ def _moves(
             told[here & taught] = place[action["to"]]
         if t == 0:
             continue
-        differs = (site_of[:, t] >= 0) & (site_of[:, t] != told)
+        # Where current students finish, a group without children is left at a school that closes.
+        opened = answer.plan.open[np.maximum(site_of[:, t], 0), problem.group_band, t]
+        differs = (site_of[:, t] >= 0) & (site_of[:, t] != told) & opened
         sets: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         for v in np.unique(problem.group_village[differs]):
             mine = np.flatnonzero(differs & (problem.group_village == v))
