@@ -57,7 +57,7 @@ ECHOES = 8  # ends of runs that are united with a plan at a time
 ARCHIVE = 24  # novices kept
 UNIONS = 2  # models of a finished novice, the best plan and others of the archive
 LEAST = 0.1  # share of the rest of the work that each kind of task gets at least
-ON_BEST = 0.7  # share of exact models of neighbours with choices of two steps, not three
+NEARBY = 0.7  # share of exact models of neighbours with choices of two steps, not three
 FRESH = 10  # regions looked at for one not tried before
 CHEAP = 4_000_000  # proposals a model of neighbours may cost for the next to be larger, at first
 DULL = 40  # tasks without gain up to which such models may cost ever more
@@ -189,7 +189,7 @@ def _first_run(search: Search, workers: ThreadPoolExecutor, rng: np.random.Gener
 def _model(search: Search, workers: ThreadPoolExecutor, rng: np.random.Generator) -> Task | None:
     """Start an exact model of some catchments of the best plan; None where all were tried."""
     ground, parent = search.ground, search.best()
-    hops = 2 if rng.random() < ON_BEST else 3
+    hops = 2 if rng.random() < NEARBY else 3
     for _ in range(FRESH):
         size = search.pairs / search.each * rng.uniform(0.7, 1.3)
         region = cluster(ground, parent.site, max(2, round(size)), rng)
