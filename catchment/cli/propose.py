@@ -225,13 +225,17 @@ def ctrl_c() -> Iterator[Callable[[], bool]]:
 def _tell(result: Proposal, written: list[Path], lang: str) -> None:
     saved = float(result.costs["keep"].sum() - result.costs["plan"].sum())
     count = sum(a["do"] != "move" for a in result.recipe["action"])
+    # The plan that keeps everything still does what the recipe itself says.
+    base_zh, base_en = "全部保留", "keeping everything"
+    if any(a["do"] in ("merge", "downgrade") for a in result.offers[0].recipe["action"]):
+        base_zh, base_en = "只做方案自己的行动", "doing what the recipe itself says alone"
     say(
         lang,
         f"{result.status}：{count} 个行动，总成本 {result.objective:,.0f} 元"
-        f"（比全部保留少 {saved:,.0f} 元），下界 {result.bound:,.0f} 元，差距 {result.gap:.1%}；"
+        f"（比{base_zh}少 {saved:,.0f} 元），下界 {result.bound:,.0f} 元，差距 {result.gap:.1%}；"
         "费用为可编辑的设定值，不是预算",
         f"{result.status}: {count} actions, total cost {result.objective:,.0f} yuan "
-        f"({saved:,.0f} less than keeping everything), bound {result.bound:,.0f}, gap {result.gap:.1%}; "
+        f"({saved:,.0f} less than {base_en}), bound {result.bound:,.0f}, gap {result.gap:.1%}; "
         "costs are editable assumptions, not a budget",
     )
     for note in result.notes:

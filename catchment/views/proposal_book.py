@@ -30,6 +30,30 @@ _CODED = (
 )  # fmt: skip
 """Columns whose values are codes of the program; any other text is the county's own."""
 
+_LEAD = {
+    "plans": (
+        "plan", "name", "status", "yuan", "bound", "gap", "teachers", "mean_trip", "worst_trip",
+        "schools", "small_kept", "hard_rules_broken",
+    ),
+    "actions": (
+        "year", "do", "name", "into_name", "students_moved", "students_boarding", "villages_worse",
+        "saves_yuan", "build_first", "reason",
+    ),
+    "villages": (
+        "village", "township", "band", "year", "from_name", "to_name", "students", "mode_after",
+        "minutes_before", "minutes_after", "minutes_more", "reason",
+    ),
+    "hearing": (
+        "name", "township", "students_today", "students_last", "in_plan", "keep_yuan",
+        "keep_teachers", "close_yuan", "close_students", "close_boarding", "close_names",
+        "close_note", "how",
+    ),
+    "broken": ("plan", "code", "place", "year", "value", "limit", "title", "detail", "demand"),
+}  # fmt: skip
+"""Columns that stand first and are printed; the others are there to be looked up."""
+
+_WIDE = ("reason", "detail", "zh", "en", "close_names", "close_note", "build_first", "title")
+
 _TOLD_TWICE = ("close_note", "source")
 _OWN_NAMES = ("plans", "outlook", "byhand", "demands")
 """Tables whose names are those of plans, given in both languages."""
@@ -107,33 +131,62 @@ def book_of(tables: Mapping[str, pd.DataFrame], lang: str, year: int) -> bytes:
 
 
 def _fill(page: Any, name: str, table: pd.DataFrame, looks: Mapping[str, Any], lang: str) -> None:
-    columns = _in_language(table, lang)
+    columns, lead = _in_order(name, table, lang)
     told = _words().get(f"told.{name}")
     top = 0
     if told is not None:
         page.merge_range(0, 0, 0, min(max(len(columns) - 1, 1), 9), told[lang], looks["told"])
         page.set_row(0, 42)
         top = 1
+    widths: list[int] = []
+    lines = [1] * len(table)
     for place, column in enumerate(columns):
         values = table[column]
         page.write_string(top, place, heading(name, column, lang), looks["head"])
         texts = [plain(v, longest=60) for v in values.iloc[:60]]
-        widest = max([len(t) + sum(ord(c) > 0x2E7F for c in t) for t in texts], default=8)
-        page.set_column(place, place, min(max(widest + 2, 9), 60 if "reason" in column else 28))
+        widest = max([_width(t) for t in texts], default=8)
+        most = 70 if _stem(column) in _WIDE else 24
+        widths.append(min(max(widest + 2, 9), most))
+        page.set_column(place, place, widths[-1])
         look = "counted" if column in _COUNTED else "share" if column in _SHARES else ""
         for row, value in enumerate(values, start=top + 1):
             said = _said(value, lang, column in _CODED)
             if column in _TOLD_TWICE or (column == "name" and name in _OWN_NAMES):
                 said = _half(said, lang)
+            lines[row - top - 1] = max(lines[row - top - 1], -(-_width(said) // widths[-1]))
             _cell(page, row, place, said, looks, look)
+    for row, count in enumerate(lines, start=top + 1):
+        if count > 1:
+            page.set_row(row, 13.5 * min(count, 25))
     page.set_row(top, 44)
     page.freeze_panes(top + 1, min(4, max(len(columns) - 1, 0)))
     page.autofilter(top, 0, top + max(len(table), 1), max(len(columns) - 1, 0))
     page.repeat_rows(top)
+    if lead:
+        page.print_area(0, 0, top + len(table), lead - 1)
     page.set_landscape()
     page.set_paper(8)
     page.fit_to_pages(1, 0)
     page.set_footer("&C&P / &N")
+
+
+def _in_order(name: str, table: pd.DataFrame, lang: str) -> tuple[list[str], int]:
+    """Columns of the reader's language, those that are read first in front, and how many these are."""
+    every = _in_language(table, lang)
+    wanted = _LEAD.get(name, ())
+    first = [c for w in wanted for c in every if _stem(c) == w]
+    return [*first, *(c for c in every if c not in first)], len(first)
+
+
+def _stem(column: str) -> str:
+    stem, _, tail = column.rpartition("_")
+    return stem if tail in ("zh", "en") and stem else column
+
+
+def _width(value: Any) -> int:
+    """Return the width of a text in letters, signs of Chinese counted twice."""
+    text = value if isinstance(value, str) else ""
+    return len(text) + sum(ord(c) > 0x2E7F for c in text)
 
 
 def _in_language(table: pd.DataFrame, lang: str) -> list[str]:
@@ -175,7 +228,7 @@ def _cell(
 ) -> None:
     if isinstance(value, int | float | np.number):
         if np.isfinite(float(value)):
-            even = float(value) == round(float(value))
+            even = float(value) == round(float(value)) or abs(float(value)) >= 10_000
             page.write_number(row, column, value, looks[look or ("whole" if even else "number")])
         else:
             page.write_blank(row, column, None, looks["text"])
