@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,7 @@ def test_geopackage_record_and_comparison(run: Run, truth: pd.DataFrame, tmp_pat
     assert (layer["students_plan"] == sums.reindex(layer.index)).all()
     if run.problem.years[-1] == int(focus):
         known = truth.set_index(["village_id", "band"])
-        compared = read_runs([folder, folder])
+        compared = read_runs([folder, Path(shutil.copytree(folder, tmp_path / "copy"))])
         for row in villages_that_differ(compared).to_dict("records"):
             mine = known.loc[(row["村代码"], BANDS[row["学段"]])]
             if mine["site"]:
