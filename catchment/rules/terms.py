@@ -45,6 +45,10 @@ class Terms:
         clause holds one.
     largest : float
         Most students of a school that receives (R-CON-04); inf where no clause holds one.
+    seats, naps : float
+        Dining seats for each student of a school that receives, and nap places for each who moved
+        there (R-CON-03, less than 1 where a county eats in several sittings); 0 where no clause
+        holds one.
     """
 
     receives: Bool
@@ -52,6 +56,8 @@ class Terms:
     small: float
     young_minutes: float
     largest: float
+    seats: float
+    naps: float
 
 
 def terms_of_closing(
@@ -91,6 +97,8 @@ def terms_of_closing(
         small=_least(few),
         young_minutes=_least(young) if trips else float("inf"),
         largest=_least(sizes),
+        seats=_for_each(mine, "dining"),
+        naps=_for_each(mine, "nap"),
     )
 
 
@@ -100,6 +108,11 @@ def _item(rule: Rule) -> str:
 
 def _least(rules: Sequence[Rule]) -> float:
     return min((float(r.limit) for r in rules if r.limit is not None), default=float("inf"))
+
+
+def _for_each(rules: Sequence[Rule], item: str) -> float:
+    found = [r for r in rules if r.code == "R-CON-03" and _item(r) == item]
+    return max((1.0 if r.limit is None else float(r.limit) for r in found), default=0.0)
 
 
 def _crowded(problem: Problem, rules: Sequence[Rule], classes: pd.DataFrame | None) -> Bool:

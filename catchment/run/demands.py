@@ -70,7 +70,7 @@ def question_of_recipe(
     problem = posed.problem
     terms = terms_of(posed)
     free = model.question_of(
-        problem, costs=costs, limits=_lawful(limits or model.Limits(), terms),
+        _served(problem, terms), costs=costs, limits=_lawful(limits or model.Limits(), terms),
         receives=terms.receives, small=min(terms.small, model.SMALL),
     )  # fmt: skip
     m, years = len(problem.site_ids), len(problem.years)
@@ -136,6 +136,22 @@ def terms_of(posed: Posed) -> Terms:
         posed.regions[0].classes,
         None if folder is None else books.read_evidence(folder),
     )
+
+
+def _served(problem: Problem, terms: Terms) -> Problem:
+    """State seats and nap places as the students whom they suffice for.
+
+    Where a county eats in two sittings a seat suffices for two. What is built is counted as one a
+    student all the same; a rule that asks for more than one is left to the check of the plan.
+    """
+    changes = {}
+    for name, each in (("dining_seats", terms.seats), ("nap_places", terms.naps)):
+        stock = getattr(problem, name)
+        if each == 1.0 or stock is None:
+            continue
+        enough = np.floor(stock / each + 1e-9) if each > 0 else np.full(stock.shape, -1.0)
+        changes[name] = np.where(stock < 0, -1, enough).astype(np.int32)
+    return problem.replace(**changes) if changes else problem
 
 
 def _lawful(limits: model.Limits, terms: Terms) -> model.Limits:

@@ -154,6 +154,9 @@ def test_the_rules_of_the_county_are_the_limits_of_the_search() -> None:
     free = terms_of_closing(posed.problem, none, crowded("S2").classes, None)
     assert free.receives.all()
     assert np.isinf([free.young_minutes, free.small, free.largest]).all()
+    assert (free.seats, free.naps) == (1.0, 1.0)
+    bare = [r for r in rules if r.code != "R-CON-03"]
+    assert terms_of_closing(posed.problem, bare, None, None).seats == 0.0
 
 
 def test_a_school_that_grows_beyond_small_is_not_given_up() -> None:
@@ -203,3 +206,20 @@ def test_a_way_too_long_for_the_young_is_told_with_its_own_limit() -> None:
     assert {row[3] for row in stuck} == {1.0}
     lines = relaxations(posed.problem, shorter, model.consolidate(shorter, steps=1), {})
     assert any("R-TRV-01" in line and "有方案" in line for line in lines)
+
+
+def test_a_county_that_eats_in_two_sittings_needs_half_the_seats(tmp_path: Path) -> None:
+    folder = write_tiny(tmp_path / "county")
+    once = question_of_recipe(pose(asked(), read_region(folder)))
+    (folder / "rules.csv").write_text(
+        "code,applies_to,limit,reason\nR-CON-03,closing;item=dining,0.5,分两批就餐\n",
+        encoding="utf-8",
+    )
+    posed = pose(asked(), read_region(folder))
+    assert terms_of(posed).seats == 0.5
+    twice = question_of_recipe(posed)
+    assert (twice.problem.dining_seats == 2 * once.problem.dining_seats).all()
+    # The county's own number stays what it is.
+    assert (posed.problem.dining_seats == once.problem.dining_seats).all()
+    free = propose(asked(), read_region(folder), wish=ONE)
+    assert len(free.broken) == 0
