@@ -12,7 +12,7 @@ import pandas as pd
 from catchment.optimise import consolidation as model
 from catchment.optimise.phases.account import grade_sites, students_there
 from catchment.optimise.phases.singly import closed_alone, without_moves
-from catchment.problem import Bool
+from catchment.problem import Bool, Int32
 from catchment.region.model import Region
 from catchment.run.model import names_of_sites
 from catchment.run.offer import Offer
@@ -172,6 +172,7 @@ def schools_table(
     asked = _asked(offer)
     home = [answer.plan.site_of[:, 0] == j for j in asked]
     kept = without_moves(question, answer, home)
+    closed = closed_alone(question, answer, asked)
     rows = []
     for k, j in enumerate(asked):
         code, mine = problem.site_ids[j], home[k]
@@ -187,7 +188,7 @@ def schools_table(
             "in_plan": _state(offer, j),
         }
         keep = _kept(offer, j, kept[k], anew, seed)
-        close, note = _closing(offer, j, anew, seed, village)
+        close, note = _closing(offer, j, closed[k], anew, seed, village)
         row |= _figures(question, "keep", keep, mine) | _figures(question, "close", close, mine)
         row |= _closed(question, close, j, village)
         rows.append({**row, "close_note": note, "how": "anew" if anew else "alone"})
@@ -208,7 +209,12 @@ def _kept(offer: Offer, j: int, alone: model.Answer, anew: bool, seed: int) -> _
 
 
 def _closing(
-    offer: Offer, j: int, anew: bool, seed: int, names: dict[str, str]
+    offer: Offer,
+    j: int,
+    alone: tuple[model.Answer | None, Int32],
+    anew: bool,
+    seed: int,
+    names: dict[str, str],
 ) -> tuple[_Changed | None, str]:
     """Return the plan with a school closed, and why it cannot be where it cannot."""
     question, answer = offer.question, offer.answer
@@ -218,7 +224,7 @@ def _closing(
         if price.answer.plan.status in ("optimal", "feasible"):
             return _Changed(price.yuan, price.most, price.answer, price.given, True), ""
         return None, price.answer.reason
-    closed, stuck = closed_alone(question, answer, j)
+    closed, stuck = alone
     if closed is None:
         problem = question.problem
         codes = [problem.village_ids[int(problem.group_village[i])] for i in stuck]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from catchment.optimise import consolidation as model
+from catchment.optimise.phases.account import grade_sites, students_there
 from catchment.optimise.phases.singly import without_moves
 from catchment.problem import Bool
 from catchment.region.model import Region
@@ -142,11 +143,21 @@ def _saved(offer: Offer, groups: list[Bool]) -> list[tuple[float, float]]:
     asked = [k for k, mask in enumerate(groups) if mask.any()]
     out = [(float("nan"), float("nan"))] * len(groups)
     others = without_moves(offer.question, offer.answer, [groups[k] for k in asked])
+    mine = _teachers(offer.question, offer.answer)
     for k, other in zip(asked, others, strict=True):
-        teachers = model.figures(offer.question, other).teachers - offer.figures.teachers
+        teachers = _teachers(offer.question, other) - mine
         yuan = other.plan.objective - offer.answer.plan.objective
         out[k] = (round(yuan, 0), round(teachers, 2))
     return out
+
+
+def _teachers(question: model.Question, answer: model.Answer) -> float:
+    """Teachers, mean over the years after today."""
+    problem, plan = question.problem, answer.plan
+    there = students_there(problem, grade_sites(problem, plan.site_of, question.transition))
+    classes = model.classes_counted(problem, there, plan.open, question.costs)
+    years = max(len(problem.years) - 1, 1)
+    return question.costs.teachers_per_class * float(classes[:, :, 1:].sum()) / years
 
 
 def _action_row(

@@ -151,7 +151,7 @@ def test_closing_one_more_school_alone_sends_its_children_to_schools_that_are_op
     offer = plan.offers[plan.proposed]
     question = offer.question.replace(limits=model.Limits())
     j = question.problem.site_ids.index("T1")
-    closed, stuck = closed_alone(question, offer.answer, j)
+    ((closed, stuck),) = closed_alone(question, offer.answer, [j])
     assert closed is not None
     assert not len(stuck)
     assert not closed.plan.open[j, :, -1].any()

@@ -49,11 +49,13 @@ def without_moves(question: Question, answer: Answer, stays: Sequence[Bool]) -> 
     ]
 
 
-def closed_alone(question: Question, answer: Answer, site: int) -> tuple[Answer | None, Int32]:
-    """Return the plan with one school closed as well, its children at the next best schools.
+def closed_alone(
+    question: Question, answer: Answer, sites: Sequence[int]
+) -> list[tuple[Answer | None, Int32]]:
+    """Return, for each school, the plan with it closed as well, its children at the next best schools.
 
-    Each of its village-bands that the plan leaves there goes, as early as it may, to the school
-    whose trips cost least; what these schools lack is built, whatever is allowed.
+    Each village-band that the plan leaves there goes, as early as it may, to the school open to the
+    last whose trips cost least; what these schools lack is built, whatever is allowed.
 
     Parameters
     ----------
@@ -61,24 +63,29 @@ def closed_alone(question: Question, answer: Answer, site: int) -> tuple[Answer 
         The question.
     answer : Answer
         Its answer.
-    site : int
-        Position of a working school.
+    sites : sequence of int
+        Positions of working schools.
 
     Returns
     -------
-    answer : Answer or None
-        The changed plan, None where some village-band has no school to go to.
-    stuck : (k,) int32
-        Those village-bands.
+    list of (Answer or None, (k,) int32)
+        The changed plan, None where some village-band has no school to go to, and those bands.
     """
+    if not len(sites):
+        return []
     model = compile_model(question)
-    option, when = decision_of(model, answer.plan.site_of)
-    option, when = option.copy(), when.copy()
+    decision = decision_of(model, answer.plan.site_of)
+    return [_closed(question, model, decision, answer, j) for j in sites]
+
+
+def _closed(
+    question: Question, model: Model, decision: tuple[Int32, Int32], answer: Answer, site: int
+) -> tuple[Answer | None, Int32]:
+    option, when = decision[0].copy(), decision[1].copy()
     stuck = []
-    years = answer.plan.site_of.shape[1]
     for i in np.flatnonzero((model.today == site) & (option < 0) & (model.last > 0)):
         ways = np.arange(model.first[i], model.first[i + 1])
-        opened = answer.plan.open[model.site[ways], question.problem.group_band[i], years - 1]
+        opened = answer.plan.open[model.site[ways], question.problem.group_band[i], -1]
         ways = ways[opened]
         if not len(ways):
             stuck.append(int(i))
