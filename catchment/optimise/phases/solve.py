@@ -34,8 +34,8 @@ EXACT_COLUMNS = 4000
 """Moves by year up to which the whole model is handed to the solver."""
 TINY_COLUMNS = 400
 """Moves by year up to which that is done at once, before any search."""
-EXACT_SECONDS = 20.0
-"""Seconds the solver may take for those."""
+EXACT_SECONDS = 2.0
+"""Seconds the solver may take for those; what needs more is searched first and then solved again."""
 SLICE = 60_000
 """Proposals between two looks at the clock."""
 SHARES = np.array([0.86, 0.14])
@@ -209,7 +209,7 @@ def _work(
     columns = int(table.allowed.sum())
     search = _Search(state, table, run, seed)
     if columns <= TINY_COLUMNS:
-        soon = state.began + EXACT_SECONDS if steps is None else np.inf
+        soon = min(state.began + EXACT_SECONDS, end) if steps is None else np.inf
         if _exact(state, soon, seed, None if steps is None else 100 * NODES):
             return search.now()
     search.measure()
@@ -224,7 +224,8 @@ def _work(
         walk.anneal(table, run, 0, 1.0, 1.0, 1.0)
         search.weight = 2.0 * walk.heaviest(table)
         search.round(length, 8.0, end)
-    if TINY_COLUMNS < columns <= EXACT_COLUMNS:
+    again = steps is None or columns > TINY_COLUMNS
+    if again and columns <= EXACT_COLUMNS:
         # Where the exact model comes to its end, it is worth most of the time; where it does not,
         # its bound and its plan are what search and prices go on from.
         limit = state.began + 0.75 * time_limit if steps is None else np.inf
