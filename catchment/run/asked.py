@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from catchment.errors import InputError
 from catchment.optimise import consolidation as model
@@ -119,3 +122,53 @@ def every_year(scenario: Scenario) -> Scenario:
             "使用，或从本方案删去 / are held by catchment run alone, not by propose: delete them here"
         )
     return scenario.replace(years=tuple(range(first, last + 1)))
+
+
+def letting_finish(
+    question: model.Question, scenario: Scenario, names: Mapping[str, str]
+) -> model.Question:
+    """Let current students finish their band where they are, at schools the recipe gives up, too.
+
+    A school that the recipe closes in a year has no students left by then: its entrants go elsewhere
+    from the length of a band before.
+
+    Parameters
+    ----------
+    question : Question
+        The question of the recipe.
+    scenario : Scenario
+        The resolved recipe, every year of it planned.
+    names : mapping of str to str
+        Names of schools by code.
+
+    Returns
+    -------
+    Question
+        The question in which only entrants move.
+
+    Raises
+    ------
+    InputError
+        When a school would have to stop taking entrants before the second year.
+    """
+    problem = question.problem
+    length = np.bincount(problem.grade_band, minlength=len(problem.bands))
+    sent = None if question.sent is None else question.sent.copy()
+    for action in scenario.actions:
+        if action.do not in ("merge", "downgrade") or action.school not in problem.site_ids:
+            continue
+        j, k = problem.site_ids.index(action.school), problem.years.index(int(action.year or 0))
+        taught = np.flatnonzero(problem.today_open[j])
+        lost = taught if action.do == "merge" else taught[1:]
+        back = int(max((length[b] - 1 for b in lost), default=0))
+        if len(lost) and k - back < 1:
+            name, first = names.get(action.school, action.school), problem.years[1] + back
+            raise InputError(
+                f"在校生读完本学段时，{name} {action.year} 年不能停办：须从 {int(action.year or 0) - back} 年起停招新生；"
+                f"请把该行动改到 {first} 年或以后，或不要求读完 / with current students finishing, {name} "
+                f"cannot close in {action.year}: set its action to {first} or later, or let all students move"
+            )
+        for i in np.flatnonzero((problem.today == j) & np.isin(problem.group_band, lost)):
+            if sent is not None and sent[i, k] >= 0 and not (sent[i, :k] >= 0).any():
+                sent[i, k - int(length[problem.group_band[i]]) + 1 : k] = sent[i, k]
+    return question.replace(transition="finish", sent=sent)

@@ -16,7 +16,7 @@ from catchment.optimise import consolidation as model
 from catchment.region.model import Region
 from catchment.run import hearing, prospects, reasons
 from catchment.run.areas import Areas, areas_table, draw_areas, given_areas
-from catchment.run.asked import every_year, finishes, limits_of
+from catchment.run.asked import every_year, finishes, letting_finish, limits_of
 from catchment.run.byhand import beside_optimum
 from catchment.run.contradict import given_up, moved_twice
 from catchment.run.demands import (
@@ -325,7 +325,9 @@ def _asked(posed: Posed, region: Region) -> model.Question:
     question = question_of_recipe(
         posed, costs=costs_of(region.folder), limits=limits_of(posed.scenario)
     )
-    return question.replace(transition="finish" if finishes(posed.scenario) else "together")
+    if not finishes(posed.scenario):
+        return question
+    return letting_finish(question, posed.scenario, names_of(region))
 
 
 def _asking(

@@ -217,3 +217,20 @@ def test_a_village_whose_children_have_finished_is_not_sent_to_a_school_that_clo
     assert {a["school"] for a in gone} == {"S2", "T1"}
     run = run_scenario(parse_scenario(found.recipe), region)
     assert (run.conservation["unserved"] == 0).all()
+
+
+def test_a_school_that_the_recipe_closes_stops_taking_entrants_a_band_before() -> None:
+    region = tiny_region(students=3)
+    merge = {"do": "merge", "school": "T1", "into": "S2", "year": 2029}
+    demand = {"consolidation": {"finish": True, "closures_total": 1}, "years": [2026, 2031]}
+    found = propose(asked(action=[merge], **demand), region, wish=ONE)
+    assert found.violations == ()
+    assert closings(found) == [2029]
+    offer = found.offers[found.proposed]
+    problem = offer.question.problem
+    lower = (problem.today == problem.site_ids.index("T1")) & (problem.group_band == 0)
+    # Grades 1 to 3: the last entrants come in 2026 and leave grade 3 in 2028.
+    there = offer.answer.plan.site_of[lower]
+    assert (there[:, 1:] == problem.site_ids.index("S2")).all()
+    with pytest.raises(InputError, match="2029 年或以后"):
+        propose(asked(action=[{**merge, "year": 2028}], **demand), region, wish=ONE)
