@@ -8,6 +8,7 @@ of the band in the year belongs to no one and may be passed through.
 from __future__ import annotations
 
 import dataclasses
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,8 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
 
+SEARCH_SHARE = 0.6
+"""Share of the time in which a plan is searched; what is left of it connects its catchments."""
 STEPS = 90_000
 """Proposals of one repair; the same question and seed give the same plan on every machine."""
 
@@ -172,7 +175,14 @@ def _reach(
     return count
 
 
-def connect(question: Question, answer: Answer, *, seed: int = 0, steps: int = STEPS) -> Answer:
+def connect(
+    question: Question,
+    answer: Answer,
+    *,
+    seed: int = 0,
+    steps: int = STEPS,
+    time_limit: float = 0.0,
+) -> Answer:
     """Mend a plan so that it cuts no village off from its school, at least added cost.
 
     Annealing around the plan, in which what is cut off weighs more and more. The bound of the
@@ -187,7 +197,10 @@ def connect(question: Question, answer: Answer, *, seed: int = 0, steps: int = S
     seed : int
         Seed of the search.
     steps : int
-        Proposals.
+        Proposals of the first search.
+    time_limit : float
+        Seconds in all. What the first search leaves of them goes into a second, as long as they
+        allow; the same seed then need not give the same plan. 0 for the first search alone.
 
     Returns
     -------
@@ -198,15 +211,17 @@ def connect(question: Question, answer: Answer, *, seed: int = 0, steps: int = S
         return answer
     if not cut_off(question, answer.plan.site_of).any():
         return answer
+    began = time.perf_counter()
     model = compile_model(question)
     ground = _ground(question, model.today)
     years = len(question.problem.years)
+    first = decision_of(model, answer.plan.site_of)
     made: list[Answer] = []
-    for start in (decision_of(model, answer.plan.site_of), keep_decision(model, years)):
-        # From today's catchments, whole as they are, only where the plan itself cannot be mended.
-        decision = None if made else _mended(model, ground, start, seed, steps)
+
+    def _attempt(start: Decision, seed: int, steps: int) -> None:
+        decision = _mended(model, ground, start, seed, steps)
         if decision is None:
-            continue
+            return
         trial = answer_of(
             question, model, decision, status="feasible", bound=answer.plan.bound,
             seconds=answer.plan.seconds, seed=answer.plan.seed, history=answer.history,
@@ -215,7 +230,17 @@ def connect(question: Question, answer: Answer, *, seed: int = 0, steps: int = S
         if not check(question, trial) and not cut_off(question, trial.plan.site_of).any():
             more = trial.plan.objective - answer.plan.objective
             made.append(dataclasses.replace(trial, mended=max(more, 0.0)))
-    return made[0] if made else answer
+
+    _attempt(first, seed, steps)
+    spent = time.perf_counter() - began
+    # One long search finds more than several short ones.
+    longer = int(steps * (time_limit - spent) / max(spent, 1e-3) * 0.9)
+    if made and longer > steps:
+        _attempt(first, seed + 1, longer)
+    if not made:
+        # From today's catchments, whole as they are, only where the plan itself cannot be mended.
+        _attempt(keep_decision(model, years), seed, steps)
+    return min(made, key=lambda a: a.plan.objective) if made else answer
 
 
 def _mended(
