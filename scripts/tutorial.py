@@ -10,6 +10,7 @@ import argparse
 import csv
 import math
 import shutil
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -23,7 +24,9 @@ Row = dict[str, str]
 
 def rows(name: str) -> list[Row]:
     """Read a recorded table."""
-    return list(csv.DictReader((HERE / name).read_text(encoding="utf-8-sig").splitlines()))
+    path = HERE / name
+    text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+    return list(csv.DictReader(text.splitlines()))
 
 
 def wan(yuan: str | float) -> str:
@@ -43,6 +46,19 @@ def number(text: str, form: str = ".1f") -> str:
     return f"{float(text):{form}}" if text not in ("", "nan") else "–"
 
 
+def built() -> str:
+    """Return what the cheapest plan builds, over all years."""
+    recipe = tomllib.loads((HERE / "proposal.toml").read_text(encoding="utf-8"))
+    words = {
+        "rooms": "间教室",
+        "beds": "个床位",
+        "dining_seats": "个餐位",
+        "nap_places": "个午休位",
+    }
+    added = {k: sum(a.get(k) or 0 for a in recipe["action"]) for k in words}
+    return "、".join(f"{n} {words[k]}" for k, n in added.items() if n)
+
+
 def values() -> dict[str, str]:
     """Everything that the template names."""
     plans, actions, hearing = rows("plans.csv"), rows("actions.csv"), rows("hearing.csv")
@@ -54,6 +70,7 @@ def values() -> dict[str, str]:
     better = [v for v in villages if v["boards"] == "false" and float(v["minutes_more"] or 0) < 0]
     closing = [a for a in actions if a["do"] in ("merge", "downgrade")]
     blocked = [a for a in closing if a["earlier_breaks"]]
+    limited = [a for a in closing if a["earlier_limits"]]
     robust = next(o for o in outlook if o["robust"] == "true")
     hearing = [h for h in hearing if h.get("how", "anew") == "anew"]
     priced = [h for h in hearing if number(h["keep_yuan"]) != "inf"]
@@ -82,12 +99,9 @@ def values() -> dict[str, str]:
             ],
         ),
         "count_plans": str(len(plans)),
-        "broken_codes": ", ".join(
-            f"{code} ({count})"
-            for code, count in sorted(
-                Counter(b["code"] for b in rows("broken.csv") if b["plan"] == "2").items()
-            )
-        ),
+        "broken_all": str(sum(int(p["hard_rules_broken"]) for p in plans)),
+        "built_all": built(),
+        "across": str(sum(v["across"] == "true" for v in villages)),
         "good_plans": str(sum(
             p["dominated"] == "false" and not p["name"].startswith("小班化") for p in plans
         )),
@@ -103,7 +117,8 @@ def values() -> dict[str, str]:
         "first_built": next((a["build_first"] for a in closing if a["build_first"]), "–"),
         "blocked": str(len(blocked)),
         "closings": str(len(closing)),
-        "blocked_example": blocked[0]["name"] + "：" + blocked[0]["earlier_breaks"] if blocked else "–",
+        "limited": str(len(limited)),
+        "limited_example": f"{limited[-1]['name']}：{limited[-1]['earlier_limits']}" if limited else "–",
         "villages_moved": str(len({v["village_id"] for v in villages})),
         "villages_worse": str(len({v["village_id"] for v in worse})),
         "villages_boarding": str(sum(v["boards"] == "true" for v in villages)),
@@ -159,7 +174,10 @@ def rendered() -> str:
 def record(folder: Path, run: Path) -> None:
     """Take the tables of a proposal and the findings of a run into docs/tutorial."""
     for name in TABLES:
-        shutil.copyfile(folder / name, HERE / name)
+        # A proposal has no table of what there is none of.
+        (HERE / name).unlink(missing_ok=True)
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, HERE / name)
     with (run / "findings.csv").open(encoding="utf-8-sig", newline="") as file:
         found = [r for r in csv.DictReader(file) if r["result"] == "fail" and r["year"] == "2026"]
     count = Counter((r["code"], r["title_zh"]) for r in found)
