@@ -61,10 +61,13 @@ _PLAN = (
     "students", "unserved", "schools_open", "teaching_points", "minutes_mean", "minutes_max",
     "over_limit_students", "worsened_students", "bus_riders", "large_classes", "place_shortfall",
 )  # fmt: skip
+_WORKS = ("build", "reopen", "expand", "extend", "road")
 _INK, _BLUE, _RED, _HEAD, _BAND = (
     RGBColor.from_string(colour)  # type: ignore[no-untyped-call]
     for colour in ("1A1A1A", "0B3C6F", "9C1C10", "D9E2EC", "F7F9FB")
 )
+_NAMES = {"minutes_max": "deck.longest", "small_schools": "deck.small"}
+"""Figures that the public reads under a plainer name than their own."""
 _TOP, _BOTTOM, _LEFT = 1.35, 6.75, 0.6
 _WIDE = SIZE[0] - 2 * _LEFT
 
@@ -251,10 +254,12 @@ def _today(deck: Any, story: Story, known: Known, base: BaseMap | None) -> None:
 def _proposal(deck: Any, story: Story, known: Known) -> None:
     first, focus = story.facts.first, story.facts.focus
     slide = _slide(deck, story, story.say("deck.proposal"))
-    changes = actions.listed_changes(story)
+    changes, called = actions.listed_changes(story), story.distinct()
     lines = []
     for kind in ("keep", "close", "downgrade", "build", "reopen", "expand", "extend"):
-        names = list(dict.fromkeys(changes[changes["kind"] == kind]["site"]))
+        # Schools are counted, not names: many a township has its own of the same name.
+        mine = rows_of(changes[changes["kind"] == kind])
+        names = list({r["site_id"]: called.get(r["site_id"], r["site"]) for r in mine}.values())
         if names:
             text = story.say(f"sum.{kind}", count=len(names), names=story.list_of(names, most=4))
             lines.append(text[:1].upper() + text[1:])
@@ -290,9 +295,9 @@ def _map(deck: Any, story: Story, base: BaseMap | None) -> None:
 def _first(deck: Any, story: Story) -> None:
     slide = _slide(deck, story, story.say("deck.first"))
     changes = actions.listed_changes(story)
-    works = changes[changes["kind"].isin(["build", "reopen", "expand", "extend", "road"])]
+    works, called = changes[changes["kind"].isin(_WORKS)], story.distinct()
     rows = tuple(
-        (str(row["year"]), story.name("change", row["kind"]), row["site"],
+        (str(row["year"]), story.name("change", row["kind"]), called.get(row["site_id"], row["site"]),
          actions.change_text(story, row))
         for row in rows_of(works)
     )  # fmt: skip
@@ -305,14 +310,13 @@ def _first(deck: Any, story: Story) -> None:
 def _longer(deck: Any, story: Story) -> None:
     slide = _slide(deck, story, story.say("deck.longer"))
     table = worse(story.run, story.facts)
-    part = {
-        name: text_column(table, name)
-        for name in ("village", "band", "year", "from_name", "to_name", "mode_after")
-    }
+    part = {name: text_column(table, name) for name in ("band", "year", "mode_after")}
+    sites, villages = story.distinct(), story.distinct("village")
     rows = tuple(
         (
-            part["village"][k], story.band(part["band"][k]), part["year"][k],
-            part["from_name"][k], part["to_name"][k], decimal(row["minutes_before"]), decimal(row["minutes_after"]),
+            villages.get(row["village_id"], row["village"]), story.band(part["band"][k]),
+            part["year"][k], sites.get(row["from_site"], row["from_name"]),
+            sites.get(row["to_site"], row["to_name"]), decimal(row["minutes_before"]), decimal(row["minutes_after"]),
             story.name("mode", part["mode_after"][k]),
         )
         for k, row in zip(table.index, rows_of(table), strict=True)
@@ -326,14 +330,14 @@ def _longer(deck: Any, story: Story) -> None:
             story.say("deck.longer_help", trips=len(table), bus=int(bus.sum()),
                       board=int(board.sum()), others=int((~bus & ~board).sum()))
         )  # fmt: skip
-    _bullets(slide, story, lines, size=17, height=1.1)
+    _bullets(slide, story, lines, size=18, height=1.65)
     heads = tuple(
         story.say(key) for key in ("village", "col.bands", "year", "col.from", "col.to", "col.before",
                                    "col.after", "col.mode")
     )  # fmt: skip
     widths = (1.5, 1.45, 0.85, 2.55, 2.45, 0.95, 0.95, _WIDE - 10.7)
     empty = story.say("town.worse_empty", **told)
-    _table(slide, story, _Grid(heads, widths, rows, (5, 6)), top=2.6, size=13, empty=empty)
+    _table(slide, story, _Grid(heads, widths, rows, (5, 6)), top=3.1, size=13, empty=empty)
 
 
 def _open(deck: Any, story: Story) -> None:
@@ -364,24 +368,28 @@ def _open(deck: Any, story: Story) -> None:
 
 def _timetable(deck: Any, story: Story, known: Known) -> None:
     slide = _slide(deck, story, story.say("deck.timetable"))
-    changes = actions.listed_changes(story)
+    changes, called = actions.listed_changes(story), story.distinct()
     rows = []
     for year, part in changes[changes["kind"] != "keep"].groupby("year", sort=True):
-        building = part["kind"].isin(["build", "reopen", "expand", "extend", "road"])
+        building = part["kind"].isin(_WORKS)
         closing = part["kind"].isin(["close", "downgrade"])
         cells = []
         for chosen in (part[building], part[closing]):
-            texts = [f"{story.name('change', r['kind'])} {r['site']}" for r in rows_of(chosen)]
+            texts = [
+                f"{story.name('change', r['kind'])} {called.get(r['site_id'], r['site'])}"
+                for r in rows_of(chosen)
+            ]
             cells.append(story.list_of(list(dict.fromkeys(texts)), most=6) or "—")
         students = float(part.loc[closing, "students"].sum())
         from_here = _movers(story, int(str(year)), set(part.loc[closing, "site_id"]))
         rows.append((str(year), *cells, _told_sum(story, known, students, from_here)))
-    _bullets(slide, story, [story.say("deck.timetable_note")], size=17, mark="", height=0.8)
+    lines = [story.say("deck.timetable_note"), story.moving()]
+    _bullets(slide, story, lines, size=17, mark="", height=1.45)
     heads = tuple(
         story.say(k) for k in ("year", "deck.built_first", "deck.then", "deck.students_moved")
     )
     grid = _Grid(heads, (1.2, (_WIDE - 2.8) / 2, (_WIDE - 2.8) / 2, 1.6), tuple(rows), (3,))
-    _table(slide, story, grid, top=2.3, size=14, empty=story.say("deck.no_change"))
+    _table(slide, story, grid, top=2.9, size=14, least=10, empty=story.say("deck.no_change"))
 
 
 def _respond(deck: Any, story: Story, given: Mapping[str, str]) -> None:
@@ -445,7 +453,8 @@ def _figures(
         if all(value is None for value in values):
             continue
         unit = shown(code, values[0], story.lang)[1]
-        name = story.say("deck.longest") if code == "minutes_max" else ""
+        # Of the public nobody knows that teaching points count among small schools but not among schools.
+        name = story.say(_NAMES[code]) if code in _NAMES else ""
         name = with_unit(name or indicator_name(code, story.lang), unit, story.lang)
         rows.append((name, *(_public(story, known, code, year, plan) for year, plan in columns)))
     return tuple(rows)

@@ -250,7 +250,8 @@ def worse(run: Run, facts: Facts | None = None) -> pd.DataFrame:
         One row a village and band in its worst year, and one a further school of a shared village,
         the largest growth first: ``village_id, village, township, band, year, from_site,
         from_name, to_site, to_name, minutes_before, minutes_after, mode_before, mode_after,
-        students, growth``. ``minutes_before`` is of today's school in the first year; a school that
+        students, growth``. ``growth`` is the difference of the minutes as they are shown, to a tenth;
+        whether a village is listed is decided before. ``minutes_before`` is of today's school in the first year; a school that
         stays counts too where the road to it gets longer. Villages without students are listed as
         all others.
     """
@@ -283,6 +284,77 @@ def worse(run: Run, facts: Facts | None = None) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
+def shown_growth(before: Any, after: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Growth of trips as every file shows it: the difference of the minutes beside it.
+
+    Parameters
+    ----------
+    before, after : array-like of float
+        Minutes one way, not rounded.
+
+    Returns
+    -------
+    array of float64
+        To a tenth of a minute; who subtracts what is shown finds the same.
+    """
+    pairs = zip(np.atleast_1d(np.asarray(before, float)), np.atleast_1d(after), strict=True)
+    # ``round`` of Python: as the minutes themselves are rounded, which NumPy's at times is not.
+    return np.array([round(round(float(b), 1) - round(float(a), 1), 1) for a, b in pairs], float)
+
+
+def distinct(table: pd.DataFrame, code: str) -> dict[str, tuple[str, str]]:
+    """Names of schools or villages that tell them apart.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``Facts.sites`` or ``Facts.villages``.
+    code : str
+        Column of the codes.
+
+    Returns
+    -------
+    dict
+        By code: the name, and what tells it from its namesakes: the township, with the code where
+        two of one township bear the name; empty where the name is the only one.
+    """
+    names = table["name"].astype(str)
+    places = table["township"].astype(str)
+    alone = ~names.duplicated(keep=False)
+    known = ~pd.DataFrame({"n": names, "p": places}).duplicated(keep=False) & (places != "")
+    found = {}
+    for key, name, place, one, town in zip(
+        table[code].astype(str), names, places, alone, known, strict=True
+    ):
+        found[key] = (name, "" if one else place if town else f"{place} {key}".strip())
+    return found
+
+
+def villages_moving(run: Run) -> dict[int, int]:
+    """Villages some band of which gets another school, by year; counted whoever lives there.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+
+    Returns
+    -------
+    dict
+        Number of villages by year, years without any left out; the first year is against today's
+        schools, and a village that several schools come to share counts in the year it begins.
+    """
+    problem, plan = run.problem, run.plan
+    before = np.concatenate([run.today.site_of[:, :1], plan.site_of[:, :-1]], axis=1)
+    moved = plan.site_of != before
+    if plan.elsewhere is not None:
+        parts = plan.elsewhere
+        for i in np.unique(parts.group[parts.shared]).tolist():
+            moved[i, int(parts.year[(parts.group == i) & parts.shared].min())] = True
+    count = [len(np.unique(problem.group_village[moved[:, t]])) for t in range(moved.shape[1])]
+    return {year: n for year, n in zip(problem.years, count, strict=True) if n}
+
+
 def _named(run: Run, facts: Facts | None, table: pd.DataFrame) -> pd.DataFrame:
     """Put names to the positions of village-bands, years, schools and modes."""
     problem = run.problem
@@ -312,7 +384,7 @@ def _named(run: Run, facts: Facts | None, table: pd.DataFrame) -> pd.DataFrame:
             "mode_before": [modes[k] for k in run.today.mode_of[group, 0]],
             "mode_after": [modes[k] for k in table["mode"]],
             "students": table["students"].to_numpy(np.int64),
-            "growth": table["growth"].to_numpy(float),
+            "growth": shown_growth(table["minutes_before"], table["minutes_after"]),
         }
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import re
 from importlib.resources import files
 
 from catchment.views.document import Block, Document, Heading, PageBreak, Paragraph, Picture, Table
@@ -14,6 +15,7 @@ from catchment.views.words import word
 MANY_CHAPTERS = 6
 """A document of so many chapters has a list of contents."""
 TEXT_MM, LETTER_MM, SMALL_LETTER_MM = 166.0, 1.78, 1.45
+_NUMBER = re.compile(r"[-+]?[\d,.]+[※%]?")
 """Width of the text on paper, and of a small letter in a table, also in a compact or dense one."""
 
 
@@ -163,7 +165,7 @@ def _table(table: Table, letter: float) -> str:
     for number, row in enumerate(table.rows):
         tone = table.tone(number)
         cells = "".join(
-            f'<td class="{column.align}">{_text(cell)}</td>'
+            f'<td class="{column.align}{" num" if _NUMBER.fullmatch(cell) else ""}">{_text(cell)}</td>'
             for column, cell in zip(table.columns, row, strict=True)
         )
         lines.append(f'<tr class="{tone}">{cells}</tr>' if tone else f"<tr>{cells}</tr>")

@@ -5,8 +5,9 @@ It is public: no number of students stands on it, and it passes the gate of publ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from catchment.run import Run
 from catchment.views import charts
@@ -16,7 +17,6 @@ from catchment.views.document import (
     Column,
     Document,
     Heading,
-    PageBreak,
     Paragraph,
     Picture,
     Table,
@@ -29,6 +29,7 @@ from catchment.views.origin import origin
 from catchment.views.plain import plain
 from catchment.views.public import admit, limit_of
 from catchment.views.report import footer_lines
+from catchment.views.shares import shared_with, stays
 from catchment.views.story import NOTICE, Story, notice_of, tell
 
 if TYPE_CHECKING:
@@ -111,16 +112,17 @@ def notice_document(run: Run, *, lang: str = "zh", base: BaseMap | None = None) 
         )
         for plan, text, wide in (
             ("today", story.say("deck.map_today", year=facts.first), 104.0),
-            ("plan", story.say("post.map", year=facts.focus), 140.0),
+            ("plan", story.say("post.map", year=facts.focus), 166.0),
         )
     )  # fmt: skip
     blank = story.say("deck.blank")
     blocks += [
-        today,
-        _changes(story),
-        Paragraph(story.say("deck.timetable_note"), "note"),
-        PageBreak(),
+        # Read from a step away: what is proposed first, as wide as the sheet.
         then,
+        _changes(story),
+        Paragraph(story.moving()),
+        Paragraph(story.say("deck.timetable_note"), "note"),
+        today,
         Heading(story.say("post.respond"), 1),
         Paragraph(story.say("deck.respond_text")),
         *(Paragraph(story.say(f"deck.{key}", value=told.get(key) or blank)) for key in NOTICE),
@@ -145,14 +147,55 @@ def _changes(story: Story) -> Table:
         Column(story.say("school"), 2.2), Column(story.say("col.change"), 2.4),
         Column(story.say("col.receivers"), 2.4),
     )  # fmt: skip
+    called = story.distinct()
     rows = tuple(
         (
-            str(row["year"]), story.name("change", row["kind"]), row["site"],
-            actions.change_text(story, row), story.schools(row["receiver_ids"]) or "—",
+            str(row["year"]), story.name("change", row["kind"]),
+            called.get(row["site_id"], row["site"]), actions.change_text(story, row),
+            story.schools(" ".join(receivers_told(story.run, row))) or "—",
         )
         for row in rows_of(actions.listed_changes(story))
     )  # fmt: skip
     return Table(columns, rows, story.say("bk.actions"), story.say("deck.no_change"))
+
+
+def receivers_told(run: Run, change: Mapping[str, Any]) -> list[str]:
+    """Schools to which village-bands go from a school that changes, whether or not anybody moves.
+
+    Only where children move would tell, beside the parents' page, which villages have none; most
+    first would tell which have many.
+
+    Parameters
+    ----------
+    run : Run
+        A finished run.
+    change : mapping
+        ``site_id`` and ``year`` of a row of the changes.
+
+    Returns
+    -------
+    list of str
+        Codes in the order of the problem.
+    """
+    problem, plan = run.problem, run.plan
+    if change["kind"] in ("keep", "road") or change["site_id"] not in problem.site_ids:
+        return []
+    j, t = problem.site_ids.index(change["site_id"]), problem.years.index(int(change["year"]))
+    before = run.today.site_of[:, :1] if t == 0 else plan.site_of[:, t - 1 : t]
+    shared, keeps = shared_with(plan), stays(plan)
+    found: set[int] = set()
+    for i, now in enumerate(plan.site_of[:, t].tolist()):
+        band = int(problem.group_band[i])
+        here = bool((before[i] == j).any()) and now != j
+        if not plan.open[j, band, t]:
+            # Whoever shared the school, or kept it when the village had left, must go now.
+            grades = int((problem.grade_band == band).sum())
+            past = {int(run.today.site_of[i, 0]) if t < grades else -1}
+            past |= set(plan.site_of[i, max(0, t - grades) : t].tolist())
+            here |= j in shared.get(i, ()) or (keeps and j in past)
+        if here:
+            found |= {int(now), *shared.get(i, ())}
+    return [problem.site_ids[k] for k in sorted(found - {j, -1}) if plan.open[k, :, t].any()]
 
 
 def _read(document: Document) -> str:

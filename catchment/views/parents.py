@@ -20,7 +20,7 @@ from catchment.errors import InputError
 from catchment.indicators.measure import classes_listed
 from catchment.plan import Plan, split, trip_mode
 from catchment.problem import Problem
-from catchment.views.facts import focus_year
+from catchment.views.facts import distinct, focus_year, villages_moving
 from catchment.views.origin import origin
 from catchment.views.page import (
     LANGS,
@@ -36,6 +36,7 @@ from catchment.views.payload import (
     number,
     site_names,
     site_roles,
+    site_townships,
     text,
     village_table,
 )
@@ -116,6 +117,7 @@ def write_parents(
         ]
     )
     counts = [n for steps in payload["steps"] for step in steps for n in (step[5],)]
+    counts += [step[5] for steps in payload["shared"].values() for step in steps]
     counts += [*payload["students"]["villages"], *payload["students"]["towns"].values()]
     return publish(page, path, run.region, counts=counts, limit=limit_of(run))
 
@@ -174,7 +176,7 @@ def parents_payload(
         **headings(run),
         "limit": limit_of(run),
         "modes": list(problem.modes),
-        "sites": site_names(run),
+        "sites": _site_names(run),
         "villages": [
             {"id": text(v), "name": n, "town": w}
             for v, n, w in zip(problem.village_ids, names, towns, strict=True)
@@ -194,6 +196,7 @@ def parents_payload(
         "beds": problem.beds[:, -1].tolist(),
         "dining": problem.dining_seats[:, -1].tolist(),
         "works": _works(run),
+        "moves": [[year, count] for year, count in villages_moving(run).items()],
         "focus": focus_year(run),
         "open": _open_points(run),
         **origin(run),
@@ -430,6 +433,13 @@ def _shared(
             )  # fmt: skip
         out[str(i)] = rows
     return out
+
+
+def _site_names(run: Run) -> list[str]:
+    """Names of the sites, with the township where two schools bear the same: parents must know which."""
+    names, towns = site_names(run), site_townships(run)
+    table = pd.DataFrame({"site_id": run.problem.site_ids, "name": names, "township": towns})
+    return [" · ".join(p for p in parts if p) for parts in distinct(table, "site_id").values()]
 
 
 def _works(run: Run) -> list[list[Any]]:

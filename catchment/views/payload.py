@@ -339,6 +339,22 @@ def site_names(run: Run) -> list[str]:
     return _names(run.problem, run.region)[0]
 
 
+def site_townships(run: Run) -> list[str]:
+    """Townships of the sites in the order of the problem.
+
+    Parameters
+    ----------
+    run : Run
+        A whole run.
+
+    Returns
+    -------
+    list of str
+        (m) townships; empty where there is none.
+    """
+    return _names(run.problem, run.region)[1]
+
+
 def village_table(run: Run) -> tuple[list[str], list[str]]:
     """Names and townships of the villages in the order of the problem.
 

@@ -19,7 +19,7 @@ from catchment.views.chapters import (
 )
 from catchment.views.document import Block, Column, Document, Heading, Paragraph, Table, Tone
 from catchment.views.docx_writer import docx_bytes
-from catchment.views.facts import WORSE_MINUTES, worse
+from catchment.views.facts import WORSE_MINUTES, rows_of, worse
 from catchment.views.files import write_bytes
 from catchment.views.html_writer import html_bytes
 from catchment.views.plain import decimal, plain, whole
@@ -192,10 +192,12 @@ def _worse_sentence(story: Story) -> str:
 
 def _decision_items(story: Story) -> list[str]:
     items = []
-    changes = actions.listed_changes(story)
+    changes, called = actions.listed_changes(story), story.distinct()
     for kind in ACTION_KINDS:
         rows = changes[changes["kind"] == kind]
-        names = list(dict.fromkeys(rows["site"]))
+        # Schools are counted, not names: many a township has its own of the same name.
+        told = {r["site_id"]: called.get(r["site_id"], r["site"]) for r in rows_of(rows)}
+        names = list(told.values())
         if names:
             items.append(
                 story.say(f"sum.{kind}", count=len(names), names=story.list_of(names, most=2))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from catchment.errors import InputError
 from catchment.run import Run
-from catchment.views.facts import Facts, figure, read_facts, text_column
+from catchment.views.facts import Facts, distinct, figure, read_facts, text_column, villages_moving
 from catchment.views.plain import decimal, plain
 from catchment.views.words import LANGS, name_of, word
 
@@ -169,8 +169,38 @@ class Story:
         str
             Joined in the manner of the language; empty where there are none.
         """
-        names = dict(zip(self.facts.sites["site_id"], self.facts.sites["name"], strict=True))
-        return self.list_of([str(names.get(code, code)) for code in codes.split()])
+        names = self.distinct()
+        return self.list_of([names.get(code, code) for code in codes.split()])
+
+    def moving(self) -> str:
+        """Tell how many villages get another school in each year, where schools close or not.
+
+        Returns
+        -------
+        str
+            A sentence; villages, never students.
+        """
+        told = villages_moving(self.run).items()
+        parts = [self.say("post.moving_year", year=year, count=count) for year, count in told]
+        return (
+            self.say("post.moving", years=self.list_of(parts)) if parts else self.say("post.still")
+        )
+
+    def distinct(self, what: str = "site") -> dict[str, str]:
+        """Names that tell schools or villages apart, the township behind those of namesakes.
+
+        Parameters
+        ----------
+        what : {"site", "village"}
+            Of which names.
+
+        Returns
+        -------
+        dict
+            By code.
+        """
+        table = self.facts.sites if what == "site" else self.facts.villages
+        return {code: self.placed(*parts) for code, parts in distinct(table, f"{what}_id").items()}
 
     def shares(self, parts: Sequence[Mapping[str, Any]]) -> str:
         """Tell which schools the children of a village go to, and how many to each.

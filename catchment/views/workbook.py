@@ -20,7 +20,7 @@ import xlsxwriter
 from catchment.run import Run
 from catchment.views import charts
 from catchment.views.chapters import actions, large_classes, overview
-from catchment.views.facts import figure, rows_of, text_column
+from catchment.views.facts import WORSE_MINUTES, figure, rows_of, shown_growth, text_column
 from catchment.views.files import steady_zip, write_bytes
 from catchment.views.needs_sheets import guessed_schools, needs_sheets
 from catchment.views.plain import plain
@@ -498,10 +498,11 @@ def _villages(story: Story) -> Sheet:
     rows, marks = [], {}
     pairs = zip(whole(now), whole(then), strict=True)
     for k, (old, new) in enumerate(pairs):
-        growth = new["minutes"] - old["minutes"]
+        longer = new["minutes"] - old["minutes"]
+        growth = float(shown_growth(old["minutes"], new["minutes"])[0])
         if not new["site_id"] and new["students"]:
             marks[k] = "bad"
-        elif growth > 10:
+        elif longer > WORSE_MINUTES:
             marks[k] = "warn"
         rows.append(
             (

@@ -100,6 +100,46 @@ def test_prints_a_sheet_a_village(visit: Visit, pages: dict[str, Path]) -> None:
     seen.quiet()
 
 
+def test_a_sheet_has_the_largest_type_that_fits(visit: Visit, pages: dict[str, Path]) -> None:
+    """No type of a printed sheet below 9 pt; raised by half a point, a smaller one would not fit."""
+    seen = visit(pages["parents"])
+    page = seen.page
+    page.click("#browse > summary")
+    page.evaluate("window.print = () => {}")
+    for lang in ("zh", "en"):
+        page.click("#print-all")
+        data = page.evaluate("JSON.parse(document.getElementById('parents-data').textContent)")
+        assert page.locator("#sheets article").count() == len(data["villages"])
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": 695, "height": 1000})
+        sheets = page.evaluate(
+            """() => [...document.querySelectorAll('#sheets article')].map(a => {
+              const size = parseFloat(a.style.getPropertyValue('--pt')), tall = a.offsetHeight;
+              const told = [...a.querySelectorAll('*')].filter(e => [...e.childNodes].some(
+                c => c.nodeType === 3 && c.textContent.trim()));
+              const least = Math.min(...told.map(e => parseFloat(getComputedStyle(e).fontSize)));
+              a.style.setProperty('--pt', size + 0.5);
+              a.classList.toggle('tight', size + 0.5 <= 10);
+              const next = a.offsetHeight;
+              a.style.setProperty('--pt', size);
+              a.classList.toggle('tight', size <= 10);
+              return [size, least * 0.75, tall, next, a.style.zoom]; })"""
+        )
+        page_tall = 277 * 96 / 25.4
+        for size, least, tall, larger, zoom in sheets:
+            assert least >= 9 - 1e-6
+            assert zoom == ""
+            assert tall <= page_tall or size == 9
+            assert size == 11.5 or larger > page_tall
+        assert max(size for size, *_ in sheets) >= 10.5
+        page.emulate_media(media="screen")
+        if lang == "zh":
+            page.set_viewport_size({"width": 1440, "height": 900})
+            page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+            page.click("#lang")
+    seen.quiet()
+
+
 def test_hostile_names_are_text(visit: Visit, pages: dict[str, Path]) -> None:
     seen = visit(pages["hostile_parents"], PHONE)
     page = seen.page

@@ -23,8 +23,11 @@ from catchment.plan import Plan, trip_mode
 from catchment.problem import Problem
 from catchment.run import Run
 from catchment.views.deck import deck_bytes
+from catchment.views.document import Table
+from catchment.views.notice_sheet import notice_document
 from catchment.views.parents import parents_payload
 from catchment.views.public import FEWER, WITHHELD, limit_of
+from catchment.views.story import tell
 from catchment.views.words import word
 
 MOST = 5000
@@ -165,6 +168,7 @@ def attack(runs: Sequence[Run], *, insider: bool = False) -> Attack:
         told.numbers(insider, hidden)
         told.classes()
         told.slides()
+        told.notice()
     exact = np.zeros(system.size)
     exact[list(truth)] = list(truth.values())
     broken = system.broken(exact)
@@ -278,6 +282,25 @@ class _Told:
         for year, told in moved["zh"].items():
             self._moved(year, told)
 
+    def notice(self) -> None:
+        """Who receives: were only those named to whom children go, the others would have none."""
+        tables = {lang: notice_rows(self.run, lang) for lang in ("zh", "en")}
+        assert tables["zh"] == tables["en"]
+        problem, plan = self.run.problem, self.run.plan
+        pairs: dict[tuple[int, int, int], list[int]] = {}
+        named: set[tuple[int, int, int]] = set()
+        for (year, j), receivers in tables["zh"].items():
+            t = problem.years.index(year)
+            old = plan.site_of[:, t - 1] if t else self.run.today.site_of[:, 0]
+            for k, i, at in self.ways["plan", t]:
+                if old[i] == j and at == plan.site_of[i, t] and at not in (j, -1):
+                    pairs.setdefault((year, j, at), []).append(k)
+            named |= {(year, j, at) for at in receivers}
+        if not set(pairs) <= named:
+            for pair, cells in pairs.items():
+                low, high = (1, np.inf) if pair in named else (0, 0)
+                self.system.add(cells, low, high, f"notice {pair}")
+
     def _mode(self, i: int, j: int, t: int) -> str:
         p = self.run.problem
         at = trip_mode(p, np.array([i], np.int32), np.array([j], np.int32), t)[0]
@@ -363,12 +386,29 @@ def slide_tables(run: Run, lang: str) -> list[list[list[str]]]:
     ]
 
 
+def notice_rows(run: Run, lang: str) -> dict[tuple[int, int], set[int]]:
+    """Receivers that the notice names, by year and school, as positions."""
+    story = tell(run, lang)
+    at = {name: run.problem.site_ids.index(code) for code, name in story.distinct().items()}
+    assert len(at) == len(run.problem.site_ids), "namesakes that cannot be told apart"
+    aside = [word(f"change.{kind}", lang) for kind in ("keep", "road")]
+    document = notice_document(run, lang=lang)
+    (table,) = (b for b in document.blocks if isinstance(b, Table))
+    between = "、" if lang == "zh" else ", "
+    return {
+        (int(year), at[school]): {at[n] for n in told.split(between)} if told != "—" else set()
+        for year, kind, school, _, told in table.rows
+        if kind not in aside
+    }
+
+
 def read_sums(
     tables: list[list[list[str]]], lang: str, limit: int
 ) -> dict[tuple[str, int, str], tuple[float, float]]:
     """Figures of the slides by code, year and arrangement, as the least and the most they say."""
     codes = {(m.zh if lang == "zh" else m.en): code for code, m in registry().items()}
     codes[word("deck.longest", lang)] = "minutes_max"
+    codes[word("deck.small", lang)] = "small_schools"
     found: dict[tuple[str, int, str], tuple[float, float]] = {}
     for table in tables:
         if table[0][0] != word("col.indicator", lang):

@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from catchment.run import Run, execute
-from catchment.views import charts, deck, public
+from catchment.views import charts, deck, notice_sheet, public
+from catchment.views.facts import read_facts
 from tests.views.attack import Attack, attack
+from tests.views.document_run import document_run
 from tests.views.poor_run import counted, poor_run
 from tests.views.shared_run import shared_run
 
@@ -86,6 +88,25 @@ def test_under_the_lowest_limit_a_recipe_may_set(insider: bool) -> None:
     assert told.limit == 5
     assert len(told.hidden) < len(usual.hidden)
     assert found(told, [run], 40) == []
+
+
+def test_receivers_named_only_where_children_move_would_tell_who_has_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A closed school without a receiver on the notice, whose village the page sends elsewhere."""
+    run = counted(document_run(villages=54))
+    told = attack([run])
+    empty = [[k] for k in told.cells.values() if told.truth[k] == 0]
+    assert told.narrow(empty) == []
+    moved = {
+        (row["site_id"], row["year"]): row["receiver_ids"].split()
+        for row in read_facts(run).changes.to_dict("records")
+    }
+    monkeypatch.setattr(
+        notice_sheet, "receivers_told", lambda _, row: moved.get((row["site_id"], row["year"]), [])
+    )
+    told = attack([run])
+    assert told.narrow(empty) != []
 
 
 def test_villages_shared_by_schools() -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import itertools
 import re
 from pathlib import Path
 
 import docx
+import pptx
 import pytest
 
 from catchment.errors import CatchmentError
 from catchment.run import Run
+from catchment.views.deck import deck_bytes
 from catchment.views.document import Paragraph, Picture, Table
 from catchment.views.notice_sheet import notice_document, write_notice
+from catchment.views.parents import parents_payload
 from tests.views.document_run import document_run, empty_run
 
 NOTICE = {"place": "县教育局二楼", "phone": "0851-1234567"}
@@ -63,3 +68,26 @@ def test_a_students_code_keeps_the_sheet_back(run: Run, tmp_path: Path) -> None:
 
 def test_a_run_without_schools_has_a_sheet_too(tmp_path: Path) -> None:
     assert len(write_notice(empty_run(), tmp_path)) == 2
+
+
+def test_villages_that_change_school_are_told_everywhere_in_public(run: Run) -> None:
+    """Most children change because catchments are drawn anew, not because their school closes."""
+    page, problem = parents_payload(run), run.problem
+    bands, told = len(problem.bands), dict(page["moves"])
+    for t, year in enumerate(problem.years):
+        before = run.plan.site_of[:, t - 1] if t else run.today.site_of[:, 0]
+        moved = {int(i) // bands for i in (run.plan.site_of[:, t] != before).nonzero()[0]}
+        assert told.get(year, 0) == len(moved)
+        assert moved == {
+            i // bands
+            for i, steps in enumerate(page["steps"])
+            for a, b in itertools.pairwise(steps)
+            if b[0] == year and a[1] != b[1]
+        }
+    assert told
+    slides = pptx.Presentation(io.BytesIO(deck_bytes(run))).slides
+    said = "\n".join(s.text_frame.text for s in slides[8].shapes if s.has_text_frame)
+    board = " ".join(b.text for b in notice_document(run).blocks if isinstance(b, Paragraph))
+    for year, count in told.items():
+        assert f"{year} 学年 {count} 个" in said
+        assert f"{year} 学年 {count} 个" in board

@@ -18,7 +18,7 @@ from catchment.views.book import book_document
 from catchment.views.comparison import read_runs, villages_that_differ
 from catchment.views.deck import write_deck
 from catchment.views.document import Document, Heading, Table
-from catchment.views.facts import read_facts
+from catchment.views.facts import read_facts, worse
 from catchment.views.folder import record
 from catchment.views.parents import parents_payload
 from catchment.views.payload import map_payload
@@ -235,3 +235,39 @@ def test_report_and_deck(run: Run, truth: pd.DataFrame, tmp_path: Path) -> None:
         assert run.plan.site_of[mine["group"], t] == j
         minutes = problem.minutes[problem.network[t], mine["group"], j]
         assert float(cells[6]) == round(float(minutes), 1)
+
+
+def test_growth_is_the_difference_of_what_is_shown(run: Run, tmp_path: Path) -> None:
+    """Page, list, report, book and workbook subtract the same minutes."""
+    page, problem = parents_payload(run), run.problem
+    table, seen, uneven = worse(run), 0, 0
+    at = {code: v for v, code in enumerate(problem.village_ids)}
+    for row in table.to_dict("records"):
+        band = problem.bands.index(row["band"])
+        steps = page["steps"][at[row["village_id"]] * len(problem.bands) + band]
+        now = [s for s in steps if 0 < s[0] <= row["year"]][-1]
+        if problem.site_ids[now[1]] == row["to_site"]:
+            assert row["growth"] == round(now[2] - steps[0][2], 1)
+            seen += 1
+        uneven += round(row["minutes_after"] - row["minutes_before"], 1) != row["growth"]
+    assert seen > 10
+    assert uneven > 0, "the case does not tell the two ways of rounding apart"
+    listed = [
+        row
+        for document in (report_document(run, pictures=False), book_document(run, pictures=False))
+        for block in document.blocks
+        if isinstance(block, Table) and block.columns[-2].title == "增加"
+        for row in block.rows
+    ]
+    assert len(listed) > 20
+    for row in listed:
+        assert float(row[-2]) == round(float(row[-3]) - float(row[-4]), 1)
+    page = openpyxl.load_workbook(write_ledger(run, tmp_path / "l.xlsx"))["村前后对照"]
+    heads = [cell.value for cell in page[3]]
+    rows = [dict(zip(heads, r, strict=True)) for r in page.iter_rows(min_row=4, values_only=True)]
+    assert len(rows) > 100
+    for row in rows:
+        if row["增加（分钟）"] is not None and row["原单程（分钟）"] is not None:
+            assert row["增加（分钟）"] == round(
+                round(row["方案单程（分钟）"], 1) - round(row["原单程（分钟）"], 1), 1
+            )

@@ -22,6 +22,7 @@ from catchment.run import Run, execute
 from catchment.scenario import read_scenario
 from catchment.views.deck import deck_bytes
 from catchment.views.files import write_text
+from catchment.views.notice_sheet import write_notice
 from catchment.views.page import POLICY_MARK
 from catchment.views.parents import parents_payload, village_numbers, write_parents
 from catchment.views.public import (
@@ -63,6 +64,7 @@ def public_files(demo: Run, tmp_path_factory: pytest.TempPathFactory) -> list[Pa
         words = [s.text_frame.text for s in frames if s.has_text_frame]
         words += [c.text for s in frames if s.has_table for row in s.table.rows for c in row.cells]
         told.append(write_text(folder / f"deck.{lang}.txt", "\n".join(words)))
+        told.append(write_notice(demo, folder / lang, lang=lang)[1])
     return [
         write_parents(demo, folder / "parents.html"),
         write_parents(demo, folder / "parents.en.html", lang="en"),

@@ -151,7 +151,8 @@
     var changed = data.works.filter(function (w) { return built.indexOf(w) < 0; });
     box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.built") }),
       el("h3", { text: t("par.built_first") }), built.length ? el("ul", {}, built.map(work)) : el("p", { text: t("par.built_none") }),
-      changed.length ? el("details", { open: changed.length < 9 }, el("summary", { text: t("par.changed", { n: changed.length }) }), el("ul", {}, changed.map(work))) : el("p", { text: t("par.changed_none") })));
+      changed.length ? el("details", { open: changed.length < 9 }, el("summary", { text: t("par.changed", { n: changed.length }) }), el("ul", {}, changed.map(work))) : el("p", { text: t("par.changed_none") }),
+      data.moves.length ? el("p", { id: "moves", text: t("par.moves", { l: data.moves.map(function (m) { return t("par.moves_year", { y: m[0], n: m[1] }); }).join(t("map.comma")) }) }) : null));
     function of(result) { return data.open.filter(function (o) { return o[0] === result; }); }
     box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.open") }),
       data.open.length ? [el("p", { text: t("par.open_rest", { y: data.focus, a: of("fail").length, b: of("evidence").length, c: of("unknown").length }) }),
@@ -163,7 +164,7 @@
       }))] : null;
     }
     box.appendChild(el("div", { class: "block" }, el("h2", { text: t("par.questions") }), el("p", { class: "small", text: t("par.questions_text") }),
-      el("ul", {}, ["bus", "board", "lunch", "class", "building", "return"].map(function (q) { return el("li", { text: t("par.q_" + q) }); }))));
+      el("ul", {}, ["bus", "board", "lunch", "teachers", "building", "return"].map(function (q) { return el("li", { text: t("par.q_" + q) }); }))));
     box.appendChild(el("div", { class: "block" }, respond()));
   }
 
@@ -186,24 +187,33 @@
   function print(list) {
     var box = empty(byId("sheets"));
     list.forEach(function (v) {
-      /* A village with many changes is set closer, so that it stays on its one sheet. */
-      var lines = 0, n = data.bands.length;
-      for (var b = 0; b < n; b++) {
-        var own = data.steps[v * n + b], cards = (own.length === 2 && own[1][0] === 0 ? 1 : own.length) + (data.shared[v * n + b] || []).length;
-        lines += Math.ceil(cards / 2) + (cards > 1 ? 0.2 : 0);
-      }
-      lines += concerns(v).length / 2 + (pending(v) ? 0.7 : 0);
-      var told = 0;
-      for (b = 0; b < n; b++) { told += stages(v, b).length; }
-      lines += (lang() === "zh" ? 0.6 : 1) + Math.max(told - n, 0) / 3;
-      var sheetOf = el("article", { class: "village" + (lines > 4 ? " dense" : lines > 3 ? " close" : "") }, el("p", { class: "small" }, name(data.county), " · ", t("par.title"), " ", name(data.scenario), data.note ? " · " : "", name(Catchment.half(data.note))),
-        sheet(v), respond(), el("p", { class: "sign", text: t("par.sign") }), el("p", { class: "small", text: t("par.draft") }), el("p", { class: "small standing", text: stamp() }));
-      if (lines > 6) { sheetOf.style.zoom = (6 / lines).toFixed(3); }
-      box.appendChild(sheetOf);
+      box.appendChild(el("article", { class: "village" }, el("p", { class: "small" }, name(data.county), " · ", t("par.title"), " ", name(data.scenario), data.note ? " · " : "", name(Catchment.half(data.note))),
+        sheet(v), respond(), el("p", { class: "sign", text: t("par.sign") }), el("p", { class: "small", text: t("par.draft") }), el("p", { class: "small standing", text: stamp() })));
     });
     document.body.classList.toggle("many", list.length > 0);
+    fit(box);
     window.print();
   }
+  /* The largest type in which a sheet stays on its one page: the rules of paper are put on the screen
+     and each sheet is measured. Nothing is set below 9 pt; what does not fit then takes a second page. */
+  var SIZES = [11.5, 11, 10.5, 10, 9.5, 9], PAPER = { wide: 184, tall: 277 };
+  function fit(box) {
+    var there = window.scrollY, rules = [];
+    Array.prototype.forEach.call(document.styleSheets, function (sheetOf) {
+      Array.prototype.forEach.call(sheetOf.cssRules, function (rule) { if (rule.media && rule.media.mediaText === "print") { rules.push(rule); } });
+    });
+    rules.forEach(function (rule) { rule.media.mediaText = "all"; });
+    box.style.width = PAPER.wide + "mm";
+    var most = box.offsetWidth / PAPER.wide * PAPER.tall, left = Array.prototype.slice.call(box.children);
+    SIZES.forEach(function (size) {
+      left.forEach(function (one) { one.style.setProperty("--pt", size); one.classList.toggle("tight", size <= 10); });
+      left = left.filter(function (one) { return one.offsetHeight > most; });
+    });
+    box.style.width = "";
+    rules.forEach(function (rule) { rule.media.mediaText = "print"; });
+    window.scrollTo(0, there);
+  }
+
   window.addEventListener("afterprint", function () { document.body.classList.remove("many"); empty(byId("sheets")); });
 
   function towns() {
@@ -214,6 +224,8 @@
         return el("button", { type: "button", onclick: function () { go(v); } }, name(data.villages[v].name));
       }))));
     });
+    box.appendChild(el("div", { class: "act" }, el("button", { type: "button", id: "print-all", text: t("par.print_all", { n: data.villages.length }),
+      onclick: function () { print(data.villages.map(function (v, k) { return k; })); } })));
   }
 
   function go(v) {
