@@ -21,12 +21,13 @@ from catchment import indicators
 from catchment.errors import InputError
 from catchment.indicators.registry import registry
 from catchment.optimise.layout import scenario_plan
-from catchment.plan import Plan
+from catchment.plan import Elsewhere, Plan, split
 from catchment.problem import Problem
 from catchment.rules.facts import Facts, case_of
 from catchment.rules.findings import Findings
 from catchment.rules.gate import VERDICT, check_gate
 from catchment.run import Run, pose
+from catchment.run.wanted import wishes_of
 from catchment.scenario import Scenario, start_of
 from catchment.views.ground import frame_of, spots
 from catchment.views.payload import arrangement, series, text
@@ -138,6 +139,7 @@ class Reckoner:
             stay_minutes=scenario.method.stay_minutes,
             start=start_of(scenario),
             seed=scenario.seed,
+            wishes=wishes_of(problem, ground.region, scenario),
         )
         return Reckoned(ground, scenario, problem, plan, digest)
 
@@ -291,7 +293,14 @@ def _cut(problem: Problem, plan: Plan, keep: list[int]) -> tuple[Problem, Plan]:
         rooms=problem.rooms[:, keep],
         estimated=problem.estimated[:, keep],
     )
+    parts = plan.elsewhere
+    if parts is not None:
+        mine = np.isin(parts.year, keep)
+        place = np.searchsorted(keep, parts.year[mine]).astype(np.int32)
+        rows = {k: v[mine] for k, v in vars(parts).items()}
+        parts = Elsewhere(**{**rows, "year": place})
     part = plan.replace(
+        elsewhere=parts,
         open=plan.open[:, :, keep],
         site_of=plan.site_of[:, keep],
         mode_of=plan.mode_of[:, keep],
@@ -333,10 +342,16 @@ def _worse(found: Reckoned, before: _Trips, after: _Trips, t: int) -> dict[str, 
 
     Documents, indicators and the map of a run compare with the same trip.
     """
-    problem, today, plan = found.problem, found.ground.today, found.plan
+    whole = found.problem
+    problem, plan = split(whole, found.plan)
+    if problem is not whole:
+        # Those who keep their school are counted where they go.
+        after = _trips(problem, plan)
+    group = problem.group_village * len(problem.bands) + problem.group_band
+    here = found.ground.today.site_of[group]
     count = problem.students[:, :, t].sum(axis=1, dtype=np.int64)
-    was, now = before.tenths[:, 0], after.tenths[:, t]
-    gone = (plan.site_of[:, t] < 0) & (today.site_of[:, 0] >= 0)
+    was, now = before.tenths[group, 0], after.tenths[:, t]
+    gone = (plan.site_of[:, t] < 0) & (here[:, 0] >= 0)
     known = (was < UNREACHED) & (now < UNREACHED)
     longer = np.where(known, now - was, 0)
     mine = (count > 0) & ((longer > _CLEARLY) | gone | ((was < UNREACHED) & (now >= UNREACHED)))
@@ -349,7 +364,7 @@ def _worse(found: Reckoned, before: _Trips, after: _Trips, t: int) -> dict[str, 
                 "village": int(problem.group_village[i]),
                 "band": int(problem.group_band[i]),
                 "students": int(count[i]),
-                "from": int(today.site_of[i, 0]),
+                "from": int(here[i, 0]),
                 "to": int(plan.site_of[i, t]),
                 "before": int(was[i]),
                 "after": int(now[i]),
@@ -360,15 +375,13 @@ def _worse(found: Reckoned, before: _Trips, after: _Trips, t: int) -> dict[str, 
         ],
         "worse_students": int(count[mine].sum()),
         "better_students": int(count[(count > 0) & known & (longer < -_CLEARLY)].sum()),
-        "moved_students": int(
-            count[(today.site_of[:, t] >= 0) & (plan.site_of[:, t] != today.site_of[:, t])].sum()
-        ),
+        "moved_students": int(count[(here[:, t] >= 0) & (plan.site_of[:, t] != here[:, t])].sum()),
     }
 
 
 def _figures(county: OpenCounty, found: Reckoned, t: int) -> list[dict[str, Any]]:
     """Figures of the county and its bands in one year, beside those of today's arrangement."""
-    problem, plan = found.problem, found.plan
+    problem, plan = split(found.problem, found.plan)
     # Own classes speak of the first year alone, and today's trips are on the first year's roads;
     # where the year has the same roads it can be reckoned by itself.
     alone = t == 0 or problem.network[t] == problem.network[0]
@@ -402,8 +415,9 @@ def _gate(county: OpenCounty, found: Reckoned) -> list[dict[str, Any]]:
     ground = found.ground
     if (found.plan.open >= found.problem.today_open[:, :, None]).all():
         return []
+    problem, plan = split(found.problem, found.plan)
     case = case_of(
-        found.problem, found.plan, ground.today, _facts(ground, found), county.book, county.class_limits,
+        problem, plan, ground.today, _facts(ground, problem, plan), county.book, county.class_limits,
         pd.DataFrame(), ground.base,
     )  # fmt: skip
     out = Findings()
@@ -422,13 +436,12 @@ def _gate(county: OpenCounty, found: Reckoned) -> list[dict[str, Any]]:
     ]
 
 
-def _facts(ground: Ground, found: Reckoned) -> Facts:
+def _facts(ground: Ground, problem: Problem, plan: Plan) -> Facts:
     """Facts with what the gate looks up for these closings, and no more.
 
     That is the record of evidence of the schools that give up a band, and the classes of those
     that take their students in.
     """
-    problem, plan = found.problem, found.plan
     lost = problem.today_open[:, :, None] & ~plan.open
     less = np.asarray(lost.any(axis=(1, 2)), dtype=np.bool_)
     loses = (problem.today >= 0) & less[problem.today]

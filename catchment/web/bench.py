@@ -16,7 +16,7 @@ from catchment.run import run_scenario
 from catchment.scenario import Scenario
 from catchment.views.payload import map_payload
 from catchment.web.answer import Reckoner, answer
-from catchment.web.document import Document, parse_document, scenario_of, settled
+from catchment.web.document import Document, parse_document, scenario_of, settled, undrawn
 from catchment.web.events import Hub
 from catchment.web.ground import OpenCounty
 from catchment.web.people import People
@@ -124,7 +124,7 @@ def open_county(
         The county, open.
     """
     bare = scenario.replace(
-        actions=(), class_size=None, limits={},
+        actions=(), class_size=None, limits={}, catchments=undrawn(scenario.catchments),
         method=scenario.method.model_copy(update={"assignment": "today", "start": None}),
     )  # fmt: skip
     county = OpenCounty(region, bare)

@@ -15,7 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from catchment.errors import InputError
 from catchment.run import names_of_sites
-from catchment.scenario import Action, Method, Scenario, county_of, identify, parse_scenario
+from catchment.scenario import (
+    Action,
+    Catchments,
+    Consolidation,
+    Method,
+    Scenario,
+    county_of,
+    identify,
+    parse_scenario,
+)
 from catchment.views.decisions import write_recipe
 from catchment.views.plain import plain
 from catchment.web.ground import OpenCounty
@@ -52,6 +61,10 @@ class Document(BaseModel):
         Target of smaller classes.
     limits : dict of str to float
         Minutes one way by band.
+    catchments : Catchments or None
+        What is added to the catchments; that of the county's recipe when left out.
+    consolidation : Consolidation or None
+        What plans of the optimiser have to keep; that of the county's recipe when left out.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -65,6 +78,8 @@ class Document(BaseModel):
     method: Method | None = None
     class_size: int | None = Field(default=None, ge=10, le=60)
     limits: dict[str, Minutes] = Field(default={}, max_length=20)
+    catchments: Catchments | None = None
+    consolidation: Consolidation | None = None
 
     def values(self) -> dict[str, Any]:
         """Plain values, as they are saved and sent.
@@ -98,12 +113,15 @@ def scenario_of(county: OpenCounty, document: Document) -> Scenario:
         When the recipe cannot be on this county.
     """
     own = county.scenario
-    method = document.method or Method(stages=own.method.stages)
+    staying = {"assignment": "today", "start": None}
+    method = document.method or own.method.model_copy(update=staying)
+    consolidation = document.consolidation or own.consolidation
     if method.assignment == "capacity":
         raise InputError(
             "按学位划片（capacity）需要较长计算：请用“按学位分配”交给求解器，结果会作为新方案返回 / assignment within "
             "places takes longer: hand it to the optimiser as job `assign`; it comes back as a variant"
         )
+    catchments = document.catchments or undrawn(own.catchments)
     values = {
         "name": document.name,
         "region": ".",
@@ -114,8 +132,42 @@ def scenario_of(county: OpenCounty, document: Document) -> Scenario:
         "seed": own.seed,
         "class_size": document.class_size,
         "limits": dict(document.limits),
+        "catchments": None if catchments is None else _plain(catchments),
+        "consolidation": None if consolidation is None else _plain(consolidation),
+        "publication": _plain(own.publication),
+        "notice": _plain(own.notice),
+        "effort": own.effort,
+        "time_limit": own.time_limit,
     }
     return _identified(county, parse_scenario(values, plain(document.name) or "variant"))
+
+
+def _plain(part: BaseModel) -> dict[str, Any]:
+    return part.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+_DRAWN = (
+    "size", "together", "apart", "never", "shared", "strict_limits", "border", "compactness",
+)  # fmt: skip
+
+
+def undrawn(wanted: Catchments | None) -> Catchments | None:
+    """Leave out what only the method ``capacity`` knows, which is a job of its own here.
+
+    Parameters
+    ----------
+    wanted : Catchments or None
+        What a recipe adds to the catchments.
+
+    Returns
+    -------
+    Catchments or None
+        What holds whatever the method: who keeps the school, and how a ride counts.
+    """
+    if wanted is None:
+        return None
+    blank = Catchments()
+    return wanted.model_copy(update={key: getattr(blank, key) for key in _DRAWN})
 
 
 def refuse_outlying(county: OpenCounty, scenario: Scenario) -> None:
@@ -259,8 +311,9 @@ def toml_of(county: OpenCounty, document: Document) -> str:
     scenario = scenario_of(county, document)
     base = scenario.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"actions"})
     base.pop("action", None)
-    if not base.get("limits"):
-        base.pop("limits", None)
+    for key in ("limits", "catchments", "consolidation", "publication", "notice"):
+        if not base.get(key):
+            base.pop(key, None)
     listed = [a.model_dump(mode="json", by_alias=True, exclude_none=True) for a in scenario.actions]
     with tempfile.TemporaryDirectory() as folder:
         path = write_recipe(base, listed, Path(folder) / "scenario.toml")
@@ -306,6 +359,8 @@ def document_of_toml(county: OpenCounty, text: str, name: str | None = None) -> 
         method=method,
         class_size=scenario.class_size,
         limits=scenario.limits,
+        catchments=undrawn(scenario.catchments),
+        consolidation=scenario.consolidation,
     )
 
 
@@ -344,6 +399,7 @@ def difference(
     for key, word_zh, word_en in (
         ("name", "名称", "name"), ("note", "备注", "note"), ("class_size", "班额", "class size"),
         ("limits", "时限", "limits"), ("method", "分配办法", "method"), ("years", "年份", "years"),
+        ("catchments", "学区要求", "catchments"), ("consolidation", "撤并要求", "consolidation"),
     ):  # fmt: skip
         if old is not None and (old.get(key) or None) != (new.get(key) or None):
             shown = plain(json.dumps(new.get(key), ensure_ascii=False), longest=80)

@@ -23,9 +23,9 @@ from catchment.region.check import check_region
 from catchment.region.read import read_region
 from catchment.rules.gate import VERDICT
 from catchment.run import Run, pose, run_scenario
-from catchment.run.asked import limits_of
-from catchment.run.demands import costs_of, question_of_recipe
-from catchment.scenario import Scenario, parse_scenario, start_of
+from catchment.run.question import connects, pose_question
+from catchment.run.spoken import names_of, spoken
+from catchment.scenario import Catchments, Scenario, parse_scenario, start_of
 from catchment.views.decisions import write_recipe
 from catchment.views.files import write_text
 from catchment.views.folder import write_documents, write_run
@@ -40,7 +40,6 @@ Tell = Callable[..., None]
 
 _CHECKED = ("indicators", "findings", "ledger", "conservation", "reasons", "classes")
 _FIXING = ("keep", "downgrade", "merge", "build", "reopen", "expand")
-_LOWEST, _ALL = 1, 2
 _LINE = re.compile(
     r"plan ([-\d.]+|inf|nan) · .*bound ([-\d.]+|-?inf|nan) 万元 · ([-\d.]+|inf|nan) %"
 )
@@ -210,33 +209,21 @@ def _teller(tell: Tell) -> Callable[[str], None]:
 
 def _question(
     table: Table, scenario: Scenario, keep: list[str], free: str = ""
-) -> tuple[model.Question, set[str]]:
-    """Pose the optimiser's question: what the recipe names stays as it says, the rest is free."""
-    posed = pose(scenario, table.county.region, kept=table.kept)
-    problem = posed.problem
-    question = question_of_recipe(
-        posed, costs=costs_of(table.county.region.folder), limits=limits_of(scenario)
-    )
-    named = {str(getattr(a, "school", getattr(a, "site", ""))) for a in scenario.actions if a.do in _FIXING}  # fmt: skip
-    named = (named | set(keep)) - {free}
-    m, years = len(problem.site_ids), len(problem.years)
-    least, most = np.zeros((m, years), np.int8), np.full((m, years), _ALL, np.int8)
-    fixed = np.array([s in named for s in problem.site_ids])
-    some = np.asarray(problem.must_open.any(axis=1), dtype=bool)
-    # The states of the model: closed, the lowest band alone, all that the site can host.
-    taught, hosts = problem.must_open.sum(axis=1), problem.can_host.sum(axis=1)[:, None]
-    state = np.where(some, np.where((taught < hosts) | (hosts == 1), _LOWEST, _ALL), 0)
-    least[fixed], most[fixed] = state[fixed], state[fixed]
-    opens = fixed & ~problem.existing & np.any(some, axis=1)
+) -> tuple[Scenario, model.Question, set[str]]:
+    """Pose the optimiser's question as ``catchment propose`` does; schools named here stay, too.
+
+    Returns the recipe with all its years, the question, and the schools that are settled.
+    """
+    posed, question = pose_question(scenario, table.county.region, kept=table.kept)
+    acts = [(a.do, str(getattr(a, "school", getattr(a, "site", "")))) for a in scenario.actions]
+    named = ({s for do, s in acts if do in _FIXING} | set(keep)) - {free}
+    # What the variant gives up is given up as it says; what it builds on or keeps is not closed.
+    given_up = {s for do, s in acts if do in ("merge", "downgrade")}
+    stays = np.array([s in named - given_up for s in question.problem.site_ids])
     return (
+        posed.scenario,
         question.replace(
-            may_close=(question.may_close & ~fixed)
-            | (fixed & problem.existing & np.any(state == 0, axis=1)),
-            may_downgrade=(question.may_downgrade & ~fixed)
-            | (fixed & problem.existing & np.any(state == _LOWEST, axis=1)),
-            may_open=question.may_open | opens,
-            at_least=least,
-            at_most=most,
+            may_close=question.may_close & ~stays, may_downgrade=question.may_downgrade & ~stays
         ),
         named,
     )
@@ -273,17 +260,25 @@ def require(answer: model.Answer, seconds: float) -> None:
 
 
 def _document(
-    table: Table, own: Document, question: model.Question, answer: model.Answer,
-    named: set[str], name: str,
+    table: Table, own: Document, scenario: Scenario, question: model.Question,
+    answer: model.Answer, named: set[str], name: str,
 ) -> Plain:  # fmt: skip
     """Write the optimiser's plan as a document: its actions, and the villages that differ."""
     sites = set(table.county.region.sites["site_id"].astype(str))
+    given = [a.model_dump(mode="json", by_alias=True, exclude_none=True) for a in scenario.actions]
+    sites |= {str(a["site"]) for a in given if a["do"] == "build"}
     done = [
-        a for a in model.actions(question, answer, candidates=sites)
-        if a["do"] == "expand" or str(a.get("school", a.get("site"))) not in named
+        a for a in model.actions(question, answer, candidates=sites, given=given)
+        if a["do"] in ("expand", "move") or str(a.get("school", a.get("site"))) not in named
     ]  # fmt: skip
-    values = own.values()
-    drawn = parse_document({**values, "name": name, "actions": [*values["actions"], *done]})
+    # Every year was planned, and actions may lie in each.
+    values = {**own.values(), "name": name, "years": list(scenario.years)}
+    if question.transition == "finish":
+        wanted = scenario.catchments or Catchments()
+        values["catchments"] = wanted.model_copy(update={"grandfather": "band"}).model_dump(
+            mode="json", by_alias=True, exclude_none=True
+        )
+    drawn = parse_document({**values, "actions": [*given, *done]})
     return match(table, drawn, answer.plan.site_of).values()
 
 
@@ -342,6 +337,23 @@ def _worth(answer: model.Answer) -> Plain:
     }
 
 
+def _broken(
+    table: Table, scenario: Scenario, question: model.Question, answer: model.Answer
+) -> list[Plain]:
+    """Say in words what a plan breaks: what is demanded, and villages that stay cut off."""
+    names = names_of(table.county.region)
+    said = [spoken(v, names) for v in model.check(question, answer)]
+    cut = int(model.cut_off(question, answer.plan.site_of).any(axis=1).sum())
+    if scenario.method.connected and cut:
+        said.append(
+            (
+                f"{cut} 个村（分学段计）与所属学校的学区不连片，未能连上",
+                f"village-bands cut off from their school that could not be connected: {cut}",
+            )
+        )
+    return [{"zh": text(zh, longest=300), "en": text(en, longest=300)} for zh, en in said]
+
+
 def finish(table: Table, task: Plain, tell: Tell) -> Plain:
     """Optimise what the variant leaves open.
 
@@ -357,19 +369,25 @@ def finish(table: Table, task: Plain, tell: Tell) -> Plain:
     """
     own = parse_document(task["document"])
     scenario = scenario_of(table.county, own)
-    question, named = _question(table, scenario, task["keep"])
+    scenario, question, named = _question(table, scenario, task["keep"])
     tell("求解中", "searching")
+    mend = connects(scenario)
+    # What is left of the time connects the catchments.
+    share = 1.0 if mend is None else model.SEARCH_SHARE
     answer = model.consolidate(
-        question, time_limit=task["seconds"], seed=scenario.seed, progress=_teller(tell)
+        question, time_limit=share * task["seconds"], seed=scenario.seed, progress=_teller(tell)
     )
     require(answer, task["seconds"])
+    if mend is not None:
+        tell("学区连片", "catchments are connected", last=True)
+        answer = mend(question, answer)
     tell("写成方案", "writing it down", last=True, **_worth(answer))
     kept = model.keep_everything(question)
-    made = _document(table, own, question, answer, named, f"{own.name[:180]}（优化）")
+    made = _document(table, own, scenario, question, answer, named, f"{own.name[:180]}（优化）")
     return {
         "documents": [made],
         "saved": float(kept.plan.objective - answer.plan.objective),
-        "violations": [text(str(v), longest=300) for v in model.check(question, answer)],
+        "violations": _broken(table, scenario, question, answer),
         **_worth(answer),
     }
 
@@ -389,10 +407,11 @@ def three(table: Table, task: Plain, tell: Tell) -> Plain:
     """
     own = parse_document(task["document"])
     scenario = scenario_of(table.county, own)
-    question, named = _question(table, scenario, task["keep"])
+    scenario, question, named = _question(table, scenario, task["keep"])
     choices = model.frontier(
-        question, 5, time_limit=task["seconds"], seed=scenario.seed, progress=_teller(tell)
-    )
+        question, 5, time_limit=task["seconds"], seed=scenario.seed, mend=connects(scenario),
+        progress=_teller(tell),
+    )  # fmt: skip
     picked = _different(choices[1:])
     documents, figures = [], []
     for letter, (name, choice) in zip("ABC", picked, strict=True):
@@ -400,7 +419,9 @@ def three(table: Table, task: Plain, tell: Tell) -> Plain:
         zh, en = halves(name)
         tell(f"写成方案 {letter}：{zh}", f"writing plan {letter}: {en}", last=True)
         shown = f"{own.name[:120]} {letter}（{zh}）"
-        documents.append(_document(table, own, choice.question, choice.answer, named, shown))
+        documents.append(
+            _document(table, own, scenario, choice.question, choice.answer, named, shown)
+        )
         plain = {k: float(v) for k, v in vars(choice.figures).items()}
         figures.append({"name": name, "asked": choice.name, **plain})
     return {"documents": documents, "figures": figures, **_worth(picked[0][1].answer)}
@@ -438,14 +459,17 @@ def price(table: Table, task: Plain, tell: Tell) -> Plain:
     code = task["school"]
     trimmed = [a for a in own.actions if str(getattr(a, "school", "")) != code]
     scenario = scenario_of(table.county, own.model_copy(update={"actions": tuple(trimmed)}))
-    question, _ = _question(table, scenario, task["keep"], free=code)
+    _, question, _ = _question(table, scenario, task["keep"], free=code)
     if code not in question.problem.site_ids:
         raise InputError(f"没有学校 {code} / no school {code}")
     answer = model.consolidate(
         question, time_limit=task["seconds"] / 2, seed=scenario.seed, progress=_teller(tell)
     )
     require(answer, task["seconds"] / 2)
-    tell("计算保留的代价", "pricing the keeping")
+    # Both sides as they come: a connected plan must not be held against one that need not be.
+    tell(
+        "计算保留的代价（两边均不要求连片）", "pricing the keeping (neither side need be connected)"
+    )
     found = model.price_of_keeping(
         question, answer, code, time_limit=task["seconds"] / 2, seed=scenario.seed
     )

@@ -132,7 +132,7 @@ export function createColleague(app) {
       result.prices && result.prices.length ? prices(result.prices) : null,
       result.saved !== undefined && result.saved !== null ? el("p", {}, t("web.saved_yuan"), el("b", { text: yuan(result.saved) })) : null,
       result.figures && result.figures.length ? figures(result.figures) : null,
-      result.violations && result.violations.length ? el("ul", { class: "notes" }, result.violations.slice(0, 8).map((v) => el("li", {}, C.name(v)))) : null,
+      result.violations && result.violations.length ? el("ul", { class: "notes" }, result.violations.slice(0, 8).map((v) => el("li", {}, C.name(v[C.lang()])))) : null,
       running && app.canAsk() ? el("button", { type: "button", class: "wide", "data-keep": "stop-" + job.id, "data-stop": job.id, text: t("web.stop"), onclick: () => stop(job) }) : null);
   }
 
