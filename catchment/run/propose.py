@@ -16,18 +16,14 @@ from catchment.optimise import consolidation as model
 from catchment.region.model import Region
 from catchment.run import hearing, prospects, reasons
 from catchment.run.areas import Areas, areas_table, draw_areas, given_areas
-from catchment.run.asked import every_year, finishes, letting_finish, limits_of
+from catchment.run.asked import every_year
 from catchment.run.byhand import beside_optimum
-from catchment.run.contradict import given_up, moved_twice
-from catchment.run.demands import (
-    costs_of,
-    question_of_recipe,
-    with_building,
-    with_reopening,
-)
+from catchment.run.contradict import given_up
+from catchment.run.demands import with_building, with_reopening
 from catchment.run.model import names_of_sites
 from catchment.run.offer import Offer, broken_today, judge
 from catchment.run.order import Posed, pose
+from catchment.run.question import connects, pose_question, question_on
 from catchment.run.relax import relaxations
 from catchment.run.screen import rooms_of_fit, screen_sites
 from catchment.run.spoken import names_of, spoken
@@ -210,15 +206,8 @@ def propose(
             f" / the recipe lists {', '.join(map(str, listed))} alone; every year from {listed[0]} to "
             f"{listed[-1]} is planned, as costs and yearly limits ask"
         )
-    posed = pose(scenario, region, progress=progress)
+    posed, question = pose_question(scenario, region, progress=progress)
     names, seed = names_of(region), scenario.seed
-    twice = moved_twice(posed.scenario, posed.problem, names)
-    if twice:
-        raise InfeasibleError(
-            "方案自身的行动互相矛盾 / the recipe's own actions contradict each other\n"
-            + "\n".join(twice)
-        )
-    question = _asked(posed, region)
     screening = pd.DataFrame()
     fit: dict[str, int] = {}
     if wish.build:
@@ -231,8 +220,10 @@ def propose(
         question = question.replace(within=areas.allowed(posed.problem))
     if memory is not None:
         _fitting(memory, posed)
+    # What is left of the time connects the catchments.
+    share = model.SEARCH_SHARE if posed.scenario.method.connected else 1.0
     best = model.consolidate(
-        question, time_limit=wish.time_limit, seed=seed, steps=wish.steps, memory=memory,
+        question, time_limit=share * wish.time_limit, seed=seed, steps=wish.steps, memory=memory,
         progress=progress,
     )  # fmt: skip
     if best.plan.status in ("infeasible", "unknown"):
@@ -243,7 +234,7 @@ def propose(
         raise InfeasibleError(
             f"找不到可行方案：{zh} / no plan was found: {en or zh}\n" + "\n".join(yields)
         )
-    mend = _mender(posed, seed, progress)
+    mend = connects(posed.scenario, steps=wish.steps, progress=progress)
     if halted():
         wish = dataclasses.replace(wish, plans=0, prices=0, draws=0, robust=0, class_size=None)
     choices, proposed = _choices(question, best, wish, seed, mend, halted, progress)
@@ -320,23 +311,13 @@ def _fitting(memory: model.Memory, posed: Posed) -> None:
         )
 
 
-def _asked(posed: Posed, region: Region) -> model.Question:
-    """Ask what a recipe asks, with the county's costs and the recipe's own limits."""
-    question = question_of_recipe(
-        posed, costs=costs_of(region.folder), limits=limits_of(posed.scenario)
-    )
-    if not finishes(posed.scenario):
-        return question
-    return letting_finish(question, posed.scenario, names_of(region))
-
-
 def _asking(
     posed: Posed, region: Region, wish: Wish, fit: dict[str, int], question: model.Question
 ) -> Callable[[Scenario], model.Question]:
     """Return what poses the same question of a recipe with fewer actions."""
 
     def ask(other: Scenario) -> model.Question:
-        asked = _asked(pose(other, region, roads=posed.network), region)
+        asked = question_on(pose(other, region, roads=posed.network), region)
         return _opened(asked, region, wish, fit).replace(within=question.within)
 
     return ask
@@ -351,18 +332,6 @@ def _opened(
 
 
 Mend = Callable[[model.Question, model.Answer], model.Answer]
-
-
-def _mender(posed: Posed, seed: int, progress: Progress | None) -> Mend | None:
-    """Return what connects catchments, None where the recipe does not ask for it."""
-    if not posed.scenario.method.connected:
-        return None
-
-    def mend(question: model.Question, answer: model.Answer) -> model.Answer:
-        _tell(progress, "学区连片 / catchments are connected")
-        return model.connect(question, answer, seed=seed)
-
-    return mend
 
 
 def _draws(posed: Posed, region: Region, wish: Wish, seed: int) -> npt.NDArray[np.int32] | None:
