@@ -133,7 +133,7 @@ def propose(
         typer.Option(
             min=0.0,
             max=1.0,
-            help="不撤的学校每个学段至少留下今天学区学生的几成（0–1） / share of today's children that a school which stays keeps in each band (0.5)",
+            help="不撤的学校每年至少有今天学区人数的几成（0–1；按人数计，不论来自哪村） / students of a school that stays, in heads, as a share of its catchment of today (0.5)",
         ),
     ] = None,
     resume: Annotated[

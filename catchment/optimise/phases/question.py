@@ -42,9 +42,10 @@ class Limits:
         Longest daily trip of a village-band that is moved, in years in which it has children of
         grades 1 to 3, where that is less than the limit of the band; inf for no such limit.
     kept_share : float
-        Least share, 0 to 1, of the children of today's catchment that a working school keeps in
-        every year in which it is open, in its lowest band and in the others: a school is closed
-        openly or not at all, never emptied. Where current students finish, a school that closes
+        Least students of a working school in every year in which it is open, in its lowest band
+        and in its others together, as a share, 0 to 1, of those its catchment of today would bring
+        in that year: a school is closed openly or not at all. Heads are counted, whoever they are:
+        villages of today's catchment may leave where others come. Where current students finish, a school that closes
         empties year by year, and only those still open in the last year are held to it. Children
         whom the user sends elsewhere do not count; bands that are to be given up at the user's
         demand are exempt.
