@@ -14,15 +14,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def choices() -> tuple[model.Choice, ...]:
-    """Thirty connected villages of the demo county and the schools in them, four years."""
+    """Twenty-six connected villages of the demo county and the schools in them, three years."""
     if str(ROOT / "scripts") not in sys.path:
         sys.path.insert(0, str(ROOT / "scripts"))
     from benchmarks.consolidation import demo_question, part_of_question, townships
 
-    whole = demo_question(2029)
+    whole = demo_question(2028)
     # Schools that need not keep half of their children: the same choice, solved in seconds.
     limits = model.Limits(kept_share=0.0)
-    question = part_of_question(whole, townships(whole.problem, 30)[1], 4, limits)
+    question = part_of_question(whole, townships(whole.problem, 26)[1], 3, limits)
     return model.frontier(question, 8, steps=1)
 
 
