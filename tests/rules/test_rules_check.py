@@ -534,6 +534,29 @@ def test_gate_is_undecided_when_data_are_missing(world: World) -> None:
     assert "R-CON-03" in row["detail_zh"]
 
 
+def gate_item(world: World, item: str) -> str:
+    table = world.findings()
+    rows = table[(table["code"] == "R-CON-03") & table["title_zh"].str.contains(item)]
+    assert len(rows) == 1
+    return str(rows.iloc[0]["result"])
+
+
+def test_children_who_ride_home_today_need_no_bed_for_a_closing(world: World) -> None:
+    minutes = world.problem.minutes.copy()
+    minutes[:, 4, 1] = 50  # the upper grades of the receiver's own village
+    far = seats(0, 1000, 1000)(world.with_problem(minutes=minutes))
+    assert gate_item(far, "住宿") == "pass"
+    # Those whom the closing sends as far do.
+    assert gate_item(seats(0, 1000, 1000)(far_upper(world)), "住宿") == "fail"
+
+
+def test_nap_places_of_the_year_of_the_closing_count(world: World) -> None:
+    for there, result in ((42, "pass"), (41, "fail"), (-1, "unknown")):
+        naps = np.zeros_like(world.problem.beds)
+        naps[:, 1] = there
+        assert gate_item(world.with_problem(nap_places=naps), "午休") == result
+
+
 def test_downgrade_goes_through_the_gate(world: World) -> None:
     opened, site_of = world.opened.copy(), world.site_of.copy()
     opened[2, 0, 1] = True
