@@ -195,8 +195,8 @@
     window.print();
   }
   /* The largest type in which a sheet stays on its one page: the rules of paper are put on the screen
-     and each sheet is measured. Nothing is set below 9 pt; what does not fit then takes a second page. */
-  var SIZES = [11.5, 11, 10.5, 10, 9.5, 9], PAPER = { wide: 184, tall: 277 };
+     and each sheet is measured. Below 9 pt goes only what else would need a second page. */
+  var SIZES = [11.5, 11, 10.5, 10, 9.5, 9, 8.5, 8, 7.5, 7], PAPER = { wide: 184, tall: 277 };
   function fit(box) {
     var there = window.scrollY, rules = [];
     Array.prototype.forEach.call(document.styleSheets, function (sheetOf) {
@@ -206,7 +206,7 @@
     box.style.width = PAPER.wide + "mm";
     var most = box.offsetWidth / PAPER.wide * PAPER.tall, left = Array.prototype.slice.call(box.children);
     SIZES.forEach(function (size) {
-      left.forEach(function (one) { one.style.setProperty("--pt", size); one.classList.toggle("tight", size <= 10); });
+      left.forEach(function (one) { one.style.setProperty("--pt", size); one.style.setProperty("--least", Math.min(size, 9) + "pt"); one.classList.toggle("tight", size <= 10); });
       left = left.filter(function (one) { return one.offsetHeight > most; });
     });
     box.style.width = "";
