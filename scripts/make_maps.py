@@ -123,17 +123,18 @@ def _take_pictures(maps: Path, folder: Path, images: Path) -> None:
                 page.screenshot(path=images / "parents-village.png")
                 page.evaluate("window.print = function () {}")
                 page.click("#print-one")
-                page.set_viewport_size({"width": 700, "height": 960})
-                page.emulate_media(media="print")
-                page.screenshot(path=images / "sheet.png")
+                sheet = images / "sheet.pdf"
+                page.pdf(path=sheet, prefer_css_page_size=True, print_background=True)
+                _paint(sheet, images / "sheet.png", 1, 84)
+                sheet.unlink()
             context.close()
         browser.close()
 
 
 def _take_office_pictures(folder: Path, images: Path) -> None:
     """Set each document by LibreOffice and keep one page of it."""
-    office, painter = shutil.which("soffice"), shutil.which("pdftoppm")
-    if office is None or painter is None:
+    office = shutil.which("soffice")
+    if office is None or shutil.which("pdftoppm") is None:
         print("LibreOffice or pdftoppm is missing: pictures of office files are left as they are")
         return
     for name, picture, number, dots in OFFICE:
@@ -141,13 +142,20 @@ def _take_office_pictures(folder: Path, images: Path) -> None:
             [office, "--headless", "--convert-to", "pdf", "--outdir", str(folder), name],
             cwd=folder, check=True, capture_output=True, timeout=300,
         )  # fmt: skip
-        stem = images / picture.removesuffix(".png")
-        page = str(number)
-        subprocess.run(
-            [painter, "-png", "-singlefile", "-r", str(dots), "-f", page, "-l", page,
-             str(folder / Path(name).with_suffix(".pdf")), str(stem)],
-            check=True, timeout=120,
-        )  # fmt: skip
+        _paint((folder / name).with_suffix(".pdf"), images / picture, number, dots)
+
+
+def _paint(paper: Path, picture: Path, number: int, dots: int) -> None:
+    """Keep one page of a PDF as a picture, where there is a program for it."""
+    painter = shutil.which("pdftoppm")
+    if painter is None:
+        return
+    page = str(number)
+    subprocess.run(
+        [painter, "-png", "-singlefile", "-r", str(dots), "-f", page, "-l", page,
+         str(paper), str(picture.with_suffix(""))],
+        check=True, timeout=120,
+    )  # fmt: skip
 
 
 def _lighter(picture: Path) -> None:
