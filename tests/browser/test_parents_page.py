@@ -142,6 +142,24 @@ def test_a_sheet_has_the_largest_type_that_fits(visit: Visit, pages: dict[str, P
     seen.quiet()
 
 
+def test_a_phone_prints_the_same_sheets(visit: Visit, pages: dict[str, Path]) -> None:
+    sizes = []
+    for width in (1440, 390):
+        page = visit(pages["parents"]).page
+        page.set_viewport_size({"width": width, "height": 844})
+        page.click("#browse > summary")
+        page.evaluate("window.print = () => {}")
+        page.click("#print-all")
+        sizes.append(
+            page.evaluate(
+                "[...document.querySelectorAll('#sheets article')]"
+                ".map(a => a.style.getPropertyValue('--pt'))"
+            )
+        )
+    assert sizes[0] == sizes[1]
+    assert len(set(sizes[0])) > 1
+
+
 def test_hostile_names_are_text(visit: Visit, pages: dict[str, Path]) -> None:
     seen = visit(pages["hostile_parents"], PHONE)
     page = seen.page

@@ -200,9 +200,10 @@
   function fit(box) {
     var there = window.scrollY, rules = [];
     Array.prototype.forEach.call(document.styleSheets, function (sheetOf) {
-      Array.prototype.forEach.call(sheetOf.cssRules, function (rule) { if (rule.media && rule.media.mediaText === "print") { rules.push(rule); } });
+      Array.prototype.forEach.call(sheetOf.cssRules, function (rule) { if (rule.media) { rules.push([rule, rule.media.mediaText]); } });
     });
-    rules.forEach(function (rule) { rule.media.mediaText = "all"; });
+    /* What is meant for paper, and nothing that is meant for the width of this screen. */
+    rules.forEach(function (r) { r[0].media.mediaText = r[1] === "print" ? "all" : "not all"; });
     box.style.width = PAPER.wide + "mm";
     var most = box.offsetWidth / PAPER.wide * PAPER.tall, left = Array.prototype.slice.call(box.children);
     SIZES.forEach(function (size) {
@@ -210,7 +211,7 @@
       left = left.filter(function (one) { return one.offsetHeight > most; });
     });
     box.style.width = "";
-    rules.forEach(function (rule) { rule.media.mediaText = "print"; });
+    rules.forEach(function (r) { r[0].media.mediaText = r[1]; });
     window.scrollTo(0, there);
   }
 
