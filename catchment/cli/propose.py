@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -113,7 +113,13 @@ def propose(
         list[Path] | None,
         typer.Option(help="手工方案，与最优方案并排评判 / a recipe made by hand, judged beside"),
     ] = None,
-    least: Annotated[int | None, typer.Option(min=0, help="学校最少人数 / smallest school")] = None,
+    least: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="学校最少人数；不得撤并的学校除外，会逐一列出 / smallest school; those that may not close are exempt, and named",
+        ),
+    ] = None,
     most: Annotated[int | None, typer.Option(min=1, help="学校最多人数 / largest school")] = None,
     boarding_minutes: Annotated[
         float | None,
@@ -223,11 +229,14 @@ def ctrl_c() -> Iterator[Callable[[], bool]]:
 
 
 def _tell(result: Proposal, written: list[Path], lang: str) -> None:
+    from catchment.run.offer import different
+    from catchment.run.spoken import remedies
+
     saved = float(result.costs["keep"].sum() - result.costs["plan"].sum())
     count = sum(a["do"] != "move" for a in result.recipe["action"])
     # The plan that keeps everything still does what the recipe itself says.
     base_zh, base_en = "全部保留", "keeping everything"
-    if any(a["do"] in ("merge", "downgrade") for a in result.offers[0].recipe["action"]):
+    if result.today is not None:
         base_zh, base_en = "只做方案自己的行动", "doing what the recipe itself says alone"
     say(
         lang,
@@ -238,18 +247,30 @@ def _tell(result: Proposal, written: list[Path], lang: str) -> None:
         f"({saved:,.0f} less than {base_en}), bound {result.bound:,.0f}, gap {result.gap:.1%}; "
         "costs are editable assumptions, not a budget",
     )
+    if result.today is not None:
+        yuan = result.today.figures.yuan
+        less = yuan - result.offers[result.proposed].figures.yuan
+        say(
+            lang,
+            f"今天的布局（不做任何行动）总成本 {yuan:,.0f} 元，推荐方案比它{'少' if less >= 0 else '多'} {abs(less):,.0f} 元",
+            f"today's arrangement (no action at all) costs {yuan:,.0f} yuan; the proposed plan costs "
+            f"{abs(less):,.0f} {'less' if less >= 0 else 'more'}",
+        )
     for note in result.notes:
         zh, _, en = note.partition(" / ")
         say(lang, zh, en)
     clean = sum(len(o.broken) == 0 for o in result.offers)
+    count, apart = len(result.offers), different(result.offers)
+    apart_zh = "" if apart == count else f"（去掉重复为 {apart} 个）"
+    apart_en = "" if apart == count else f" ({apart} without repetitions)"
     worse = result.moves[result.moves["worse"]] if len(result.moves) else result.moves
     villages = worse["village_id"].nunique() if len(worse) else 0
     boarding = int(result.moves["boards"].sum()) if len(result.moves) else 0
     say(
         lang,
-        f"{len(result.offers)} 个方案，{clean} 个不新增违反强制规则；推荐方案中 {villages} 个村"
+        f"{count} 个方案{apart_zh}，{clean} 个不新增违反强制规则；推荐方案中 {villages} 个村"
         f"每天多走 10 分钟以上，{boarding} 个村（学段）开始寄宿",
-        f"{len(result.offers)} plans, {clean} break no hard rule that today keeps; in the proposed one "
+        f"{count} plans{apart_en}, {clean} break no hard rule that today keeps; in the proposed one "
         f"{villages} villages travel more than 10 minutes longer each day, {boarding} village-bands "
         "begin to board",
     )
@@ -257,12 +278,12 @@ def _tell(result: Proposal, written: list[Path], lang: str) -> None:
     if len(lacking):
         counted = "、".join(f"{c} {n}" for c, n in lacking["code"].value_counts().items())
         own = int((lacking["demand"] != "").sum())
+        what_zh, what_en = remedies(lacking)
         say(
             lang,
-            f"推荐方案还不能实施：新违反强制规则 {len(lacking)} 处（{counted}），其中 {own} 处由方案自己的行动造成；缺什么见"
-            " broken.csv，补齐后再撤",
+            f"推荐方案还不能实施：新违反强制规则 {len(lacking)} 处（{counted}），其中 {own} 处由方案自己的行动造成；{what_zh}",
             f"the proposed plan cannot be carried out yet: it newly breaks {len(lacking)} hard rules "
-            f"({counted.replace('、', ', ')}), {own} of them by the recipe's own actions; what is lacking is in broken.csv and comes first",
+            f"({counted.replace('、', ', ')}), {own} of them by the recipe's own actions; {what_en}",
         )
     if result.stopped:
         say(
@@ -278,14 +299,7 @@ def _tell(result: Proposal, written: list[Path], lang: str) -> None:
             f"connecting the catchments costs {mended:,.0f} yuan",
         )
     for row in result.byhand.iloc[1:].to_dict("records"):
-        say(
-            lang,
-            f"{row['name']}：{row['yuan']:,.0f} 元，比推荐方案多 {row['more_yuan']:,.0f} 元，距下界 "
-            f"{row['gap']:.1%}；新违反强制规则 {row['hard_rules_broken']} 处，未守住要求 {row['demands_broken']} 处",
-            f"{row['name']}: {row['yuan']:,.0f} yuan, {row['more_yuan']:,.0f} more than the proposed "
-            f"plan, {row['gap']:.1%} from the bound; {row['hard_rules_broken']} hard rules and "
-            f"{row['demands_broken']} demands broken",
-        )
+        say(lang, *_by_hand(row))
     wrote(written, lang)
     say(
         lang,
@@ -293,6 +307,38 @@ def _tell(result: Proposal, written: list[Path], lang: str) -> None:
         f"read {written[1]} first (plans, actions with reasons, hearing list); maps and documents: "
         f"catchment run {written[0]}",
     )
+
+
+def _by_hand(row: Mapping[Any, Any]) -> tuple[str, str]:
+    """Say how a plan made by hand stands beside the proposed one, what it lacks built as well."""
+    zh = (
+        f"{row['name']}：{row['yuan']:,.0f} 元，比推荐方案多 {row['more_yuan']:,.0f} 元，距下界 "
+        f"{row['gap']:.1%}；新违反强制规则 {row['hard_rules_broken']} 处，未守住要求 {row['demands_broken']} 处"
+    )
+    en = (
+        f"{row['name']}: {row['yuan']:,.0f} yuan, {row['more_yuan']:,.0f} more than the proposed "
+        f"plan, {row['gap']:.1%} from the bound; {row['hard_rules_broken']} hard rules and "
+        f"{row['demands_broken']} demands broken"
+    )
+    kinds = (
+        ("rooms", "教室 {} 间", "{} classrooms"), ("beds", "床位 {} 张", "{} beds"),
+        ("seats", "餐位 {} 个", "{} dining seats"), ("naps", "午休位 {} 个", "{} nap places"),
+    )  # fmt: skip
+    lacks = [(z, e, row[f"{kind}_lacking"]) for kind, z, e in kinds if row[f"{kind}_lacking"]]
+    if not lacks:
+        return zh, en
+    lacks_zh = "、".join(z.format(n) for z, _, n in lacks)
+    lacks_en = ", ".join(e.format(n) for _, e, n in lacks)
+    zh += (
+        f"。该费用不含所缺的{lacks_zh}；补建后 {row['built_yuan']:,.0f} 元，比推荐方案多 "
+        f"{row['built_more_yuan']:,.0f} 元，距下界 {row['built_gap']:.1%}，仍未守住要求 {row['built_demands_broken']} 处"
+    )
+    en += (
+        f". This leaves out what it lacks ({lacks_en}); with that built {row['built_yuan']:,.0f} yuan, "
+        f"{row['built_more_yuan']:,.0f} more than the proposed plan, {row['built_gap']:.1%} from the "
+        f"bound, {row['built_demands_broken']} demands broken still"
+    )
+    return zh, en
 
 
 def write_proposal(

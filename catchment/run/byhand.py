@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -11,8 +12,10 @@ import pandas as pd
 from catchment.errors import InputError
 from catchment.optimise import consolidation as model
 from catchment.optimise.layout import scenario_plan
+from catchment.optimise.phases.account import grade_sites, students_there
 from catchment.problem import Int32, Problem
 from catchment.region.model import Region
+from catchment.run.demands import served, terms_of
 from catchment.run.offer import Offer, hard_findings
 from catchment.run.order import Posed, pose
 from catchment.run.spoken import names_of, spoken, words_of
@@ -48,20 +51,25 @@ def beside_optimum(
     Returns
     -------
     plans : DataFrame
-        The proposed plan first: ``name, yuan, more_yuan, bound, gap`` (of the question's bound; a
+        The proposed plan first: ``name, more_yuan, bound, gap`` (of the question's bound; a
         plan that breaks demands may lie below it), the figures of
-        :class:`catchment.optimise.consolidation.Figures`, ``hard_rules_broken, demands_broken``.
+        :class:`catchment.optimise.consolidation.Figures`, ``hard_rules_broken, demands_broken``;
+        then what the plan lacks (``rooms_lacking, beds_lacking, seats_lacking, naps_lacking``),
+        and with all of it built ``built_yuan, built_more_yuan`` (than the proposed plan),
+        ``built_gap`` and the demands still broken, ``built_demands_broken``. What the proposed
+        plan needs is in its cost already.
     demands : DataFrame
-        What each plan breaks of the question: ``name, kind, where, place, year, value, limit, zh,
-        en``; ``kind`` as of :class:`catchment.run.spoken.Words`. What is ``model`` is no demand of
-        anybody, only how the optimiser's own plans are made, and is not counted.
+        What each plan breaks of the question: ``name, kind, where, place, year, year_to, value,
+        limit, zh, en``; ``kind`` as of :class:`catchment.run.spoken.Words`. A fault that goes on
+        is one row with its first and its last year and its worst figure. What is ``model`` is no
+        demand of anybody, only how the optimiser's own plans are made, and is not counted.
 
     Raises
     ------
     InputError
         Where years or stages differ.
     """
-    rows = [_row(best.name, best.figures, best, len(best.broken), 0)]
+    rows = [_row(best.name, best.figures, best, len(best.broken), 0, _Built.nothing(best.figures))]
     told: list[dict[str, object]] = []
     places = names_of(region)
     for hand in hands:
@@ -77,42 +85,117 @@ def beside_optimum(
             effort=own.scenario.effort, time_limit=own.scenario.time_limit, seed=own.scenario.seed,
         )  # fmt: skip
         answer, asked = _as_answer(own, posed, question, plan)
-        broken = [v for v in model.check(asked, answer) if _says(v, posed.problem.years[0])]
+        broken = _once(asked, answer)
         found = hard_findings(own, region, own.problem, plan, own.regions)
         keys = map(tuple, found[["code", "kind", "id", "year"]].astype(str).to_numpy().tolist())
         new = sum(key not in already for key in keys)
-        rows.append(_row(hand.name, model.figures(asked, answer), best, new, _counted(broken)))
-        told += [_told(hand.name, v, places) for v in broken]
+        whole = _built(asked, answer, broken)
+        figures = model.figures(asked, answer)
+        rows.append(_row(hand.name, figures, best, new, _counted(broken), whole))
+        told += [_told(hand.name, found, places) for found in broken]
     return pd.DataFrame(rows), pd.DataFrame(told, columns=list(_COLUMNS))
 
 
-_COLUMNS = ("name", "kind", "where", "place", "year", "value", "limit", "zh", "en")
+_COLUMNS = ("name", "kind", "where", "place", "year", "year_to", "value", "limit", "zh", "en")
 _BOOKS = (
     "whole classes as counted", "mode of the trip", "the objective adds up",
     "the bound is below the plan",
 )  # fmt: skip
 """How a plan is reckoned: a plan made by hand is run, its classes formed by the rooms there are."""
 
+_EACH_YEAR = ("closures a year", "students moved a year")
+"""Limits of what happens in a year: over them in two years is two faults, not one that goes on."""
 
-def _says(found: model.Violation, first: int) -> bool:
-    """Whether a finding tells anything of a plan made by hand: today is nobody's plan."""
-    return found.rule not in _BOOKS and found.year != first
+_KINDS = ("rooms", "beds", "seats", "naps")
+_LACKS = {
+    "a room for every class": "rooms", "a school short of rooms receives nobody": "rooms",
+    "beds": "beds", "dining seats": "seats", "nap places": "naps",
+}  # fmt: skip
+"""Faults that building mends, and what is built."""
+
+_Fault = list[model.Violation]
+"""One fault: what was found of it, by year."""
 
 
-def _counted(broken: Sequence[model.Violation]) -> int:
-    return sum(words_of(v.rule).kind != "model" for v in broken)
+@dataclasses.dataclass(frozen=True)
+class _Built:
+    """A plan with what it lacks built: how much that is, its cost then, demands broken still."""
+
+    lacking: dict[str, int]
+    yuan: float
+    demands: int
+
+    @staticmethod
+    def nothing(figures: model.Figures) -> _Built:
+        """Nothing is lacking."""
+        return _Built(dict.fromkeys(_KINDS, 0), figures.yuan, 0)
 
 
-def _told(name: str, found: model.Violation, places: dict[str, str]) -> dict[str, object]:
-    zh, en = spoken(found, places)
+def _once(asked: model.Question, answer: model.Answer) -> list[_Fault]:
+    """Faults of a plan made by hand, each once however long it goes on; today is nobody's plan."""
+    out: dict[tuple[object, ...], _Fault] = {}
+    for found in model.check(asked, answer):
+        if found.rule in _BOOKS or found.year == asked.problem.years[0]:
+            continue
+        when = found.year if found.rule in _EACH_YEAR else 0
+        out.setdefault((found.rule, found.where, when), []).append(found)
+    return list(out.values())
+
+
+def _counted(broken: Sequence[_Fault]) -> int:
+    return sum(words_of(fault[0].rule).kind != "model" for fault in broken)
+
+
+def _built(asked: model.Question, answer: model.Answer, broken: Sequence[_Fault]) -> _Built:
+    """Build what a plan lacks, each by the year in which it is first lacking, and price it anew."""
+    problem = asked.problem
+    place = {code: j for j, code in enumerate(problem.site_ids)}
+    column = {year: t for t, year in enumerate(problem.years)}
+    more = {kind: np.zeros(problem.rooms.shape, dtype=np.int32) for kind in _KINDS}
+    roomless = _roomless(asked, answer)
+    for found in (v for fault in broken for v in fault):
+        kind = _LACKS.get(found.rule)
+        if kind is not None:
+            j, t = place[found.where], column[found.year]
+            lack = roomless[j, t] if kind == "rooms" else found.value - found.limit
+            more[kind][j, t] = max(more[kind][j, t], int(lack))
+    stock = {
+        kind: np.maximum.accumulate(getattr(answer.built, kind) + more[kind], axis=1)
+        for kind in _KINDS
+    }
+    built = model.Building(**{kind: n.astype(np.int32) for kind, n in stock.items()})
+    table = model.cost_asked(asked, answer.plan, built)
+    plan = answer.plan.replace(objective=table.total)
+    left = _once(asked, model.Answer(plan, built, table))
+    # A school that lacked rooms receives nobody in plans of the optimiser; here they are built.
+    left = [fault for fault in left if fault[0].rule not in _LACKS]
+    lacking = {k: int((n - getattr(answer.built, k))[:, -1].sum()) for k, n in stock.items()}
+    return _Built(lacking, table.total, _counted(left))
+
+
+def _roomless(asked: model.Question, answer: model.Answer) -> Int32:
+    """Classes without a room by school and year, those that lack one today included."""
+    there = students_there(
+        asked.problem, grade_sites(asked.problem, answer.plan.site_of, asked.transition)
+    )
+    formed = model.classes_counted(asked.problem, there, answer.plan.open, asked.costs).sum(axis=1)
+    lacking = np.maximum(formed - asked.problem.rooms - answer.built.rooms, 0)
+    return np.asarray(lacking, dtype=np.int32)
+
+
+def _told(name: str, fault: _Fault, places: dict[str, str]) -> dict[str, object]:
+    worst = max(fault, key=lambda v: 0.0 if math.isnan(v.value) else abs(v.value - v.limit))
+    years = sorted({found.year for found in fault})
+    zh, en = spoken(worst, places, years=years)
     return {
         "name": name,
-        "kind": words_of(found.rule).kind,
-        "where": found.where,
-        "place": places.get(found.where, ""),
-        "year": found.year,
-        "value": found.value,
-        "limit": found.limit,
+        "kind": words_of(worst.rule).kind,
+        "where": worst.where,
+        "place": places.get(worst.where, ""),
+        "year": years[0],
+        "year_to": years[-1],
+        "value": worst.value,
+        "limit": worst.limit,
         "zh": zh,
         "en": en,
     }
@@ -141,6 +224,7 @@ def _as_answer(
         nap_places=base.nap_places,
         class_size=question.problem.class_size,
     )  # fmt: skip
+    problem = served(problem, terms_of(posed))
     asked = question.replace(problem=problem)
     table = model.cost_asked(asked, plan, built)
     changed = plan.replace(objective=table.total, bound=float("nan"), status="feasible")
@@ -153,7 +237,7 @@ def _naps(problem: Problem) -> Int32:
 
 
 def _row(
-    name: str, figures: model.Figures, best: Offer, hard: int, demands: int
+    name: str, figures: model.Figures, best: Offer, hard: int, demands: int, whole: _Built
 ) -> dict[str, object]:
     bound = best.answer.plan.bound
     return {
@@ -164,4 +248,9 @@ def _row(
         **dataclasses.asdict(figures),
         "hard_rules_broken": hard,
         "demands_broken": demands,
+        **{f"{kind}_lacking": n for kind, n in whole.lacking.items()},
+        "built_yuan": whole.yuan,
+        "built_more_yuan": whole.yuan - best.figures.yuan,
+        "built_gap": (whole.yuan - bound) / max(abs(whole.yuan), 1e-9),
+        "built_demands_broken": whole.demands,
     }

@@ -18,7 +18,7 @@ from catchment.rules.terms import Terms, terms_of_closing
 from catchment.run.order import Posed
 from catchment.scenario import Keep
 
-_LEADING = ("central", "nine_year")
+LEADING = ("central", "nine_year")
 
 
 def costs_of(folder: Path | None) -> model.Costs:
@@ -70,7 +70,7 @@ def question_of_recipe(
     problem = posed.problem
     terms = terms_of(posed)
     free = model.question_of(
-        _served(problem, terms), costs=costs, limits=_lawful(limits or model.Limits(), terms),
+        served(problem, terms), costs=costs, limits=_lawful(limits or model.Limits(), terms),
         receives=terms.receives, small=min(terms.small, model.SMALL),
     )  # fmt: skip
     m, years = len(problem.site_ids), len(problem.years)
@@ -83,7 +83,7 @@ def question_of_recipe(
     place = {code: j for j, code in enumerate(problem.site_ids)}
     # Others are merged into a central school: it is given up by the recipe's own action alone.
     schools = posed.regions[0].schools
-    leading = schools.loc[schools["role"].isin(_LEADING), "school_id"].astype(str)
+    leading = schools.loc[schools["role"].isin(LEADING), "school_id"].astype(str)
     for code in leading:
         if code in place:
             close[place[code]] = shrink[place[code]] = False
@@ -138,11 +138,23 @@ def terms_of(posed: Posed) -> Terms:
     )
 
 
-def _served(problem: Problem, terms: Terms) -> Problem:
+def served(problem: Problem, terms: Terms) -> Problem:
     """State seats and nap places as the students whom they suffice for.
 
     Where a county eats in two sittings a seat suffices for two. What is built is counted as one a
     student all the same; a rule that asks for more than one is left to the check of the plan.
+
+    Parameters
+    ----------
+    problem : Problem
+        The question's arrays.
+    terms : Terms
+        What a closing asks for.
+
+    Returns
+    -------
+    Problem
+        The same with seats and nap places for so many students, -1 where nothing is asked for.
     """
     changes = {}
     for name, each in (("dining_seats", terms.seats), ("nap_places", terms.naps)):

@@ -97,6 +97,66 @@ def recipe_of(
     }
 
 
+OWN = "只做方案自己的行动 / the recipe's own actions alone"
+TODAY = "今天的布局 / today's arrangement"
+
+
+def today_beside(posed: Posed, question: model.Question, kept: model.Answer) -> Offer | None:
+    """Price today's arrangement where the recipe's own actions change it.
+
+    Parameters
+    ----------
+    posed : Posed
+        The recipe on the county.
+    question : Question
+        Its question.
+    kept : Answer
+        The plan in which nothing changes beyond the recipe's own actions.
+
+    Returns
+    -------
+    Offer or None
+        Today's schools and catchments carried through all years, to compare with and not to choose;
+        None where the recipe changes neither.
+    """
+    base = posed.base.replace(class_size=question.problem.class_size)
+    asked = question.replace(problem=base, at_least=None, at_most=None, sent=None)
+    answer = model.keep_everything(asked)
+    same = (
+        np.array_equal(answer.plan.site_of, kept.plan.site_of),
+        np.array_equal(answer.plan.open, kept.plan.open),
+    )
+    if all(same):
+        return None
+    nothing = pd.DataFrame()
+    figures = model.figures(asked, answer)
+    return Offer(TODAY, {}, asked, answer, figures, False, 0, nothing, nothing)
+
+
+def different(offers: Sequence[Offer]) -> int:
+    """Count the plans that differ in schools, catchments or class sizes, whatever their names.
+
+    Parameters
+    ----------
+    offers : sequence of Offer
+        Plans.
+
+    Returns
+    -------
+    int
+        How many differ from each other.
+    """
+    return len(
+        {
+            tuple(
+                a.tobytes()
+                for a in (o.answer.plan.site_of, o.answer.plan.open, o.question.problem.class_size)
+            )
+            for o in offers
+        }
+    )
+
+
 def broken_today(posed: Posed, region: Region) -> set[tuple[str, ...]]:
     """Hard rules that today's arrangement breaks in the years of the recipe.
 

@@ -21,11 +21,12 @@ from catchment.run.byhand import beside_optimum
 from catchment.run.contradict import given_up
 from catchment.run.demands import with_building, with_reopening
 from catchment.run.model import names_of_sites
-from catchment.run.offer import Offer, broken_today, judge
+from catchment.run.offer import OWN, Offer, broken_today, judge, today_beside
 from catchment.run.order import Posed, pose
 from catchment.run.question import connects, pose_question, question_on
-from catchment.run.relax import relaxations
+from catchment.run.relax import held_back, relaxations
 from catchment.run.screen import rooms_of_fit, screen_sites
+from catchment.run.spared import below_smallest
 from catchment.run.spoken import names_of, spoken
 from catchment.scenario import Scenario
 from catchment.verify import check_proposal, demand_sound
@@ -89,7 +90,7 @@ class Proposal:
     objective, bound, gap : float
         Yuan over all years, a proved lower bound, and their relative distance.
     costs : DataFrame
-        ``item, year, keep, plan`` in yuan: keeping everything beside the plan.
+        ``item, year, keep, plan`` in yuan: the recipe's own actions alone beside the plan.
     violations : tuple of str
         What an independent check finds wrong with the plans that change anything, and in how many
         village-bands and years a recipe differs from its plan; empty.
@@ -98,7 +99,8 @@ class Proposal:
     proposed : int
         Position of the proposed plan in ``offers``.
     plans, broken, actions, moves, schools : DataFrame
-        The offers with their figures; hard rules they break that today does not; and of the
+        The offers with their figures, and today's arrangement as plan 0 where the recipe's own
+        actions change it; hard rules they break that today does not; and of the
         proposed plan its actions with reasons, the villages whose school changes, and the hearing
         list (empty unless asked for).
     outlook, futures, certain : DataFrame
@@ -116,7 +118,10 @@ class Proposal:
     memory : Memory or None
         To go on searching from here.
     notes : tuple of str
-        What was done otherwise than the recipe says by its words alone.
+        What was done otherwise than the recipe says by its words alone, and which limits are not
+        kept or keep everything from changing.
+    today : Offer or None
+        Today's arrangement, where the recipe's own actions change it.
     """
 
     recipe: dict[str, Any]
@@ -144,6 +149,7 @@ class Proposal:
     stopped: bool
     memory: model.Memory | None
     notes: tuple[str, ...] = ()
+    today: Offer | None = None
 
 
 def propose(
@@ -242,6 +248,14 @@ def propose(
     if wish.robust and draws is not None:
         choices.append(_robust(question, choices, draws, wish, seed, mend, halted, progress))
         choices = _compared(choices, question)
+    today = today_beside(posed, question, choices[0].answer)
+    if today is not None:
+        choices[0] = dataclasses.replace(choices[0], name=OWN)
+    if not halted():
+        notes += held_back(
+            question, best, time_limit=min(10.0, wish.time_limit), steps=wish.steps, seed=seed
+        )
+    notes += below_smallest(posed, question, choices[proposed].answer, names)
     already = broken_today(posed, region)
     offers = []
     for choice in choices:
@@ -277,7 +291,7 @@ def propose(
         violations=tuple(wrong),
         offers=tuple(offers),
         proposed=proposed,
-        plans=plans_table(offers),
+        plans=plans_table(offers, today),
         broken=_broken(offers),
         actions=reasons.actions_table(offer, region),
         moves=hearing.moves_table(offer),
@@ -295,6 +309,7 @@ def propose(
         stopped=halted(),
         memory=best.memory,
         notes=tuple(notes),
+        today=today,
     )
 
 
@@ -473,13 +488,15 @@ def prospects_of(
     )
 
 
-def plans_table(offers: list[Offer]) -> pd.DataFrame:
+def plans_table(offers: list[Offer], today: Offer | None = None) -> pd.DataFrame:
     """Offers side by side.
 
     Parameters
     ----------
     offers : list of Offer
         Plans, keeping everything first.
+    today : Offer, optional
+        Today's arrangement, to stand below them as plan 0.
 
     Returns
     -------
@@ -493,7 +510,8 @@ def plans_table(offers: list[Offer]) -> pd.DataFrame:
     """
     rows = []
     minute = offers[0].question.costs.minute
-    for k, offer in enumerate(offers, start=1):
+    numbered = [*enumerate(offers, start=1), *([] if today is None else [(0, today)])]
+    for k, offer in numbered:
         rows.append(
             {
                 "plan": k,

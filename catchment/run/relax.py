@@ -14,6 +14,13 @@ PROBES = 7
 """Values of one limit that are tried."""
 
 
+_CAPS = (
+    ("closures_per_year", "每年撤并所数 / closures a year"),
+    ("closures_total", "撤并总数 / closures in all"),
+    ("moved_per_year", "每年转学人数 / students moved a year"),
+)
+
+
 def relaxations(
     problem: Problem,
     question: model.Question,
@@ -51,11 +58,7 @@ def relaxations(
     if stuck:
         return lines + _longer_trips(problem, question, stuck, seed)
     limits = question.limits
-    for name, text in (
-        ("closures_per_year", "每年撤并所数 / closures a year"),
-        ("closures_total", "撤并总数 / closures in all"),
-        ("moved_per_year", "每年转学人数 / students moved a year"),
-    ):
+    for name, text in _CAPS:
         now = getattr(limits, name)
         if now is None:
             continue
@@ -88,6 +91,75 @@ def relaxations(
     if lines or not bare:
         return lines
     return ["放宽任何单项都找不到方案 / no single demand, given up, lets a plan be found"]
+
+
+def held_back(
+    question: model.Question,
+    answer: model.Answer,
+    *,
+    time_limit: float,
+    steps: int | None,
+    seed: int,
+) -> list[str]:
+    """Say which of the user's caps keeps a plan from changing anything.
+
+    Each cap, then all together, is given up by way of trial and the question solved again; a cap
+    of nought says itself that nothing is to change.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+    answer : Answer
+        Its plan.
+    time_limit : float
+        Seconds for each trial.
+    steps : int or None
+        Rounds instead of seconds.
+    seed : int
+        Seed of the searches.
+
+    Returns
+    -------
+    list of str
+        Sentences; none where the plan changes something or no cap is to blame.
+    """
+    limits = question.limits
+    caps = [(n, t) for n, t in _CAPS if (getattr(limits, n) or 0) > 0]
+    if not caps or _changes(answer):
+        return []
+    out = []
+    trials = [[cap] for cap in caps] + ([caps] if len(caps) > 1 else [])
+    for given in trials:
+        free = limits
+        for name, _ in given:
+            free = _without(free, name)
+        found = model.consolidate(
+            question.replace(limits=free), time_limit=time_limit, steps=steps, seed=seed
+        )
+        saved = answer.plan.objective - found.plan.objective
+        if found.plan.status not in ("optimal", "feasible") or not _changes(found) or saved <= 0:
+            continue
+        told = [
+            (*text.split(" / "), getattr(limits, name), _needed(question.problem, found, name))
+            for name, text in given
+        ]
+        zh = "、".join(f"{z} {now}（该方案用到 {need}）" for z, _, now, need in told)
+        en = ", ".join(f"{e} {now} (that plan takes {need})" for _, e, now, need in told)
+        out.append(
+            f"方案没有任何变动，是因为所定上限：{zh}；不设该上限则有少 {saved:,.0f} 元的方案（已另行求解） / nothing "
+            f"changes because of your limits: {en}; without them a plan costs {saved:,.0f} yuan less "
+            "(solved again)"
+        )
+        break
+    return out
+
+
+def _changes(answer: model.Answer) -> bool:
+    """Whether a plan opens, closes or moves anything after today."""
+    plan = answer.plan
+    moved = (plan.site_of != plan.site_of[:, :1]) & (plan.site_of >= 0) & (plan.site_of[:, :1] >= 0)
+    return bool(moved.any() or (plan.open != plan.open[:, :, :1]).any())
 
 
 def _solved(question: model.Question, seed: int) -> model.Answer | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+
+import pandas as pd
 
 from catchment.optimise import consolidation as model
 from catchment.region.model import Region
@@ -74,7 +76,9 @@ def names_of(region: Region) -> dict[str, str]:
     return {**own, **names_of_sites(region)}
 
 
-def spoken(found: model.Violation, names: Mapping[str, str]) -> tuple[str, str]:
+def spoken(
+    found: model.Violation, names: Mapping[str, str], *, years: Sequence[int] = ()
+) -> tuple[str, str]:
     """Say what a plan breaks.
 
     Parameters
@@ -83,6 +87,8 @@ def spoken(found: model.Violation, names: Mapping[str, str]) -> tuple[str, str]:
         What was found.
     names : mapping of str to str
         Names of places by code, see :func:`names_of`.
+    years : sequence of int, optional
+        Years in which the same is broken, ascending; the finding's own by default.
 
     Returns
     -------
@@ -91,7 +97,8 @@ def spoken(found: model.Violation, names: Mapping[str, str]) -> tuple[str, str]:
     """
     words = words_of(found.rule)
     where = names.get(found.where, found.where)
-    year_zh, year_en = (f"{found.year} 年", str(found.year)) if found.year else ("", "")
+    span = _span(years or [found.year])
+    year_zh, year_en = (f"{span} 年", span.replace("、", ", ")) if found.year else ("", "")
     known = not (math.isnan(found.value) or math.isnan(found.limit))
     shown = known and words.kind != "model" and found.rule not in _POSITIONS
     amount_zh = f"（{found.value:g}，限 {found.limit:g}）" if shown else ""
@@ -99,6 +106,57 @@ def spoken(found: model.Violation, names: Mapping[str, str]) -> tuple[str, str]:
     zh = "，".join(x for x in (where, year_zh, words.zh) if x) + amount_zh
     en = ", ".join(x for x in (where, year_en, words.en) if x) + amount_en
     return zh, en
+
+
+def _span(years: Sequence[int]) -> str:
+    """Years in words: a run of them as from–to."""
+    if len(years) > 2 and years[-1] - years[0] == len(years) - 1:
+        return f"{years[0]}–{years[-1]}"
+    return "、".join(map(str, years))
+
+
+_FORBIDS = ("R-CON-01", "R-CON-07")
+_LACKS = ("R-CON-03", "R-CON-06")
+_VERDICT = "R-GATE"
+
+
+def remedies(broken: pd.DataFrame) -> tuple[str, str]:
+    """Say what would have to give before a plan that newly breaks hard rules is carried out.
+
+    What is lacking can be built; a school that may not be closed cannot, whatever is built.
+
+    Parameters
+    ----------
+    broken : DataFrame
+        ``code, place`` of what it breaks.
+
+    Returns
+    -------
+    tuple of str
+        A sentence in Chinese and one in English.
+    """
+    code = broken["code"].astype(str)
+    zh, en = [], []
+    for forbids in _FORBIDS:
+        places = list(dict.fromkeys(broken.loc[code == forbids, "place"].astype(str)))
+        if places:
+            zh.append(
+                f"{'、'.join(places)}不得撤并（{forbids}），不能靠补建解决，请从方案中删去这项行动"
+            )
+            en.append(
+                f"{', '.join(places)} may not be closed ({forbids}), whatever is built: take the action out of the recipe"
+            )
+    if code.isin(_LACKS).any():
+        zh.append("缺什么见 broken.csv，补齐后再撤")
+        en.append("what is lacking is in broken.csv and comes first")
+    rest = sorted(set(code) - {*_FORBIDS, *_LACKS, _VERDICT})
+    if rest or not zh:
+        named = rest or [_VERDICT]
+        zh.append(f"{'、'.join(named)} 见 broken.csv，未解决前不得实施")
+        en.append(
+            f"{', '.join(named)}: see broken.csv; not to be carried out before that is settled"
+        )
+    return "；".join(zh), "; ".join(en)
 
 
 _POSITIONS = (

@@ -58,7 +58,7 @@ _TOLD_TWICE = ("close_note", "source")
 _OWN_NAMES = ("plans", "outlook", "byhand", "demands")
 """Tables whose names are those of plans, given in both languages."""
 
-_SHARES = ("gap", "short_share", "share_small", "share_few", "share_short")
+_SHARES = ("gap", "built_gap", "short_share", "share_small", "share_few", "share_short")
 
 
 @cache

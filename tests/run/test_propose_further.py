@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from shapely.geometry import LineString, box
 
-from catchment.cli.propose import ctrl_c
+from catchment.cli.propose import _by_hand, ctrl_c
 from catchment.errors import InputError
 from catchment.network.load import load_network
 from catchment.optimise import consolidation as model
@@ -257,3 +257,38 @@ def test_a_run_that_builds_tells_how_far_railways_and_trunk_roads_are():
     assert rows.loc[rows["result"] == "unknown", "id"].tolist() == ["C1"]
     idle = run_scenario(asked(), region).findings
     assert set(idle.loc[idle["code"] == "R-SITE-01", "result"]) == {"pass"}
+
+
+def test_a_plan_by_hand_is_priced_with_what_it_lacks_beside_it():
+    region = tiny_region(students=20)
+    years = [2026, 2027, 2028, 2029]
+    merge = [{"do": "merge", "school": "S2", "into": "S1", "year": 2027}]
+    hand = parse_scenario({"name": "手工", "years": years, "action": merge})
+    free = parse_scenario({"name": "试", "years": years})
+    found = propose(free, region, wish=Wish(steps=1), hands=[free, hand])
+    table, demands = found.byhand, found.demands
+    row = table.iloc[2]
+    lacking = {k: row[f"{k}_lacking"] for k in ("rooms", "beds", "seats", "naps")}
+    # The optimiser builds what the same merger, demanded of it, takes: another way to the figure.
+    asked_for = parse_scenario({"name": "试", "years": years, "action": merge})
+    question = question_of_recipe(pose(asked_for, region))
+    whole = model.keep_everything(question)
+    assert lacking == {k: getattr(whole.built, k)[:, -1].sum() for k in lacking}
+    assert lacking["rooms"] > 0
+    assert lacking["seats"] > 0
+    assert row["built_yuan"] == pytest.approx(whole.breakdown.total, rel=1e-9)
+    assert row["built_yuan"] > row["yuan"]
+    assert row["built_more_yuan"] == pytest.approx(row["built_yuan"] - table.iloc[0]["yuan"])
+    assert row["built_gap"] == pytest.approx(1 - row["bound"] / row["built_yuan"])
+    # What no building mends stays broken: the school may not close.
+    assert 0 < row["built_demands_broken"] < row["demands_broken"]
+    # A plan that changes nothing lacks nothing new.
+    assert table.iloc[1]["built_yuan"] == table.iloc[1]["yuan"]
+    # Each lack once, whatever the years it goes on.
+    assert not demands.duplicated(["name", "where", "zh"]).any()
+    seats = demands[demands["zh"].str.contains("餐位")]
+    assert seats[["year", "year_to"]].to_numpy().tolist() == [[2027, 2029]]
+    assert "2027–2029 年" in seats["zh"].iloc[0]
+    zh, en = _by_hand(row.to_dict())
+    assert f"补建后 {whole.breakdown.total:,.0f} 元" in zh
+    assert f"with that built {whole.breakdown.total:,.0f} yuan" in en
