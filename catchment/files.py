@@ -41,6 +41,16 @@ class NotWrittenError(CatchmentError, OSError):
         self.strerror = strerror
 
 
+TEXT_STAYS_TEXT = {
+    "in_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "nan_inf_to_errors": False,
+}
+"""Options of every workbook that is written: no text of the data becomes a formula or a link."""
+
+
 def write_atomically(path: Path, writer: Callable[[Path], None]) -> Path:
     """Let ``writer`` fill a new file beside ``path``, then put it in the place of ``path``.
 

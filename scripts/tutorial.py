@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import re
 import shutil
 import tomllib
 from collections import Counter
@@ -178,6 +179,13 @@ def record(folder: Path, run: Path) -> None:
         (HERE / name).unlink(missing_ok=True)
         if (folder / name).is_file():
             shutil.copyfile(folder / name, HERE / name)
+    # The county is where it is from here, wherever the proposal was written.
+    recipe = HERE / "proposal.toml"
+    text = recipe.read_text(encoding="utf-8")
+    text = re.sub(
+        r'^region = ".*"$', 'region = "../../data/demo"', text, count=1, flags=re.MULTILINE
+    )
+    recipe.write_text(text, encoding="utf-8")
     with (run / "findings.csv").open(encoding="utf-8-sig", newline="") as file:
         found = [r for r in csv.DictReader(file) if r["result"] == "fail" and r["year"] == "2026"]
     count = Counter((r["code"], r["title_zh"]) for r in found)

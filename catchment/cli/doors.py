@@ -106,19 +106,27 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield tell
 
 
-def output_folder(path: Path) -> Path:
-    """Refuse a file in the place of a folder before anything is computed.
+def output_folder(path: Path, county: Path | None = None) -> Path:
+    """Refuse a file in the place of a folder, or the county itself, before anything is computed.
 
     Parameters
     ----------
     path : Path
         Where the command will write.
+    county : Path, optional
+        The county's folder, where the command writes tables of the same names as its layers.
 
     Returns
     -------
     Path
-        The same path; InputError where a file stands there.
+        The same path; InputError where a file stands there or the county.
     """
+    if county is not None and path.resolve() == county.resolve():
+        raise InputError(
+            f"{path} 是县的数据文件夹，其中的 villages.csv、costs.csv 等会被结果覆盖；请另给 --out / "
+            "is the county's own folder, whose villages.csv or costs.csv the results would replace; "
+            "give another --out"
+        )
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} 是文件，不是文件夹；请换一个 / is a file, not a folder")
     return path

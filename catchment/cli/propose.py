@@ -164,13 +164,7 @@ def propose(
         finish=True if finish else None,
     )  # fmt: skip
     folder = scenario.parent / recipe.region
-    target = output_folder(out or Path("runs") / f"{scenario.stem}-proposal")
-    if target.resolve() == folder.resolve():
-        raise InputError(
-            f"{target} 是县的数据文件夹，其中的 villages.csv、costs.csv 会被结果覆盖；请另给 --out / "
-            "is the county's own folder, whose villages.csv or costs.csv the results would replace; "
-            "give another --out"
-        )
+    target = output_folder(out or Path("runs") / f"{scenario.stem}-proposal", folder)
     wish = Wish(
         time_limit=time_limit,
         steps=steps,

@@ -13,8 +13,6 @@ from catchment.errors import InputError
 if TYPE_CHECKING:
     from catchment.run.siting import Sited, Wanted
 
-ASKS = ("median", "centre", "coverage", "cover", "places")
-
 
 @app.command()
 def site(
@@ -56,20 +54,17 @@ def site(
 ) -> None:
     """学校设在哪里、最少要几所：五个选址问题，附证明的界 / where schools should stand, with a proof."""
     from catchment.region.read import read_region
-    from catchment.run.siting import Wanted, site_schools
+    from catchment.run.siting import ASKS, Wanted, site_schools
     from catchment.scenario import read_scenario
 
     check_lang(lang)
-    if ask not in ASKS:
+    asked = next((one for one in ASKS if one == ask), None)
+    if asked is None:
         raise InputError(f"--ask {ask} 应为 {'、'.join(ASKS)} 之一 / must be one of these")
     recipe = read_scenario(scenario)
-    target = output_folder(out or Path("runs") / f"{scenario.stem}-sites")
     folder = scenario.parent / recipe.region
-    if target.resolve() == folder.resolve():
-        raise InputError(
-            f"{target} 是县的数据文件夹；请另给 --out / is the county's own folder; give another --out"
-        )
-    wanted = Wanted(ask, count, within, tuple(band or ()), year, stay, build, reopen, time_limit)  # type: ignore[arg-type]
+    target = output_folder(out or Path("runs") / f"{scenario.stem}-sites", folder)
+    wanted = Wanted(asked, count, within, tuple(band or ()), year, stay, build, reopen, time_limit)
     with progress() as tell:
         tell("读取县域数据 / reading the county")
         region = read_region(folder)

@@ -23,6 +23,7 @@ import xlsxwriter
 from openpyxl import load_workbook
 
 from catchment.errors import InputError
+from catchment.files import TEXT_STAYS_TEXT
 
 FORMS = ("school", "village")
 TITLES = {"school": "学校基本情况", "village": "村学生情况"}
@@ -72,13 +73,7 @@ def survey_bytes(tables: Mapping[str, pd.DataFrame], *, note: str = "") -> bytes
         formula or a link.
     """
     buffer = io.BytesIO()
-    options = {
-        "in_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-    }
-    book = xlsxwriter.Workbook(buffer, options)
+    book = xlsxwriter.Workbook(buffer, TEXT_STAYS_TEXT)
     book.set_properties({"created": _EPOCH.replace(tzinfo=None)})
     styles = {
         "title": book.add_format({"bold": True, "font_size": 14}),

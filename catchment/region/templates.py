@@ -11,7 +11,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_col_to_name
 
 from catchment.errors import InputError
-from catchment.files import write_atomically
+from catchment.files import TEXT_STAYS_TEXT, write_atomically
 from catchment.region.county_tables import FILES, template_text
 from catchment.region.schema import (
     GRADES,
@@ -28,7 +28,6 @@ ROWS = 5000
 _CREATED = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 _SHEETS = ("villages", "children", "schools", "classes", "sites", "areas")
 _GRADE_NAMES = ("一", "二", "三", "四", "五", "六", "七", "八", "九")
-_EXCEL_OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
 
 _REGION_ZH = """# 县域说明。井号后面是注释；不认识的键会报错。
 name = "某某县"
@@ -182,7 +181,7 @@ def template_headings(layer: Layer, lang: Language) -> list[tuple[str, Column | 
 
 
 def _workbook(path: Path, lang: Language) -> None:
-    with xlsxwriter.Workbook(path, _EXCEL_OPTIONS) as book:
+    with xlsxwriter.Workbook(path, TEXT_STAYS_TEXT) as book:
         book.set_properties({"title": "catchment", "created": _CREATED})
         styles = {
             "must": book.add_format({"bold": True, "bg_color": "#FDE9D9", "border": 1}),

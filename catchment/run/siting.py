@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from catchment.run.spoken import names_of
 from catchment.scenario import Scenario
 
 Ask = Literal["median", "centre", "coverage", "cover", "places"]
+ASKS: tuple[Ask, ...] = get_args(Ask)
 Float64 = npt.NDArray[np.float64]
 
 

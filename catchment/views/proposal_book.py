@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import xlsxwriter
 
+from catchment.files import TEXT_STAYS_TEXT
 from catchment.views.files import steady_zip
 from catchment.views.plain import plain
 
@@ -105,11 +106,7 @@ def book_of(tables: Mapping[str, pd.DataFrame], lang: str, year: int) -> bytes:
         An ``.xlsx`` file; text is text, never a formula.
     """
     out = io.BytesIO()
-    options = {
-        "in_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
-        "strings_to_numbers": False, "nan_inf_to_errors": False,
-    }  # fmt: skip
-    book = xlsxwriter.Workbook(out, options)
+    book = xlsxwriter.Workbook(out, TEXT_STAYS_TEXT)
     book.set_properties({"created": dt.datetime(year, 9, 1)})  # noqa: DTZ001 - no zone in the format
     font = {"font_name": "宋体", "font_size": 10, "valign": "vcenter", "border": 1}
     looks = {

@@ -17,6 +17,7 @@ from typing import Any
 
 import xlsxwriter
 
+from catchment.files import TEXT_STAYS_TEXT
 from catchment.run import Run
 from catchment.views import charts
 from catchment.views.chapters import actions, large_classes, overview
@@ -77,14 +78,7 @@ def ledger_bytes(run: Run, *, lang: str = "zh") -> bytes:
         *needs_sheets(story),
     )  # fmt: skip
     out = io.BytesIO()
-    options = {
-        "in_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-        "nan_inf_to_errors": False,
-    }
-    book = xlsxwriter.Workbook(out, options)
+    book = xlsxwriter.Workbook(out, TEXT_STAYS_TEXT)
     title = story.say(
         "book.ledger_title",
         county=plain(run.region.name, longest=60),

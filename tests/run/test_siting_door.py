@@ -12,7 +12,7 @@ import pytest
 from catchment.cli import main
 from catchment.errors import InputError
 from catchment.run import pose
-from catchment.run.siting import Sited, Wanted, site_schools
+from catchment.run.siting import Ask, Sited, Wanted, site_schools
 from catchment.scenario import Scenario, parse_scenario
 from tests.tiny_files import write_tiny
 from tests.tiny_region import tiny_region
@@ -77,9 +77,9 @@ def brute(ask: str, count: int | None, within: float, build: bool, must: tuple[s
     ],
 )
 def test_the_answer_is_the_best_of_all_choices(
-    ask: str, count: int | None, within: float, build: bool
+    ask: Ask, count: int | None, within: float, build: bool
 ) -> None:
-    wanted = Wanted(ask, count, within or None, build=build)  # type: ignore[arg-type]
+    wanted = Wanted(ask, count, within or None, build=build)
     found = site_schools(asked(), tiny_region(students=3), wanted)
     best = brute(ask, count, within, build)
     value = -found.objective if ask == "coverage" else found.objective

@@ -42,6 +42,13 @@ def test_the_page_is_what_the_recorded_files_say():
         assert command in page
 
 
+@pytest.mark.parametrize("name", ["plan.toml", "proposal.toml"])
+def test_the_recorded_recipes_run_where_they_stand(name):
+    recipe = read_scenario(RECORDED / name)
+    assert recipe.region == "../../data/demo"
+    assert (RECORDED / recipe.region).resolve() == ROOT / "data" / "demo"
+
+
 @pytest.fixture(scope="module")
 def judged():
     region = read_region(ROOT / "data" / "demo")

@@ -57,8 +57,7 @@ def test_no_column_counts_students(run: Run) -> None:
 
 def test_a_students_code_keeps_the_sheet_back(run: Run, tmp_path: Path) -> None:
     table = run.region.students
-    if table is None or not len(table):
-        pytest.skip("the made-up county has no students")
+    assert table is not None
     code = next(c for c in table["student_id"].astype(str) if len(c) >= 6)
     told = dataclasses.replace(run, scenario={"notice": {"contact": code}})
     with pytest.raises(CatchmentError, match="学生编号"):
