@@ -8,6 +8,7 @@ import numpy as np
 
 from catchment.optimise import consolidation as model
 from catchment.plan import students_at
+from catchment.rules.terms import Terms
 from catchment.run.demands import LEADING, terms_of
 from catchment.run.order import Posed
 from catchment.scenario import Keep
@@ -47,11 +48,14 @@ def below_smallest(
     # What may close is held to the size, and would have been closed or filled.
     exempt = problem.today_open.any(axis=1) & ~question.may_close
     rows = []
-    for j in np.flatnonzero(low.any(axis=1) & exempt).tolist():
-        count = int(there[j][low[j]].min())
-        rows.append((names.get(problem.site_ids[j], problem.site_ids[j]), count, *_why(posed, j)))
-    if not rows:
+    spared = np.flatnonzero(low.any(axis=1) & exempt).tolist()
+    if not spared:
         return []
+    terms = terms_of(posed)
+    for j in spared:
+        count = int(there[j][low[j]].min())
+        name = names.get(problem.site_ids[j], problem.site_ids[j])
+        rows.append((name, count, *_why(posed, terms, j)))
     rows.sort(key=lambda row: row[1])
     more_zh, more_en = ("；等", "; and more") if len(rows) > NAMED else ("", "")
     zh = "；".join(f"{name} {count} 人（{why}）" for name, count, why, _ in rows[:NAMED])
@@ -63,7 +67,7 @@ def below_smallest(
     return [note]
 
 
-def _why(posed: Posed, j: int) -> tuple[str, str]:
+def _why(posed: Posed, terms: Terms, j: int) -> tuple[str, str]:
     """Why a school may not close, the recipe's word first."""
     problem, code = posed.problem, posed.problem.site_ids[j]
     if any(isinstance(a, Keep) and a.school == code for a in posed.scenario.actions):
@@ -72,7 +76,6 @@ def _why(posed: Posed, j: int) -> tuple[str, str]:
     role = schools.loc[schools["school_id"].astype(str) == code, "role"].astype(str)
     if role.isin(LEADING).any():
         return "中心校或九年一贯制学校", "a central or nine-year school"
-    terms = terms_of(posed)
     if terms.opposed[j]:
         return "多数家长或代表反对，R-CON-01", "most parents or delegates opposed, R-CON-01"
     here = problem.today == j
