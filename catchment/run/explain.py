@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from catchment.optimise.layout import band_places
+from catchment.optimise.layouts.places import band_places
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.region.model import Region

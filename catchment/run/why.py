@@ -12,7 +12,7 @@ import pandas as pd
 
 from catchment.optimise import assignment
 from catchment.optimise.contiguity import pieces
-from catchment.optimise.layout import band_places
+from catchment.optimise.layouts.places import band_places
 from catchment.optimise.wishes import Wishes, barred_pairs
 from catchment.plan import Plan, students_at
 from catchment.problem import Int32, Problem

@@ -8,7 +8,9 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from catchment.optimise.layout import OVER_LIMIT_MINUTES, band_places, scenario_plan
+from catchment.optimise.layout import scenario_plan
+from catchment.optimise.layouts.drawing import OVER_LIMIT_MINUTES
+from catchment.optimise.layouts.places import band_places
 from catchment.optimise.wishes import RIDE_MINUTES, NoPlanError, Wishes
 from tests.run.test_layout import problem_of
 from tests.tiny_region import tiny_region

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catchment.optimise.layout import band_places
+from catchment.optimise.layouts.places import band_places
 from catchment.region.read import read_region
 from catchment.run import Run
 from catchment.run.order import run_scenario

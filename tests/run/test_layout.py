@@ -14,11 +14,8 @@ from catchment.errors import InputError
 from catchment.network.cells import neighbours, village_cells
 from catchment.network.load import load_network
 from catchment.network.travel import travel_times
-from catchment.optimise.layout import (
-    band_places,
-    scenario_plan,
-    today_plan,
-)
+from catchment.optimise.layout import scenario_plan, today_plan
+from catchment.optimise.layouts.places import band_places
 from catchment.plan import students_at
 from catchment.problem import Problem
 from catchment.region.model import Region

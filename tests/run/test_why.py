@@ -7,7 +7,7 @@ import pytest
 import shapely
 
 from catchment.optimise import assignment
-from catchment.optimise.layout import band_places
+from catchment.optimise.layouts.places import band_places
 from catchment.run import Run
 from tests.run.test_wishes import run
 

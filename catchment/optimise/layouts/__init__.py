@@ -1,0 +1,1 @@
+"""Parts of :mod:`catchment.optimise.layout`: one question each."""
