@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import networkx as nx
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from catchment.optimise.consolidation import (
     Question,
@@ -16,24 +15,7 @@ from catchment.optimise.consolidation import (
     keep_everything,
 )
 from catchment.optimise.phases.compile import settled_today
-from tests.tiny_consolidation import tiny_question
-
-
-def in_a_landscape(seed: int) -> Question:
-    """A tiny question whose villages neighbour few others and whose schools stand in villages."""
-    rng = np.random.default_rng(seed)
-    question = tiny_question(seed)
-    problem = question.problem
-    v, m = len(problem.village_ids), len(problem.site_ids)
-    touch = np.zeros((v, v), dtype=bool)
-    for a in range(v - 1):
-        touch[a, a + 1] = True
-    extra = rng.integers(0, v, (2, 2))
-    touch[extra[:, 0], extra[:, 1]] = True
-    touch |= touch.T
-    np.fill_diagonal(touch, False)
-    home = rng.choice(v, m, replace=False).astype(np.int32)
-    return question.replace(problem=problem.replace(neighbours=csr_matrix(touch), home=home))
+from tests.tiny_consolidation import in_a_landscape
 
 
 def plainly(question: Question, site_of: np.ndarray) -> np.ndarray:

@@ -18,18 +18,22 @@ from catchment.optimise.phases.combined import fewest_classes
 from catchment.optimise.phases.compile import compile_model
 from catchment.optimise.phases.decode import answer_of, keep_decision
 from catchment.optimise.phases.siteyears import split
-from tests.tiny_consolidation import brute_force, tiny_question
+from tests.tiny_consolidation import tiny_question, wide_question
+from tests.tiny_plans import brute_force
 
 CASES = int(os.environ.get("CATCHMENT_CASES", "80"))
 """More for a long run: CATCHMENT_CASES=3000."""
 BLOCK = 20
+KINDS = pytest.mark.parametrize("kind", [tiny_question, wide_question], ids=("alike", "unlike"))
+"""Questions in which classes, years and roads are all alike, and those in which they differ."""
 
 
+@KINDS
 @pytest.mark.parametrize("first", range(0, CASES, BLOCK))
-def test_equal_to_the_best_of_all_plans(first):
+def test_equal_to_the_best_of_all_plans(first, kind):
     tried = 0
     for seed in range(first, first + BLOCK):
-        question = tiny_question(seed)
+        question = kind(seed)
         best = brute_force(question, 60_000)
         if best is None:
             continue
@@ -46,10 +50,11 @@ def test_equal_to_the_best_of_all_plans(first):
     assert tried > BLOCK // 2
 
 
+@KINDS
 @pytest.mark.parametrize("first", range(5000, 5000 + CASES, BLOCK))
-def test_search_is_valid_and_bound_below_the_best(first):
+def test_search_is_valid_and_bound_below_the_best(first, kind):
     for seed in range(first, first + BLOCK):
-        question = tiny_question(seed)
+        question = kind(seed)
         best = brute_force(question, 20_000)
         model = compile_model(question)
         if best is None or model.impossible:
@@ -76,16 +81,17 @@ def test_search_is_valid_and_bound_below_the_best(first):
             assert bound <= best * (1 + 1e-9) + 1e-6, (seed, whole)
 
 
-def test_bound_holds_at_any_prices():
+@KINDS
+def test_bound_holds_at_any_prices(kind):
     rng = np.random.default_rng(3)
     for seed in range(6000, 6030):
-        question = tiny_question(seed)
+        question = kind(seed)
         best = brute_force(question, 20_000)
         model = compile_model(question)
         if best is None or model.impossible or math.isinf(best):
             continue
         parts = split(model, question.problem.group_band, question.problem.grade_band)
-        prices = low.first_prices(model, parts, keep_decision(model, 3))
+        prices = low.first_prices(model, parts, keep_decision(model, len(question.problem.years)))
         linked = low._active(parts)
         for _ in range(5):
             prices.unit = prices.unit * rng.uniform(0.2, 2.5, prices.unit.shape)

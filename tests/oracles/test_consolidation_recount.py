@@ -13,7 +13,8 @@ from catchment.optimise.phases.blocks import BLOCKS
 from catchment.optimise.phases.compile import compile_model
 from catchment.optimise.phases.exact import solve_exactly
 from catchment.verify import check_proposal
-from tests.tiny_consolidation import brute_force, tiny_question
+from tests.tiny_consolidation import tiny_question, wide_question
+from tests.tiny_plans import brute_force
 
 CASES = int(os.environ.get("CATCHMENT_CASES", "60"))
 """More for a long run: CATCHMENT_CASES=3000."""
@@ -60,11 +61,12 @@ def short_of_rooms(question, answer) -> bool:
     return bool((classes.sum(axis=1) > problem.rooms + answer.built.rooms).any())
 
 
+@pytest.mark.parametrize("kind", [tiny_question, wide_question], ids=("alike", "unlike"))
 @pytest.mark.parametrize("first", range(8000, 8000 + CASES, BLOCK))
-def test_the_objective_is_that_of_the_indicators_and_of_the_checker(first):
+def test_the_objective_is_that_of_the_indicators_and_of_the_checker(first, kind):
     told = 0
     for seed in range(first, first + BLOCK):
-        question = tiny_question(seed)
+        question = kind(seed)
         if seed % 2:
             # Indicators form classes in the rooms there are: here there are enough for all.
             rooms = np.where(question.problem.rooms > 0, 99, 0).astype(np.int32)
