@@ -25,6 +25,7 @@ from catchment.cli.doors import (
     say,
 )
 from catchment.cli.runs import carry_out
+from catchment.english import counted
 from catchment.errors import CatchmentError, NotFoundError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def init(folder: Path, lang: Lang = "zh") -> None:
     from catchment.region.write import write_templates
 
     written = list(write_templates(output_folder(folder), check_lang(lang)))
-    say(lang, f"已写入 {len(written)} 个模板：", f"wrote {len(written)} templates:")
+    say(lang, f"已写入 {len(written)} 个模板：", f"wrote {counted(len(written), 'template')}:")
     for path in written:
         console().print(escape(f"  {path}"))
     say(
@@ -105,7 +106,8 @@ def check(
         lang,
         f"错误 {errors} 个，警告 {warned} 个，提示 {len(table) - errors - warned} 个。请看："
         + "、".join(str(p) for p in written),
-        f"{errors} errors, {warned} warnings, {len(table) - errors - warned} notes. Look at: "
+        f"{counted(errors, 'error')}, {counted(warned, 'warning')}, "
+        f"{counted(len(table) - errors - warned, 'note')}. Look at: "
         + ", ".join(str(p) for p in written),
     )
     if fix:
@@ -134,9 +136,9 @@ def _fix(region: Path, target: Path, lang: str, errors: int) -> int:
         lang,
         f"修复 {len(repairs)} 处，写入 {mended}（原数据未改动），清单见 {listing}；"
         f"仍有错误 {len(left.errors)} 个、警告 {len(left.warnings)} 个需人工处理。",
-        f"{len(repairs)} repairs written to {mended} (the source is untouched), listed in "
-        f"{listing}; {len(left.errors)} errors and {len(left.warnings)} warnings are "
-        "left for people.",
+        f"{counted(len(repairs), 'repair')} written to {mended} (the source is untouched), listed in "
+        f"{listing}; left for people: {counted(len(left.errors), 'error')} and "
+        f"{counted(len(left.warnings), 'warning')}.",
     )
     return len(left.errors)
 
@@ -372,5 +374,6 @@ def times(
     say(
         lang,
         f"{len(result.villages)} 个村 × {len(result.sites)} 个校点，写入 {target}：{'、'.join(names)}",
-        f"{len(result.villages)} villages x {len(result.sites)} sites written to {target}: {', '.join(names)}",
+        f"{counted(len(result.villages), 'village')} x {counted(len(result.sites), 'site')} written to "
+        f"{target}: {', '.join(names)}",
     )

@@ -20,6 +20,7 @@ from catchment.cli.doors import (
     say,
     wrote,
 )
+from catchment.english import counted
 from catchment.errors import InputError
 
 
@@ -153,18 +154,20 @@ def ledger(
         f"消除计划（{plan.status}）：调整 {plan.moved} 名学生，新增 {plan.new_rooms} 间教室，"
         f"仍超 {plan.excess} 人（已证明至少 {plan.excess_bound} 人），{len(plan.blocked)} 处受阻；"
         f"代价 {plan.objective:g}，下界 {plan.bound:g}，用时 {plan.seconds:.1f} 秒",
-        f"elimination plan ({plan.status}): {plan.moved} students moved, {plan.new_rooms} rooms added, "
-        f"{plan.excess} students still above (proved: at least {plan.excess_bound}), "
-        f"{len(plan.blocked)} places stand in the way; cost {plan.objective:g}, bound {plan.bound:g}, "
-        f"{plan.seconds:.1f} seconds",
+        f"elimination plan ({plan.status}): {counted(plan.moved, 'student')} moved, "
+        f"{counted(plan.new_rooms, 'room')} added, {counted(plan.excess, 'student')} still above "
+        f"(proved: at least {plan.excess_bound}), "
+        f"{counted(len(plan.blocked), 'place stands', 'places stand')} in the way; "
+        f"cost {plan.objective:g}, bound {plan.bound:g}, {plan.seconds:.1f} seconds",
     )
     if previous is not None:
         say(
             lang,
             f"零增量：{'是' if carried.zero_growth else '否'}（新增 {len(carried.new)} 个班）；"
             f"上期台账问题 {len(carried.problems)} 条",
-            f"zero growth: {'yes' if carried.zero_growth else 'no'} ({len(carried.new)} new classes); "
-            f"{len(carried.problems)} problems in the earlier ledger",
+            f"zero growth: {'yes' if carried.zero_growth else 'no'} "
+            f"({counted(len(carried.new), 'new class', 'new classes')}); "
+            f"{counted(len(carried.problems), 'problem')} in the earlier ledger",
         )
     wrote(written, lang)
 
@@ -197,7 +200,8 @@ def survey(
             lang,
             f"问题 {problems} 条，尚缺 {int(found.missing['cells_missing'].sum())} 项；答复已写成新的"
             f"县域数据，可用 catchment check {target / 'county.gpkg'} 查看，原数据未改动",
-            f"{problems} problems, {int(found.missing['cells_missing'].sum())} items missing; the "
+            f"{counted(problems, 'problem')}, "
+            f"{counted(int(found.missing['cells_missing'].sum()), 'item')} missing; the "
             f"answers are layers of a new county, look at it with catchment check "
             f"{target / 'county.gpkg'}; the source is unchanged",
         )

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from catchment.cli.doors import Lang, Out, SetAside, app, check_lang, console, output_folder, say
+from catchment.english import counted
 
 
 @app.command()
@@ -99,8 +100,8 @@ def batch(
         say(
             lang,
             f"跨县就读：{year} 年 {all_} 名有路可达的学生中，邻县接收 {now} 名；见 {guests}",
-            f"across borders: of {all_} students with a way there, neighbours take in {now} in {year}; "
-            f"see {guests}",
+            f"across borders: of {counted(all_, 'student')} with a way there, neighbours "
+            f"take in {now} in {year}; see {guests}",
         )
         left = pd.read_csv(guests.with_name("left_behind.csv"), encoding="utf-8-sig")
         cut = left[(left["year"] == year) & (left["cut_off"] > 0)]
@@ -108,7 +109,7 @@ def batch(
             say(
                 lang,
                 f"其中 {len(cut)} 个学区（学校、学段）因有村离开而留下飞地；见 left_behind.csv",
-                f"{len(cut)} catchments (school and band) are cut in pieces by those who leave; see "
+                f"those who leave cut {counted(len(cut), 'catchment')} (school and band) in pieces; see "
                 "left_behind.csv",
             )
     if bad:

@@ -23,6 +23,7 @@ from catchment.cli.doors import (
     say,
     wrote,
 )
+from catchment.english import counted
 from catchment.errors import CatchmentError
 
 BaseMapFile = Annotated[
@@ -108,7 +109,7 @@ def carry_out(
     say(
         lang,
         f"已写入 {target}（{len(written)} 个文件）。先打开 {target / 'map.html'}",
-        f"wrote {len(written)} files to {target}. Open {target / 'map.html'} first",
+        f"wrote {counted(len(written), 'file')} to {target}. Open {target / 'map.html'} first",
     )
 
 
@@ -139,8 +140,10 @@ def _summary(result: Any, lang: str) -> None:
         lang,
         f"核查：不符合 {counts.get('fail', 0)} 条，无法判定 {counts.get('unknown', 0)} 条，"
         f"待补证据 {counts.get('evidence', 0)} 条；大班额台账 {len(result.ledger)} 行",
-        f"findings: {counts.get('fail', 0)} fail, {counts.get('unknown', 0)} cannot be decided, "
-        f"{counts.get('evidence', 0)} await evidence; ledger of large classes: {len(result.ledger)} rows",
+        f"findings: {counted(counts.get('fail', 0), 'fails', 'fail')}, "
+        f"{counts.get('unknown', 0)} cannot be decided, "
+        f"{counted(counts.get('evidence', 0), 'awaits evidence', 'await evidence')}; "
+        f"ledger of large classes: {counted(len(result.ledger), 'row')}",
     )
     for note in (*result.notes, *result.plan.notes):
         console.print(escape(f"· {note}"))

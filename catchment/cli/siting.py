@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catchment.cli.doors import Lang, Out, app, check_lang, output_folder, progress, say, wrote
+from catchment.english import counted
 from catchment.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,20 +85,28 @@ def _tell(found: Sited, wanted: Wanted, lang: str) -> None:
     sure_en = "proved best" if proved else f"proved: none is better than {found.bound:,.1f}"
     told = {
         "median": (f"平均单程 {found.objective:.2f} 分钟", f"mean trip {found.objective:.2f} min"),
-        "centre": (f"最长单程 {found.objective:.1f} 分钟", f"longest trip {found.objective:.1f} min"),
-        "coverage": (
-            f"限时内学生 {found.objective:,.0f} 人", f"{found.objective:,.0f} students within the limit",
+        "centre": (
+            f"最长单程 {found.objective:.1f} 分钟",
+            f"longest trip {found.objective:.1f} min",
         ),
-        "cover": (f"至少需要 {found.objective:.0f} 所", f"{found.objective:.0f} schools are needed"),
+        "coverage": (
+            f"限时内学生 {found.objective:,.0f} 人",
+            f"{counted(found.objective, 'student', form=',.0f')} within the limit",
+        ),
+        "cover": (
+            f"至少需要 {found.objective:.0f} 所",
+            f"{counted(found.objective, 'school is', 'schools are', form='.0f')} needed",
+        ),
         "places": (
             f"每年 {found.objective:,.0f} 元（可编辑的设定值，不是预算）",
             f"{found.objective:,.0f} yuan a year (editable assumptions, not a budget)",
         ),
-    }[wanted.ask]  # fmt: skip
+    }[wanted.ask]
     say(
         lang,
         f"{int(answer['schools'])} 所学校（今天 {int(today['schools'])} 所）：{told[0]}，{sure_zh}",
-        f"{int(answer['schools'])} schools ({int(today['schools'])} today): {told[1]}, {sure_en}",
+        f"{counted(int(answer['schools']), 'school')} ({int(today['schools'])} today): {told[1]}, "
+        f"{sure_en}",
     )
     say(
         lang,
@@ -107,7 +116,8 @@ def _tell(found: Sited, wanted: Wanted, lang: str) -> None:
         f"mean trip {today['minutes_mean']} to {answer['minutes_mean']} min, longest "
         f"{today['minutes_longest']} to {answer['minutes_longest']}; within the limit "
         f"{today['students_within']:,.0f} to {answer['students_within']:,.0f} of "
-        f"{answer['students']:,.0f} students (today: today's schools, that year's students)",
+        f"{counted(answer['students'], 'student', form=',.0f')} (today: today's schools, "
+        "that year's students)",
     )
     left = found.villages[~found.villages["reached"]]
     if len(left):
@@ -115,8 +125,8 @@ def _tell(found: Sited, wanted: Wanted, lang: str) -> None:
         say(
             lang,
             f"任选校点也做不到的村（{left['village_id'].nunique()} 个，{left['students'].sum()} 人）：{who}",
-            f"no choice of sites does it for {left['village_id'].nunique()} villages "
-            f"({left['students'].sum()} students): {who}",
+            f"no choice of sites does it for {counted(left['village_id'].nunique(), 'village')} "
+            f"({counted(left['students'].sum(), 'student')}): {who}",
         )
     say(
         lang,

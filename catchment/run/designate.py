@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from catchment.english import counted
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.region.model import Region
@@ -50,7 +51,8 @@ def settle_designations(
         assumed = int((~told & (site >= 0)).sum())
         if assumed:
             notes.append(
-                f"{band}: {assumed} 个村没有写明就读学校，按最近的在办学校推定 / {assumed} villages "
-                "name no school; the nearest open one is assumed"
+                f"{band}: {assumed} 个村没有写明就读学校，按最近的在办学校推定 / "
+                f"{counted(assumed, 'village names', 'villages name')} no school; "
+                "the nearest open one is assumed"
             )
     return region.replace(villages=villages), tuple(notes)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from catchment.english import counted
 from catchment.optimise.layouts.places import band_places
 from catchment.plan import Plan
 from catchment.problem import Problem
@@ -129,11 +130,12 @@ def _not_the_nearest(
     en = f"; {who} is nearer by {saved:.1f} minutes, "
     if lacking > 0:
         zh += f"该学段{places}个学位已有{inside}人，再收本村{count}人缺{lacking}个学位"
-        en += f"but {inside} children hold its {places} places of this band: {lacking} more places "
+        en += f"but {counted(inside, 'child holds', 'children hold')} its "
+        en += f"{counted(places, 'place')} of this band: {counted(lacking, 'more place')} "
         en += f"would be needed for the {count} of this village"
     else:
         zh += f"尚有{places - inside}个学位：学区连片、他村去向、先步行后乘车或方案动作使其未去"
-        en += f"and has {places - inside} places left: keeping catchments whole, other villages, "
+        en += f"and has {counted(places - inside, 'place')} left: keeping catchments whole, other villages, "
         en += "walks before rides or an action stand against it"
     return zh, en
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from catchment.english import counted
 from catchment.optimise import consolidation as model
 from catchment.optimise.phases.account import grade_sites, students_there
 from catchment.optimise.phases.singly import without_moves
@@ -218,8 +219,8 @@ def _move_row(
         f"（总费用与学区连片一并考虑）；{_effects_zh(facts)}"
     )
     en = (
-        f"{facts['name']} stays open; {_count(moved, 'student')} of {who.replace('、', ', ')} go to "
-        f"{facts['into_name']} from {year}, as part of the whole plan (cost and connected "
+        f"{facts['name']} stays open; {counted(moved, 'student')} of {who.replace('、', ', ')} "
+        f"{'goes' if moved == 1 else 'go'} to {facts['into_name']} from {year}, as part of the whole plan (cost and connected "
         f"catchments); {_effects_en(facts)}"
     )
     return {**facts, "reason_zh": zh, "reason_en": en}
@@ -322,13 +323,13 @@ def _effects_en(facts: dict[str, Any]) -> str:
     parts = [f"mean daily trip {trips(facts)[1]}"]
     names = facts["worse_names"].replace("、", ", ")
     parts.append(
-        f"more than 10 min longer for {_count(worse, 'village')}: {names}"
+        f"more than 10 min longer for {counted(worse, 'village')}: {names}"
         if worse
         else "no village travels more than 10 min longer"
     )
     if better:
         names = facts["better_names"].replace("、", ", ")
-        parts.append(f"shorter for {_count(better, 'village')}: {names}")
+        parts.append(f"shorter for {counted(better, 'village')}: {names}")
     if np.isfinite(facts["saves_yuan"]):
         parts.append(_saving(facts["saves_yuan"], facts["saves_teachers"])[1])
     return "; ".join(parts)
@@ -365,7 +366,7 @@ def _gives_up(told: _Told, facts: dict[str, Any], rows: pd.DataFrame) -> tuple[s
         does_en = f"{act} when current students have finished; entrants go elsewhere from {since} on (first year: {where_en})"
     else:
         does_zh = f"{does}后 {moved} 人换校：{where_zh}"
-        does_en = f"{act} and {_count(moved, 'student')} go elsewhere: {where_en}"
+        does_en = f"{act} and {counted(moved, 'student goes', 'students go')} elsewhere: {where_en}"
     zh = (
         f"{facts['name']}现有 {facts['students_today']} 人"
         + ("，不足 100 人属小规模学校（国办发〔2018〕27号）" if small else "")
@@ -374,11 +375,12 @@ def _gives_up(told: _Told, facts: dict[str, Any], rows: pd.DataFrame) -> tuple[s
         + f"；{_effects_zh(facts)}"
     )
     en = (
-        f"{facts['name']} has {_count(facts['students_today'], 'student')} today"
+        f"{facts['name']} has {counted(facts['students_today'], 'student')} today"
         + (" (small school, Guobanfa 2018 No. 27)" if small else "")
         + f", {facts['students_year']} in {year}; it {does_en}"
         + (
-            f"; {boards} of them board ({facts['boarding_names'].replace('、', ', ')})"
+            f"; {counted(boards, 'of them boards', 'of them board')} "
+            f"({facts['boarding_names'].replace('、', ', ')})"
             if boards
             else ""
         )
@@ -450,8 +452,3 @@ def _before(told: _Told, rows: pd.DataFrame, year: int | None, j: int, t: int) -
         "earlier_limits_en": "; ".join(dict.fromkeys(en for _, en in limits)),
         "earlier_yuan": round(more, 0),
     }
-
-
-def _count(n: int, what: str) -> str:
-    """Return a number with its noun."""
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from catchment.english import counted
 from catchment.errors import InfeasibleError, InputError
 from catchment.optimise import siting
 from catchment.optimise.solution import Solution
@@ -252,8 +253,8 @@ def _refuse_count(question: _Question, wanted: Wanted, names: dict[str, str]) ->
         )
     if wanted.count > most:
         raise InputError(
-            f"--count {wanted.count} 多于可选的 {most} 个校点；可用 --build、--reopen 增加 / more than the {most} sites "
-            "that may be chosen; --build and --reopen add some"
+            f"--count {wanted.count} 多于可选的 {most} 个校点；可用 --build、--reopen 增加 / more than the "
+            f"{counted(most, 'site')} that may be chosen; --build and --reopen add some"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from catchment.english import counted
 from catchment.optimise import consolidation as model
 from catchment.plan import students_at
 from catchment.rules.terms import Terms
@@ -60,9 +61,11 @@ def below_smallest(
     more_zh, more_en = ("；等", "; and more") if len(rows) > NAMED else ("", "")
     zh = "；".join(f"{name} {count} 人（{why}）" for name, count, why, _ in rows[:NAMED])
     en = "; ".join(f"{name} {count} ({why})" for name, count, _, why in rows[:NAMED])
+    below = ("is below", "stays, as it") if len(rows) == 1 else ("are below", "stay, as they")
     note = (
         f"{len(rows)} 所学校低于所定最少 {least} 人，因不得撤并而保留：{zh}{more_zh} / {len(rows)} of the "
-        f"schools are below the {least} students asked for and stay, as they may not close: {en}{more_en}"
+        f"schools {below[0]} the {counted(least, 'student')} asked for and {below[1]} may not close: "
+        f"{en}{more_en}"
     )
     return [note]
 
@@ -84,6 +87,9 @@ def _why(posed: Posed, terms: Terms, j: int) -> tuple[str, str]:
     if (size[: max(len(size) - 1, 1)] >= small).any():
         return (
             f"今天的学区最多 {int(size.max())} 人，满 {small:g} 人的学校不撤，R-CON-07",
-            f"{int(size.max())} students of today's catchment; schools of {small:g} and more stay, R-CON-07",
+            (
+                f"{counted(int(size.max()), 'student')} of today's catchment; schools of {small:g} "
+                "and more stay, R-CON-07"
+            ),
         )
     return "有村到校的路不明", "the way of some village to it is unknown"

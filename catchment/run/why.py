@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from catchment.english import counted
 from catchment.optimise import assignment
 from catchment.optimise.contiguity import pieces
 from catchment.optimise.layouts.places import band_places
@@ -190,12 +191,14 @@ def _told(at: _Year, row: int, j: int, price: Callable[[int, int], float]) -> tu
     if limit in ("places", "most"):
         zh += f"，该学段现有 {at.load[near]} 人，再收本村 {count} 人还缺 {short} 个学位"
         en += (
-            f"; {at.load[near]} children are there, {short} more places would be needed for {count}"
+            f"; {counted(int(at.load[near]), 'child is', 'children are')} there, "
+            f"{counted(short, 'more place')} would be needed for {count}"
         )
     cost = price(row, near) if count else 0.0
     if np.isfinite(cost) and cost >= 0.5:
         zh += f"；若去最近的学校，全学段单程合计至少多走 {cost:.0f} 学生·分钟"
-        en += f"; if it did, all of this band would travel at least {cost:.0f} student-minutes more"
+        en += "; if it did, all of this band would travel at least "
+        en += f"{counted(cost, 'student-minute', form='.0f')} more"
     return (*head, farther, limit, short, cost if count else 0.0, zh, en)
 
 
@@ -203,7 +206,7 @@ def _limit(at: _Year, row: int, j: int, near: int) -> str:
     """First limit that stands against the nearest school."""
     i, t, wishes = int(at.members[row]), at.t, at.wishes
     fixed = int(at.problem.fixed_site[i, t])
-    if fixed == j:
+    if fixed == j or (wishes.pinned is not None and int(wishes.pinned[i, t]) == j):
         return "action"
     if at.barred[row, near]:
         if wishes.barred is not None and wishes.barred[i, near]:
@@ -370,7 +373,7 @@ def _binding_words(at: _Year, j: int, limit: str, least: int, price: float) -> t
         "full": ("学位已满", "full"),
         "most": ("达到方案规定的最大规模", "at its most students"),
         "least": (f"处于方案规定的最小规模 {least}", f"at its least students, {least}"),
-        "": (f"尚余 {places - load} 个学位", f"{places - load} places left"),
+        "": (f"尚余 {places - load} 个学位", f"{counted(places - load, 'place')} left"),
     }[limit]
     if price > 0:
         zh += f"；多 1 个学位可使全学段单程少走 {price:.1f} 学生·分钟"

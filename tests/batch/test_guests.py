@@ -139,7 +139,7 @@ def test_the_command_says_how_many_go_and_what_they_cut(
     batch(pair, out=tmp_path, border=20.0, lang="en")
     said = " ".join("".join(capsys.readouterr()).split())
     assert "of 25 students with a way there, neighbours take in 25 in 2028" in said
-    assert ("1 catchments (school and band) are cut in pieces" in said) == bool(cut)
+    assert ("those who leave cut 1 catchment (school and band) in pieces" in said) == bool(cut)
 
 
 def test_the_province_counts_them_as_served_within_the_limit(province) -> None:

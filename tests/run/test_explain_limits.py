@@ -16,8 +16,9 @@ from catchment.scenario import read_scenario
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo" / "scenarios" / "capacity.toml"
 SAID = re.compile(
-    r"nearer by ([\d.]+) minutes, (?:but (\d+) children hold its (\d+) places of this band: "
-    r"(\d+) more places would be needed for the (\d+) of this village|and has (\d+) places left)"
+    r"nearer by ([\d.]+) minutes, (?:but (\d+) (?:child holds|children hold) its (\d+) places? "
+    r"of this band: (\d+) more places? would be needed for the (\d+) of this village|and has "
+    r"(\d+) places? left)"
 )
 
 
