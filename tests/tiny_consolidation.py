@@ -159,12 +159,13 @@ def tiny_question(seed: int, **sizes) -> Question:
     )
 
 
-def wide_question(seed: int) -> Question:
+def wide_question(seed: int, *, cut: bool = False) -> Question:
     """A tiny question of which more differs: 2 to 4 years, 2 or 3 bands, sizes and roads by year.
 
     Class sizes by site and grade, bands of unlike length, village-bands without children in some
     years, schools of some of the bands only, travel times, modes and stocks that change with the
-    year, years that are not consecutive. Each of them in some of the questions.
+    year, years that are not consecutive. Each of them in some of the questions. With `cut` also
+    ways to the school of today, or of the user's demand, that are cut in some years.
     """
     own = np.random.default_rng(seed + 10**9)
     bands, years = (3 if own.random() < 0.25 else 2), int(own.integers(2, 5))
@@ -185,7 +186,7 @@ def wide_question(seed: int) -> Question:
     if own.random() < 0.4 and question.sent is None:
         problem = _some_bands(problem, own)
     if own.random() < 0.6:
-        problem = _roads_by_year(problem, question.sent, own)
+        problem = _roads_by_year(problem, question.sent, cut, own)
     if own.random() < 0.4:
         problem = _stocks_by_year(problem, own)
     if question.transition == "together" and own.random() < 0.4:
@@ -211,11 +212,8 @@ def _some_bands(problem: Problem, own: np.random.Generator) -> Problem:
     return problem.replace(today_open=opened, can_host=can)
 
 
-def _roads_by_year(problem: Problem, sent, own: np.random.Generator) -> Problem:
-    """Two networks of roads: trips of other minutes, metres and modes; some end, some begin.
-
-    Nobody's way to the school of today is cut, nor to that of the user's demand.
-    """
+def _roads_by_year(problem: Problem, sent, cut, own: np.random.Generator) -> Problem:
+    """Two networks of roads: trips of other minutes, metres and modes; some end, some begin."""
     minutes = problem.minutes[0].astype(np.float64)
     other = minutes * own.choice([0.5, 0.8, 1.0, 1.3, 1.8], minutes.shape)
     begins = ~np.isfinite(minutes) & (own.random(minutes.shape) < 0.5)
@@ -230,7 +228,7 @@ def _roads_by_year(problem: Problem, sent, own: np.random.Generator) -> Problem:
     used = list(enumerate(homes(problem.replace(minutes=ways, network=network))))
     used += [] if sent is None else [(i, sent[i].max()) for i in range(len(sent))]
     for i, j in used:
-        if j >= 0:
+        if j >= 0 and not cut:
             ways[:, i, j] = np.where(np.isfinite(ways[:, i, j]), ways[:, i, j], 20.0)
     beds = problem.beds[:, 0]
     limit = problem.trip_limit[problem.group_band]

@@ -249,11 +249,16 @@ def _decisions(question, i, s, w, lacking):
                     continue
                 minutes, metres, kind = _trip(problem, i, at, t) if at >= 0 else (math.inf, 0, "")
                 if not math.isfinite(minutes):
+                    # Whose way is cut in a year stays on the roll, and is without a school.
                     hosts = any(
                         problem.can_host[k, band] and math.isfinite(_trip(problem, i, k, t)[0])
                         for k in range(m)
                     )
                     yuan += w[t] * costs.unserved_year * count * (t > 0 and hosts)
+                    if at >= 0:
+                        load[at, g, t] += count
+                        came[at, t] += count * (at != s)
+                        used[at, t] = 1 if band == _can(question, at)[0] else 2
                     continue
                 trips = 2 * (costs.school_weeks if kind == "board" else costs.school_days)
                 each = costs.minute * trips * minutes
