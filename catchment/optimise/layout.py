@@ -18,11 +18,12 @@ from catchment.optimise.layouts.weights import (
     members_of,
     minutes_of,
     preferring_walks,
+    sent_to,
     sticky,
     still_open,
     wanted_minutes,
 )
-from catchment.optimise.wishes import NoPlanError, Wishes
+from catchment.optimise.wishes import NoPlanError, Wishes, Witness
 from catchment.plan import Elsewhere, Plan
 from catchment.problem import Int32, Problem
 
@@ -131,8 +132,8 @@ def scenario_plan(
                 progress(f"{problem.years[t]} · {problem.bands[band]}")
             members = members_of(problem, band)
             usable = problem.must_open[:, band, t]
-            fixed = still_open(problem.fixed_site[members, t], usable)
             now = asked if t >= start else Wishes(ride_minutes=asked.ride_minutes)
+            fixed = sent_to(problem, now, members, t, usable)
             cost = wanted_minutes(problem, members, band, t, now)
             before = site_of[members, t - 1] if t else problem.today[members]
             if stay_minutes:
@@ -177,7 +178,7 @@ def scenario_plan(
     )
 
 
-def possible(
+def refused(
     problem: Problem,
     wishes: Wishes,
     band: int,
@@ -186,8 +187,8 @@ def possible(
     effort: float = 1.0,
     time_limit: float = 20.0,
     seed: int = 0,
-) -> bool:
-    """Say whether a plan of ``capacity`` is found that does what is asked of one band and year.
+) -> Witness | None:
+    """Say why no plan of ``capacity`` is found that does what is asked of one band and year.
 
     Parameters
     ----------
@@ -202,19 +203,19 @@ def possible(
 
     Returns
     -------
-    bool
-        True where a plan was found.
+    Witness or None
+        None where a plan was found.
     """
     members = members_of(problem, band)
     usable = problem.must_open[:, band, t]
-    fixed = still_open(problem.fixed_site[members, t], usable)
+    fixed = sent_to(problem, wishes, members, t, usable)
     cost = wanted_minutes(problem, members, band, t, wishes)
     clock = Clock(time_limit, 1, effort)
     try:
         drawn_catchments(problem, members, band, t, cost, fixed, clock, seed, wishes)
-    except NoPlanError:
-        return False
-    return True
+    except NoPlanError as stuck:
+        return stuck.witness
+    return None
 
 
 def recorded_plan(

@@ -17,24 +17,19 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from catchment.optimise import assignment
-from catchment.optimise.contiguity import adjacency
-from catchment.optimise.milp import solve_milp
 from catchment.optimise.solution import Status
+from catchment.optimise.wished_model import (
+    EXACT_PAIRS,
+    Model,
+    Split,
+    exact,
+    exact_parts,
+    mended,
+)
 
 Bool = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
-
-EXACT_PAIRS = 1_000
-"""Up to so many pairs of unit and site the model is solved to the end."""
-NODES = 1_000
-"""Nodes of one solution of the model beyond that."""
-GAP = 2e-3
-"""Relative gap at which a larger model may stop."""
-CIRCLES = 4
-"""Circles of catchments around a broken wish in which a larger plan is mended."""
-ROUNDS, FEW_ROUNDS = 300, 25
-"""Times that cuts are added at most, and in one circle of a larger plan."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +49,23 @@ class Asked:
     least: Float64
     together: tuple[tuple[int, ...], ...] = ()
     apart: tuple[tuple[int, ...], ...] = ()
+
+    def fewer(self, there: Float64) -> Asked:
+        """Take students who are there already from the least sizes.
+
+        Parameters
+        ----------
+        there : (m,) float64
+            Students of each site.
+
+        Returns
+        -------
+        Asked
+            What is left to be drawn.
+        """
+        if not there.any():
+            return self
+        return Asked(np.maximum(self.least - there, 0.0), self.together, self.apart)
 
     def binds(self) -> bool:
         """Say whether anything is asked.
@@ -123,7 +135,7 @@ def draw(
         A plan in which all is kept, or none.
     """
     began = time.perf_counter()
-    unit = _merged(len(demand), asked.together)
+    unit = merged(len(demand), asked.together)
     torn = _torn(unit, cost, room, home)
     if torn:
         none = np.full(len(demand), -1, dtype=np.int32)
@@ -138,13 +150,13 @@ def draw(
     whole = status in ("optimal", "feasible") and bool((site >= 0).all())
     apart = [tuple(int(unit[i]) for i in rows) for rows in asked.apart]
     if status != "infeasible" and not (whole and _keeps(site, demand_u, asked.least, apart)):
-        small = int(np.isfinite(cost_u).sum()) <= EXACT_PAIRS
+        small = is_small(cost_u)
         left = max(time_limit - (time.perf_counter() - began), 1.0)
-        model = _Model(cost_u, demand_u, room, touching, home_u, asked.least, apart)
+        model = Model(cost_u, demand_u, room, touching, home_u, asked.least, apart)
         if whole and not small:
-            site, status = _mended(model, site, left, seed)
+            site, status = mended(model, site, left, seed)
         elif small and (whole or prove):
-            site, status = _exact(model, left, seed)
+            site, status = exact(model, left, seed)
         else:
             site, status = np.full(len(site), -1, dtype=np.int32), "unknown"
         late = late or (status == "unknown" and time.perf_counter() - began > time_limit)
@@ -153,20 +165,152 @@ def draw(
     return Drawn(site[unit], status, reason, time.perf_counter() - began, late)
 
 
-def _merged(n: int, together: Iterable[Sequence[int]]) -> Int32:
-    """Return the unit of each row; rows that belong together share one."""
+@dataclass(frozen=True)
+class Shared:
+    """A row that several sites share.
+
+    Attributes
+    ----------
+    row : int
+        The row.
+    told : (m,) float64 or None
+        How many of its students go to each site; None where places and travel decide.
+    cost : (m,) float64
+        Cost of one of them, inf = not allowed.
+    """
+
+    row: int
+    told: Float64 | None
+    cost: Float64
+
+
+def is_small(cost: Float64) -> bool:
+    """Say whether a question is small enough to be solved to the end.
+
+    Parameters
+    ----------
+    cost : (n, m) float64
+        Finite where a row may go to a site.
+
+    Returns
+    -------
+    bool
+        Up to :data:`catchment.optimise.wished_model.EXACT_PAIRS` pairs.
+    """
+    return int(np.isfinite(cost).sum()) <= EXACT_PAIRS
+
+
+def draw_shared(
+    cost: Float64,
+    demand: Float64,
+    room: Float64,
+    neighbours: csr_matrix,
+    home: Int32,
+    asked: Asked,
+    shared: Sequence[Shared],
+    *,
+    time_limit: float,
+    seed: int = 0,
+) -> tuple[Drawn, Float64]:
+    """Draw catchments and divide the shared rows at once, to the end.
+
+    ``cost`` says which catchments a row may belong to. Every row belongs to one; of a shared row at
+    least one student goes to the site of that catchment, the others where the shares or places and
+    travel want it. A least size counts everybody where they go, and a row kept apart from a shared
+    one goes to no site that has students of it.
+
+    Parameters
+    ----------
+    cost, demand, room, neighbours, home, asked
+        As of :func:`draw`; ``demand`` counts the shared rows whole.
+    shared : sequence of Shared
+        Rows that are shared.
+    time_limit : float
+        Seconds.
+    seed : int
+        Seed of the solver.
+
+    Returns
+    -------
+    drawn : Drawn
+        The catchment of each row; ``infeasible`` is proved for any division.
+    parts : (k, m) float64
+        Students of each shared row at each site.
+    """
+    began = time.perf_counter()
+    unit = merged(len(demand), asked.together)
+    rows = [each.row for each in shared]
+    alone = demand.copy()
+    alone[rows] = 0.0
+    cost_u, demand_u, touching, home_u = _of_units(unit, cost, alone, neighbours, home)
+    splits = [
+        Split(int(unit[each.row]), float(demand[each.row]), each.cost, each.told) for each in shared
+    ]
+    code = {row: ~k for k, row in enumerate(rows)}
+    apart = [tuple(code.get(i, int(unit[i])) for i in each) for each in asked.apart]
+    torn = _torn(unit, cost, room, home)
+    nobody = np.zeros((len(rows), cost.shape[1]))
+    if torn:
+        none = np.full(len(demand), -1, dtype=np.int32)
+        seconds = time.perf_counter() - began
+        return Drawn(none, "infeasible", torn, seconds, timed_out=False), nobody
+    model = Model(cost_u, demand_u, room, touching, home_u, asked.least, apart, splits)
+    site, parts, status = exact_parts(model, time_limit, seed)
+    seconds = time.perf_counter() - began
+    late = status == "unknown" and seconds > time_limit
+    return Drawn(site[unit], status, "", seconds, late), parts
+
+
+def touching_together(neighbours: csr_matrix, together: Iterable[Sequence[int]]) -> csr_matrix:
+    """Let rows that belong together count as neighbours.
+
+    Parameters
+    ----------
+    neighbours : csr_matrix of bool
+        (n, n) rows that touch.
+    together : iterable of sequences of int
+        Rows that go to one site.
+
+    Returns
+    -------
+    csr_matrix of bool
+        (n, n).
+    """
+    pairs = [(each[0], i) for each in together for i in each[1:]]
+    if not pairs:
+        return neighbours
+    a, b = np.array(pairs).T
+    more = csr_matrix((np.ones(len(pairs), dtype=np.int8), (a, b)), shape=neighbours.shape)
+    return ((neighbours.astype(np.int8) + more + more.T) > 0).astype(np.bool_)
+
+
+def merged(n: int, together: Iterable[Sequence[int]]) -> Int32:
+    """Find the unit of each row.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    together : iterable of sequences of int
+        Rows that go to one site.
+
+    Returns
+    -------
+    (n,) int32
+        Rows that belong together share one.
+    """
     head = list(range(n))
 
-    def top(i: int) -> int:
+    def _top(i: int) -> int:
         while head[i] != i:
             i = head[i]
         return i
 
     for rows in together:
-        first = min(top(i) for i in rows)
+        first = min(_top(i) for i in rows)
         for i in rows:
-            head[top(i)] = first
-    _, unit = np.unique([top(i) for i in range(n)], return_inverse=True)
+            head[_top(i)] = first
+    _, unit = np.unique([_top(i) for i in range(n)], return_inverse=True)
     return np.asarray(unit, dtype=np.int32).reshape(-1)
 
 
@@ -225,181 +369,3 @@ def _keeps(site: Int32, demand: Float64, least: Float64, apart: Sequence[Sequenc
     load = np.bincount(site[site >= 0], demand[site >= 0], len(least))
     split = all(len(set(site[list(rows)].tolist())) == len(rows) for rows in apart)
     return split and bool((load >= least).all())
-
-
-class _Model:
-    """Rows and columns of the exact model of one band and year."""
-
-    def __init__(
-        self,
-        cost: Float64,
-        demand: Float64,
-        room: Float64,
-        neighbours: csr_matrix,
-        home: Int32,
-        least: Float64,
-        apart: Sequence[Sequence[int]],
-    ) -> None:
-        n, m = cost.shape
-        usable = np.isfinite(cost) & (room > 0)[None, :]
-        self.given = (cost, demand, room, neighbours, home, least, apart)
-        self.home = np.full(m, -1, dtype=np.int32)
-        own = np.full(n, -1, dtype=np.int32)
-        for j in range(m):
-            i = int(home[j])
-            if i >= 0 and usable[i, j] and (own[i] < 0 or cost[i, j] < cost[i, own[i]]):
-                own[i] = j
-        for i in np.flatnonzero(own >= 0).tolist():
-            usable[i] = np.arange(m) == own[i]
-            self.home[own[i]] = i
-        self.unit, self.site = np.nonzero(usable)
-        self.column = np.full((n, m), -1, dtype=np.int64)
-        self.column[self.unit, self.site] = np.arange(len(self.unit))
-        trifle = 1e-6 * float(demand[demand > 0].mean()) if (demand > 0).any() else 1.0
-        self.weight = np.maximum(demand, trifle)[self.unit] * cost[self.unit, self.site]
-        self.indptr, self.indices = adjacency(neighbours, n)
-        self.count = n
-        self.small = len(self.unit) <= EXACT_PAIRS
-        self.rows: list[tuple[list[int], list[float], float, float]] = []
-        self._fill(demand, room, least, apart)
-
-    def _fill(
-        self, demand: Float64, room: Float64, least: Float64, apart: Sequence[Sequence[int]]
-    ) -> None:
-        for i in range(self.count):
-            columns = self.column[i][self.column[i] >= 0].tolist()
-            self.rows.append((columns, [1.0] * len(columns), 1.0, 1.0))
-        for j in range(len(room)):
-            units = np.flatnonzero(self.column[:, j] >= 0)
-            columns = self.column[units, j].tolist()
-            if columns or least[j] > 0:
-                self.rows.append((columns, demand[units].tolist(), float(least[j]), float(room[j])))
-            for rows in apart:
-                both = [int(self.column[u, j]) for u in rows if self.column[u, j] >= 0]
-                if len(both) > 1:
-                    self.rows.append((both, [1.0] * len(both), -np.inf, 1.0))
-                if len(set(rows)) < len(rows):  # put together and kept apart at once
-                    self.rows.append(([], [], 1.0, 1.0))
-
-    def matrix(self) -> tuple[csr_matrix, Float64, Float64]:
-        """Rows as the solver takes them."""
-        at = [k for k, row in enumerate(self.rows) for _ in row[0]]
-        column = [c for row in self.rows for c in row[0]]
-        value = [x for row in self.rows for x in row[1]]
-        table = csr_matrix((value, (at, column)), shape=(len(self.rows), len(self.unit)))
-        return table, np.array([r[2] for r in self.rows]), np.array([r[3] for r in self.rows])
-
-    def cut(self, site: Int32) -> bool:
-        """Add rows against parts that do not hang together; say whether any was needed."""
-        before = len(self.rows)
-        for j in np.unique(site):
-            parts = self._parts(np.flatnonzero(site == j))
-            home = int(self.home[j])
-            main = max(parts, key=lambda part: (home in part, len(part), -min(part)))
-            for part in parts:
-                if part is not main:
-                    self._forbid(part, int(j), home if home >= 0 else min(main))
-        return len(self.rows) > before
-
-    def _parts(self, members: npt.NDArray[np.intp]) -> list[set[int]]:
-        left, parts = set(members.tolist()), []
-        while left:
-            queue = [min(left)]
-            part = set(queue)
-            while queue:
-                i = queue.pop()
-                for k in self.indices[self.indptr[i] : self.indptr[i + 1]].tolist():
-                    if k in left and k not in part:
-                        part.add(k)
-                        queue.append(k)
-            left -= part
-            parts.append(part)
-        return parts
-
-    def _forbid(self, part: set[int], j: int, root: int) -> None:
-        """Allow each unit of a part, beside the root, only with a unit that borders on the part."""
-        ring = {
-            k for i in part for k in self.indices[self.indptr[i] : self.indptr[i + 1]].tolist()
-        } - part
-        bridge = sorted(int(self.column[k, j]) for k in ring if self.column[k, j] >= 0)
-        for i in sorted(part):
-            columns = [int(self.column[i, j]), int(self.column[root, j]), *bridge]
-            self.rows.append((columns, [1.0, 1.0] + [-1.0] * len(bridge), -np.inf, 1.0))
-
-    def among(self, units: npt.NDArray[np.intp], sites: npt.NDArray[np.intp]) -> _Model:
-        """Pose the same question for some units and sites alone, all others left as they are."""
-        cost, demand, room, neighbours, home, least, apart = self.given
-        row = {int(i): k for k, i in enumerate(units)}
-        own = np.array([row.get(int(home[j]), -1) for j in sites], dtype=np.int32)
-        sets = [tuple(row[i] for i in each if i in row) for each in apart]
-        return _Model(
-            cost[np.ix_(units, sites)],
-            demand[units],
-            room[sites],
-            neighbours[units][:, units],
-            own,
-            least[sites],
-            [each for each in sets if len(each) > 1],
-        )
-
-
-def _mended(model: _Model, site: Int32, time_limit: float, seed: int) -> tuple[Int32, Status]:
-    """Mend a plan around the sites that break a wish, in ever wider circles of catchments."""
-    _, demand, room, neighbours, _, least, apart = model.given
-    until = time.perf_counter() + time_limit
-    pairs = neighbours.tocoo()
-    load = np.bincount(site, demand, len(room))
-    bad = {int(j) for j in np.flatnonzero(load < least)}
-    for each in apart:
-        there = site[list(each)].tolist()
-        bad |= {j for j in there if there.count(j) > 1}
-    circle = bad
-    for _ in range(CIRCLES):
-        ends = np.column_stack([site[pairs.row], site[pairs.col]])
-        wider = circle | {int(b) for a, b in ends.tolist() if a in circle}
-        # a school without children touches nothing: those of its own village are around it
-        wider |= {int(site[h]) for j in circle if (h := int(model.home[j])) >= 0}
-        if wider == circle:
-            break
-        circle = wider
-        sites = np.array(sorted(circle), dtype=np.intp)
-        units = np.flatnonzero(np.isin(site, sites))
-        part, status = _exact(
-            model.among(units, sites), until - time.perf_counter(), seed, FEW_ROUNDS
-        )
-        if status in ("optimal", "feasible"):
-            out = site.copy()
-            out[units] = sites[part]
-            return out, "feasible"
-    return np.full(len(site), -1, dtype=np.int32), "unknown"
-
-
-def _exact(
-    model: _Model, time_limit: float, seed: int, rounds: int = ROUNDS
-) -> tuple[Int32, Status]:
-    """Solve the model, adding cuts until every catchment hangs together."""
-    none = np.full(model.count, -1, dtype=np.int32)
-    until = time.perf_counter() + time_limit
-    proved = True
-    for _ in range(rounds):
-        table, lower, upper = model.matrix()
-        if not len(model.unit):
-            return none, "infeasible"
-        answer = solve_milp(
-            model.weight, table, lower, upper,
-            upper=1.0, integer=np.ones(len(model.unit), dtype=bool),
-            time_limit=max(until - time.perf_counter(), 0.0),
-            gap=0.0 if model.small else GAP, seed=seed,
-            options={} if model.small else {"mip_max_nodes": NODES},
-        )  # fmt: skip
-        if answer.status == "infeasible":
-            return none, "infeasible"
-        if answer.x is None:
-            return none, "unknown"
-        proved = proved and model.small and answer.status == "optimal"
-        site = none.copy()
-        chosen = np.flatnonzero(answer.x > 0.5)
-        site[model.unit[chosen]] = model.site[chosen]
-        if not model.cut(site):
-            return site, "optimal" if proved else "feasible"
-    return none, "unknown"

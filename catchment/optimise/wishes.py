@@ -58,6 +58,8 @@ class Wishes:
         Shared catchments.
     strict : (b,) bool or None
         Bands whose limit of a daily trip no plan may exceed.
+    pinned : (n, t) int32 or None
+        Present school that a village must keep in a year because an action names it, -1 = none.
     keep : bool
         Whether students stay at the school they began at while new entrants go to the new one.
     keep_band : bool
@@ -75,6 +77,7 @@ class Wishes:
     apart: tuple[tuple[int, ...], ...] = ()
     shared: tuple[Shared, ...] = ()
     strict: Bool | None = None
+    pinned: Int32 | None = None
     keep: bool = False
     keep_band: bool = False
     siblings: float = 0.0
@@ -114,16 +117,19 @@ class Witness:
     ----------
     band, year : int
         Positions.
-    kind : {"nowhere", "places", "whole"}
-        A village that may go to no school; more students than places at all the schools that
-        these villages may go to; enough places, but not for whole and connected catchments that
-        do all that is asked.
+    kind : {"nowhere", "share", "places", "least", "cut", "joined", "whole"}
+        A village that may go to no school; students of a shared village whose share is a school
+        that they may not go to; more students than places at all the schools that these villages
+        may go to; fewer students than the least sizes of these schools together; villages that
+        cannot lie in one piece with any school they may go to; more students than places at all
+        the schools that these villages can lie in one piece with; enough places, but not for
+        whole and connected catchments that do all that is asked.
     groups : tuple of int
         Village-bands.
     sites : tuple of int
         Schools they may go to.
     students, places : int
-        How many there are of each.
+        How many there are of each; with ``least``, places are the students asked for.
     proved : bool
         Whether it is certain that no plan exists; else none was found.
     detail : str
@@ -211,7 +217,8 @@ def too_few_places(cost: Float64, demand: Float64, places: Float64) -> tuple[Int
     -------
     rows, sites : int32, or None
         The smallest such set met: all the sites that its rows may go to, and fewer places there
-        than its students; None where all can be seated, villages being divided.
+        than its students, none of which can be left out; None where all can be seated, villages
+        being divided.
     """
     found = assignment.transport(cost, demand, places)
     if found.status != "infeasible" or found.share is None:
@@ -229,9 +236,26 @@ def too_few_places(cost: Float64, demand: Float64, places: Float64) -> tuple[Int
             if (more == rows).all():
                 break
             rows = more
+        rows = _needed(rows, possible, demand, places)
         if best is None or int(rows.sum()) < len(best[0]):
             best = (
                 np.flatnonzero(rows).astype(np.int32),
                 np.flatnonzero(possible[rows].any(axis=0)).astype(np.int32),
             )
     return best
+
+
+def _needed(rows: Bool, possible: Bool, demand: Float64, places: Float64) -> Bool:
+    """Leave out rows without which the others still have too few places, the smallest first."""
+    kept = rows.copy()
+    # how many of the rows that are kept may go to each site
+    reach = possible[kept].sum(axis=0)
+    total = float(demand[kept].sum())
+    again = True
+    while again:
+        again = False
+        for i in sorted(np.flatnonzero(kept).tolist(), key=lambda i: (float(demand[i]), i)):
+            left = reach - possible[i]
+            if total - demand[i] > places[left > 0].sum() + 1e-9:
+                kept[i], reach, total, again = False, left, total - float(demand[i]), True
+    return kept

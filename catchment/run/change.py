@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from catchment.errors import InfeasibleError
 from catchment.english import counted
-from catchment.optimise.layout import possible
+from catchment.errors import InfeasibleError
+from catchment.optimise.layout import refused
 from catchment.optimise.wishes import Wishes, Witness
 from catchment.problem import Problem
 from catchment.region.model import Region
@@ -39,7 +39,10 @@ class Impossible:
     said : tuple of str
         The witness in Chinese and in English.
     changes : tuple of (str, str)
-        Single changes, each of which was solved again and gave a plan, in both languages.
+        Single changes, each of which was solved again and gave a plan of the band in all years, in
+        both languages.
+    also : tuple of (str, str)
+        Witnesses of other bands that have no plan either, whatever is changed in this one.
     """
 
     band: str
@@ -51,6 +54,7 @@ class Impossible:
     proved: bool
     said: Said
     changes: tuple[Said, ...]
+    also: tuple[Said, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """Return it as plain values.
@@ -71,6 +75,7 @@ class Impossible:
             "zh": self.said[0],
             "en": self.said[1],
             "changes": [{"zh": zh, "en": en} for zh, en in self.changes],
+            "also": [{"zh": zh, "en": en} for zh, en in self.also],
         }
 
 
@@ -88,16 +93,25 @@ class ImpossibleError(InfeasibleError):
         zh = [f"{why.year} 年 {why.band}：{why.said[0]}"]
         en = [f"{why.year} {why.band}: {why.said[1]}"]
         if why.changes:
+            # no change of one band mends another
+            for_zh, for_en = ("就本学段而言，", "for this band, ") if why.also else ("", "")
             zh.append(
-                "下列任一单项改动即可（已逐项重新求解）：" + "；".join(z for z, _ in why.changes)
+                f"{for_zh}下列任一单项改动即可（已逐项重新求解）："
+                + "；".join(z for z, _ in why.changes)
             )
             en.append(
-                "any one of these changes makes it possible (each was solved again): "
+                f"{for_en}any one of these changes makes it possible (each was solved again): "
                 + "; ".join(e for _, e in why.changes)
             )
         else:
             zh.append("没有找到单项改动即可的办法")
             en.append("no single change was found that makes it possible")
+        if why.also:
+            zh.append("其他学段也没有方案，须另行改动：" + "；".join(z for z, _ in why.also))
+            en.append(
+                "other bands have no plan either and need a change of their own: "
+                + "; ".join(e for _, e in why.also)
+            )
         super().__init__("。".join(zh) + " / " + ". ".join(en))
 
 
@@ -146,8 +160,9 @@ def impossible(
         students=witness.students,
         places=witness.places,
         proved=witness.proved,
-        said=_said(problem, witness, search.site, search.village),
+        said=_said(witness, search.site, search.village),
         changes=tuple(changes),
+        also=tuple(search.elsewhere()),
     )
 
 
@@ -156,8 +171,51 @@ def _village_names(region: Region) -> dict[str, str]:
     return dict(zip(table["village_id"].astype(str), table["name"].astype(str), strict=True))
 
 
+_WORDS: dict[str, Said] = {
+    "share": (
+        "{who}为多校划片，按所定份额有 {students} 人须去 {where}，而该村不能去那里（不可到达、被禁止或超过时限）",
+        (
+            "{who} is shared: by the given shares {students} of its students go to {where}, where the "
+            "village may not go (out of reach, barred or beyond the limit)"
+        ),
+    ),
+    "least": (
+        (
+            "{where} 的最小规模合计 {places} 人，而能去那里的只有 {who}（{count} 个村，{students} 名学生），少 {lack} 人"
+            "（学区须连片，学校所在村在本校学区内）"
+        ),
+        (
+            "{where} must have {places} students together, and only {who} ({villages}, "
+            "{heads}) can go there: {lack} too few (catchments lie in one piece, each with "
+            "its school's own village)"
+        ),
+    ),
+    "cut": (
+        (
+            "{who}（{count} 个村，{students} 名学生）与任何可去的学校都连不成片：中间隔着别校所在村或不得去该校的村，"
+            "或须与其同校的村去不了"
+        ),
+        (
+            "{who} ({villages}, {heads}) cannot lie in one piece with any school they may go to: own "
+            "villages of other schools, or villages that may not go there, lie between, or those that go "
+            "together with them may not go there"
+        ),
+    ),
+    "joined": (
+        (
+            "学区须连片、学校所在村须在本校学区内，{who}（{count} 个村，{students} 名学生）因此只能去 {where}，那里最多 "
+            "{places} 人，多出 {lack} 人"
+        ),
+        (
+            "catchments lying in one piece, each with its school's own village, {who} ({villages}, "
+            "{heads}) can go only to {where}, which take {places} at most: "
+            "{lack} too many"
+        ),
+    ),
+}
+
+
 def _said(
-    problem: Problem,
     witness: Witness,
     site: Callable[[int], str],
     village: Callable[[int], str],
@@ -192,16 +250,25 @@ def _said(
                 f"which take {witness.places} at most: {lack} too many"
             ),
         )
+    if witness.kind in _WORDS:
+        zh, en = _WORDS[witness.kind]
+        told = {
+            "who": named, "count": count, "students": witness.students, "where": schools,
+            "villages": counted(count, "village"), "heads": counted(witness.students, "student"),
+            "places": witness.places, "lack": abs(witness.students - witness.places),
+        }  # fmt: skip
+        return zh.format(**told), en.format(**told)
     sure = ("", "") if witness.proved else ("（限定搜索内）", " within the work of the search")
     return (
         (
-            f"{witness.students} 名学生、{witness.places} 个学位：学生总数与学位不矛盾，但各村不拆分、学区连片并满足"
-            f"全部要求的方案不存在{sure[0]}"
+            f"{witness.students} 名学生、{witness.places} 个学位：学生总数与学位不矛盾，但各村不拆分、学区连片（学校所在村"
+            f"在本校学区内）并满足全部要求的方案不存在{sure[0]}"
         ),
         (
             f"{counted(witness.students, 'student')}, {counted(witness.places, 'place')}: numbers alone "
             "allow it, but no plan "
-            f"of whole villages and connected catchments does all that is asked{sure[1]}"
+            "of whole villages and connected catchments, each with its school's own village, does "
+            f"all that is asked{sure[1]}"
         ),
     )
 
@@ -240,9 +307,24 @@ class _Search:
         # the year that failed first; then the others from the start of the method on
         years = [at.year, *(t for t in range(self.start, len(self.problem.years)) if t != at.year)]
         return all(
-            possible(problem or self.problem, wishes, at.band, t, effort=0.2, seed=self.seed)
+            refused(problem or self.problem, wishes, at.band, t, effort=0.2, seed=self.seed) is None
             for t in years
         )
+
+    def elsewhere(self) -> list[Said]:
+        """Witnesses of the other bands that have no plan, the first year of each."""
+        out: list[Said] = []
+        for band, name in enumerate(self.problem.bands):
+            if band == self.witness.band:
+                continue
+            for t in range(self.start, len(self.problem.years)):
+                found = refused(self.problem, self.wishes, band, t, effort=0.2, seed=self.seed)
+                if found is not None:
+                    zh, en = _said(found, self.site, self.village)
+                    year = self.problem.years[t]
+                    out.append((f"{year} 年 {name}：{zh}", f"{year} {name}: {en}"))
+                    break
+        return out
 
     def least_step(self, fits: Callable[[int], bool], last: int) -> int:
         """Smallest whole step up to ``last`` that fits, 0 where none does."""
@@ -362,8 +444,15 @@ class _Search:
         return out
 
     def dropped(self) -> list[Said]:
-        """One set of villages that need not go together, or apart."""
+        """One set of villages that need not go together, or apart, or one that is not shared."""
         out: list[Said] = []
+        for one in self.wishes.shared:
+            if int(self.problem.group_band[one.groups[0]]) != self.witness.band:
+                continue
+            left = tuple(other for other in self.wishes.shared if other is not one)
+            if self.fits(self.wishes.replace(shared=left)):
+                named = "、".join(self.village(i) for i in one.groups[:5])
+                out.append((f"{named}不再多校划片", f"{named} is no longer shared"))
         for key, zh, en in (
             ("together", "不再要求{}同校", "{} need not go together"),
             ("apart", "不再要求{}分校", "{} need not be kept apart"),

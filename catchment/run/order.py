@@ -387,7 +387,7 @@ def _check_again(posed: Posed, plan: Plan, wishes: Wishes) -> tuple[Fault, ...]:
     """Faults of the plan, counted by code that shares nothing with the search; a broken one stops."""
     method = posed.scenario.method
     whole = method.assignment == "capacity" or (method.assignment == "nearest" and method.connected)
-    question = named_by_wishes(posed.problem, plan, wishes)
+    question = named_by_wishes(posed.problem, plan, wishes, start=start_of(posed.scenario))
     faults = check_plan(
         *split(question, plan), connected_from=start_of(posed.scenario) if whole else None
     )

@@ -14,7 +14,7 @@ from catchment.optimise.wishes import Shared, Wishes
 from catchment.plan import Plan
 from catchment.problem import Bool, Int32, Problem
 from catchment.region.model import Region
-from catchment.scenario import Catchments, Scenario, Size, Villages, start_of
+from catchment.scenario import Catchments, Move, Scenario, Size, Villages, start_of
 
 Float64 = npt.NDArray[np.float64]
 
@@ -41,9 +41,9 @@ def wishes_of(problem: Problem, region: Region, scenario: Scenario) -> Wishes:
     InputError
         When a wish contradicts another or names a school that never teaches the band.
     """
-    wanted = scenario.catchments
+    wanted, pinned = scenario.catchments, _pinned(problem, scenario)
     if wanted is None:
-        return Wishes()
+        return Wishes(pinned=pinned)
     start = start_of(scenario)
     barred = np.zeros((len(problem.group_band), len(problem.site_ids)), dtype=bool)
     for never in wanted.never:
@@ -52,6 +52,7 @@ def wishes_of(problem: Problem, region: Region, scenario: Scenario) -> Wishes:
     strict = np.array([b in wanted.strict_limits for b in problem.bands], dtype=bool)
     sets = {key: _sets(problem, getattr(wanted, key)) for key in ("together", "apart")}
     _refuse_contradictions(problem, sets["together"], sets["apart"])
+    _refuse_bars(problem, region, scenario, barred)
     return Wishes(
         barred=barred if barred.any() else None,
         extra=_extra(problem, region, wanted),
@@ -60,16 +61,17 @@ def wishes_of(problem: Problem, region: Region, scenario: Scenario) -> Wishes:
         most=_sizes(problem, wanted.size, start, "most"),
         together=sets["together"],
         apart=sets["apart"],
-        shared=_shared(problem, wanted, start),
+        shared=_shared(problem, scenario, barred, start),
         strict=strict if strict.any() else None,
+        pinned=pinned,
         keep=bool(wanted.grandfather),
         keep_band=wanted.grandfather == "band",
         siblings=wanted.siblings,
     )
 
 
-def named_by_wishes(problem: Problem, plan: Plan, wishes: Wishes) -> Problem:
-    """Mark villages that are put together without bordering on each other as sent by hand.
+def named_by_wishes(problem: Problem, plan: Plan, wishes: Wishes, *, start: int = 0) -> Problem:
+    """Mark villages as sent by hand that actions name or that are put together without bordering.
 
     Their catchment may lie in parts, as that of a village which an action names may; the check of
     the plan then notes the parts.
@@ -82,6 +84,8 @@ def named_by_wishes(problem: Problem, plan: Plan, wishes: Wishes) -> Problem:
         Its answer.
     wishes : Wishes
         What is asked.
+    start : int
+        Position of the first year in which wishes hold.
 
     Returns
     -------
@@ -89,6 +93,9 @@ def named_by_wishes(problem: Problem, plan: Plan, wishes: Wishes) -> Problem:
         With ``fixed_site`` of those villages as the plan has them.
     """
     fixed = problem.fixed_site.copy()
+    if wishes.pinned is not None:
+        named = wishes.pinned[:, start:]
+        fixed[:, start:] = np.where(fixed[:, start:] >= 0, fixed[:, start:], named)
     for each in wishes.together:
         villages = problem.group_village[list(each)]
         among = problem.neighbours[villages][:, villages]
@@ -155,16 +162,55 @@ def _sizes(problem: Problem, sizes: Sequence[Size], start: int, which: str) -> I
         for b in named:
             if not taught[b]:
                 continue
-            if size.bands:
-                out[j, b] = value
-            else:
+            own = value
+            if not size.bands:
                 part = value * int(grades[b]) / int(grades[taught].sum())
                 # whole parts that never sum to more than the most, nor to fewer than the least
-                out[j, b] = int(np.ceil(part - 1e-9) if which == "least" else np.floor(part + 1e-9))
+                own = int(np.ceil(part - 1e-9) if which == "least" else np.floor(part + 1e-9))
+            # a school that is named twice keeps both figures
+            if which == "least":
+                out[j, b] = max(int(out[j, b]), own)
+            else:
+                out[j, b] = own if out[j, b] < 0 else min(int(out[j, b]), own)
     return out if (out != blank).any() else None
 
 
-def _shared(problem: Problem, wanted: Catchments, start: int) -> tuple[Shared, ...]:
+def _pinned(problem: Problem, scenario: Scenario) -> Int32 | None:
+    """Where ``move`` names the school that a village has already: it has to stay there.
+
+    A later action that names the village, or that sends it elsewhere, takes its place.
+    """
+    out = np.full(problem.fixed_site.shape, -1, dtype=np.int32)
+    for action in sorted(
+        (a for a in scenario.actions if isinstance(a, Move)), key=lambda a: int(a.year or 0)
+    ):
+        j, since = _site(problem, action.to), np.array(problem.years) >= int(action.year or 0)
+        for i in _groups(problem, action.villages, action.bands):
+            b = int(problem.group_band[i])
+            if action.bands or problem.can_host[j, b]:
+                stays = since & problem.must_open[j, b] & (int(problem.today[i]) == j)
+                out[i] = np.where(since, np.where(stays, j, -1), out[i])
+    out = np.where(problem.fixed_site >= 0, -1, out).astype(np.int32)
+    return out if (out >= 0).any() else None
+
+
+def _refuse_bars(problem: Problem, region: Region, scenario: Scenario, barred: Bool) -> None:
+    """Refuse to send a village by an action to a school that it is barred from."""
+    start = start_of(scenario)
+    for i, j in np.argwhere(barred).tolist():
+        years = np.flatnonzero(problem.fixed_site[i, start:] == j)
+        if len(years) and problem.must_open[j, problem.group_band[i], start + years].any():
+            village = problem.village_ids[int(problem.group_village[i])]
+            year = problem.years[start + int(years[0])]
+            raise InputError(
+                f"catchments.never: {village}（{problem.bands[int(problem.group_band[i])]}）不得去 "
+                f"{problem.site_ids[j]}，而方案行动 {year} 年把该村送到该校；请删去其一 / the village may not go to "
+                "the school that an action sends it to; delete one of the two"
+            )
+
+
+def _shared(problem: Problem, scenario: Scenario, barred: Bool, start: int) -> tuple[Shared, ...]:
+    wanted = scenario.catchments or Catchments()
     out: list[Shared] = []
     taken: dict[int, int] = {}
     for number, entry in enumerate(wanted.shared, start=1):
@@ -188,6 +234,7 @@ def _shared(problem: Problem, wanted: Catchments, start: int) -> tuple[Shared, .
                         "a village stands in two shared catchments; make them one"
                     )
                 taken[i] = number
+                _refuse_share(problem, scenario, barred, i, sites, number, start)
             out.append(Shared(groups, sites, entry.shares))
         if not any(n == number for n in taken.values()):
             raise InputError(
@@ -195,6 +242,42 @@ def _shared(problem: Problem, wanted: Catchments, start: int) -> tuple[Shared, .
                 "common"
             )
     return tuple(out)
+
+
+def _refuse_share(
+    problem: Problem,
+    scenario: Scenario,
+    barred: Bool,
+    i: int,
+    sites: tuple[int, ...],
+    number: int,
+    start: int,
+) -> None:
+    """Refuse a shared village that something else keeps from, or binds to, one of its schools."""
+    village = problem.village_ids[int(problem.group_village[i])]
+    where = f"catchments.shared 第 {number} 项：{village}"
+    for j in sites:
+        if barred[i, j]:
+            raise InputError(
+                f"{where} 由 {problem.site_ids[j]} 参与划片，而 never 规定不得去该校；请删去其一 / is shared by a "
+                "school that it may not go to; delete one of the two"
+            )
+    b = int(problem.group_band[i])
+    for action in scenario.actions:
+        if not isinstance(action, Move) or village not in action.villages:
+            continue
+        if not action.bands or problem.bands[b] in action.bands:
+            raise InputError(
+                f"{where} 又由行动 move 送到 {action.to}；请删去其一 / is shared and also sent to one school by "
+                "an action; delete one of the two"
+            )
+    for t in range(start, len(problem.years)):
+        j = int(problem.fixed_site[i, t])
+        if j >= 0 and problem.must_open[j, b, t] and j not in sites:
+            raise InputError(
+                f"{where} 按方案行动 {problem.years[t]} 年并入 {problem.site_ids[j]}，而该校不在划片学校之列；请加上该校或"
+                "删去其一 / an action sends it to a school that is not among those that share it"
+            )
 
 
 def _extra(problem: Problem, region: Region, wanted: Catchments) -> Float64 | None:

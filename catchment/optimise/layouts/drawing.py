@@ -19,7 +19,17 @@ from catchment.optimise.layouts.places import (
     overflow,
     who_is_short,
 )
-from catchment.optimise.layouts.sharing import Divided, again, divisions
+from catchment.optimise.layouts.reach import linked
+from catchment.optimise.layouts.refused import Ground, refusal
+from catchment.optimise.layouts.sharing import (
+    Divided,
+    again,
+    divisions,
+    led_by_most,
+    solved_at_once,
+    taken,
+    told_counts,
+)
 from catchment.optimise.layouts.told import Note, excess
 from catchment.optimise.layouts.weights import Cost, minutes_of
 from catchment.optimise.wished import draw
@@ -149,7 +159,8 @@ def drawn_catchments(
     demand = problem.demand()[members, t].astype(np.int64)
     nearest_one = minutes.min(axis=1, keepdims=True)
     far = minutes > np.maximum(float(problem.trip_limit[band]), nearest_one)
-    wanted = cost + np.where(far, OVER_LIMIT_MINUTES, 0.0)
+    loose = cost + np.where(far, OVER_LIMIT_MINUTES, 0.0)
+    wanted = loose.copy()
     pinned = np.flatnonzero(fixed >= 0)
     wanted[pinned] = np.inf
     wanted[pinned, fixed[pinned]] = cost[pinned, fixed[pinned]]
@@ -165,13 +176,13 @@ def drawn_catchments(
         )
     # a village without children that is barred everywhere still lies in some catchment
     idle = np.flatnonzero(reached & ~allowed)
-    wanted[idle] = minutes_of(problem, members[idle], band, t, usable)
+    wanted[idle] = loose[idle] = minutes_of(problem, members[idle], band, t, usable)
     served = np.flatnonzero(np.isfinite(wanted).any(axis=1)).astype(np.int32)
     if not len(served):
         return Drawn(np.full(len(members), -1, dtype=np.int32), 0.0, (), 0.0)
     task = Task(
         problem, band, t, members[served], wanted[served], minutes[served], demand[served],
-        fixed[served], wishes,
+        fixed[served], wishes, loose[served],
     )  # fmt: skip
     drawn = _draw(task, clock, seed, served, fixed)
     site = np.full(len(members), -1, dtype=np.int32)
@@ -192,36 +203,21 @@ def _draw(task: Task, clock: Clock, seed: int, served: Int32, fixed: Int32) -> D
         notes.append(excess(problem, band, t, "学位缺口，超出标准容量接收 / places short", short))
         notes.extend(who_is_short(task, np.minimum(places, most)))
     capacity = places + short
-    position = np.full(len(problem.village_ids), -1, dtype=np.int32)
-    position[served] = np.arange(len(served), dtype=np.int32)
-    home = homes(problem, usable, task.minutes, position, fixed)
-    neighbours = problem.neighbours[served][:, served]
-    hard, asked = task.wishes.hard(), task.asked()
     seats = Seats(places, capacity, most, share)
-    used, late, found, done = 0.0, False, None, None
-    for slack in (*SLACKS, *WIDE_SLACKS) if hard else SLACKS:
-        for divided in divisions(task, share):
-            own, room = _room(task, seats, divided, home, slack)
-            found = draw(
-                divided.wanted, divided.whole.astype(np.float64), room, neighbours, own, asked,
-                time_limit=max(clock.share() - used, 0.1), seed=seed,
-                work=clock.work(len(served)), prove=hard,
-            )  # fmt: skip
-            used += found.seconds
-            late = late or found.timed_out
-            if (found.site_of >= 0).all() and found.status in ("optimal", "feasible"):
-                done = again(task, found.site_of, divided, capacity)
-            if done is not None:
-                break
-        if done is not None:
-            break
+    ground = _ground(task, served, fixed)
+    found = _searched(task, seats, ground, clock, seed)
+    done = found.plan
+    if done is not None and done.parts:
+        done = led_by_most(task, done, ground.neighbours, ground.own)
     if done is None:
-        if hard and found is not None:
-            raise NoPlanError(_whole_witness(task, seats, proved=found.status == "infeasible"))
+        if task.wishes.hard():
+            raise NoPlanError(refusal(task, seats, ground, proved=found.proved))
         seated = np.where(
             share.sum(axis=1) > 0, share.argmax(axis=1), assignment.nearest(task.wanted)
         )
-        site = contiguity.connect(seated.astype(np.int32), task.wanted, neighbours, home, usable)
+        site = contiguity.connect(
+            seated.astype(np.int32), task.wanted, ground.neighbours, ground.home, usable
+        )
         done = Divided(task.demand, task.wanted, {}, site)
     site, whole, parts = done.site, done.whole, done.parts
     load = np.bincount(site, weights=whole, minlength=len(places)).astype(np.int64)
@@ -237,41 +233,95 @@ def _draw(task: Task, clock: Clock, seed: int, served: Int32, fixed: Int32) -> D
     low = assignment.transport(
         task.minutes, task.demand.astype(np.float64), np.maximum(capacity, load).astype(np.float64)
     ).bound
-    if late:
+    if found.late:
         notes.append(Note(band, _BY_THE_CLOCK, str(problem.years[t])))
-    return Drawn(site, float(low), tuple(notes), used, tuple(rows))
+    return Drawn(site, float(low), tuple(notes), found.seconds, tuple(rows))
+
+
+def _ground(task: Task, served: Int32, fixed: Int32) -> Ground:
+    """Who borders on whom, and where each catchment begins."""
+    problem = task.problem
+    usable = problem.must_open[:, task.band, task.t]
+    position = np.full(len(problem.village_ids), -1, dtype=np.int32)
+    position[served] = np.arange(len(served), dtype=np.int32)
+    home = homes(problem, usable, task.minutes, position, fixed)
+    own = np.where(home == position[problem.home], home, -1).astype(np.int32)
+    at = np.maximum(home, 0)
+    fits = (home >= 0) & np.isfinite(task.wanted[at, np.arange(len(home))])
+    touching = problem.neighbours[served][:, served]
+    neighbours = linked(task.wanted, touching, np.where(fits, home, -1), task.fixed)
+    return Ground(neighbours, home, own)
+
+
+class _Found(NamedTuple):
+    """The plan of a search, whether it is certain that there is none, seconds, the clock's end."""
+
+    plan: Divided | None
+    proved: bool
+    seconds: float
+    late: bool
+
+
+def _searched(task: Task, seats: Seats, ground: Ground, clock: Clock, seed: int) -> _Found:
+    """Search at the least excess of places at which a plan is found."""
+    hard, asked = task.wishes.hard(), task.asked()
+    told = told_counts(task)
+    slacks = (*SLACKS, *WIDE_SLACKS) if hard else SLACKS
+    begin = [ground.home]
+    if (ground.own != ground.home).any():
+        begin.append(ground.own)  # what stands in for an own village is wanted, not demanded
+    used, late, proved = 0.0, False, False
+    for home in begin:
+        for slack in slacks:
+            left = max(clock.share() - used, 0.1)
+            if task.wishes.shared:
+                room = _room(task, seats, None, home, slack)[1]
+                whole = solved_at_once(
+                    task, told, room, ground.neighbours, home, time_limit=left, seed=seed
+                )
+                if whole is not None:
+                    done, proved, seconds = whole
+                    used += seconds
+                    late = late or (done is None and not proved)
+                    if done is not None:
+                        return _Found(done, False, used, late)
+                    continue
+            for divided in divisions(task, told, seats.share, home):
+                own, room = _room(task, seats, divided, home, slack)
+                found = draw(
+                    divided.wanted, divided.whole.astype(np.float64), room, ground.neighbours, own,
+                    asked.fewer(taken(divided, len(room))),
+                    time_limit=left, seed=seed, work=clock.work(len(task.groups)), prove=hard,
+                )  # fmt: skip
+                used += found.seconds
+                late = late or found.timed_out
+                # other divisions of the shared are left out by one of them
+                proved = found.status == "infeasible" and not task.wishes.shared
+                if (found.site_of >= 0).all() and found.status in ("optimal", "feasible"):
+                    done = again(task, found.site_of, divided, seats.capacity)
+                    if done is not None:
+                        return _Found(done, False, used, late)
+    return _Found(None, proved, used, late)
 
 
 def _room(
-    task: Task, seats: Seats, divided: Divided, home: Int32, slack: float
+    task: Task, seats: Seats, divided: Divided | None, home: Int32, slack: float
 ) -> tuple[Int32, Cost]:
     """Homes as the search may keep them, and places left to it at a slack."""
+    m = len(home)
+    wanted = task.wanted if divided is None else divided.wanted
+    whole, gone = task.demand.copy(), np.zeros(m)
+    if divided is not None:
+        whole, gone = divided.whole, taken(divided, m)
+    else:
+        shared = [i for each in task.wishes.shared for i in each.groups]
+        whole[np.isin(task.groups, shared)] = 0
     at = np.maximum(home, 0)
-    fits = (home >= 0) & np.isfinite(divided.wanted[at, np.arange(len(home))])
+    fits = (home >= 0) & np.isfinite(wanted[at, np.arange(m)])
     own = np.where(fits, home, -1).astype(np.int32)
-    taken = np.zeros(len(home))
-    for row, count in divided.parts.items():
-        for j, k in count.items():
-            if np.isinf(divided.wanted[row, j]):
-                taken[j] += k
     usable = task.problem.must_open[:, task.band, task.t]
-    everybody = np.full(len(home), float(task.demand.sum()))
+    everybody = np.full(m, float(task.demand.sum()))
     wide = everybody if np.isinf(slack) else np.ceil(seats.capacity * (1 + slack))
-    room = np.maximum(wide - taken, np.where(fits, divided.whole[at], 0))
-    room = np.where(usable, np.minimum(room, seats.most - taken), 0.0)
+    room = np.maximum(wide - gone, np.where(fits, whole[at], 0))
+    room = np.where(usable, np.minimum(room, seats.most - gone), 0.0)
     return own, np.maximum(room, 0.0)
-
-
-def _whole_witness(task: Task, seats: Seats, *, proved: bool) -> Witness:
-    """Say that numbers alone allow a plan, and whole connected catchments do not."""
-    usable = task.problem.must_open[:, task.band, task.t]
-    return Witness(
-        task.band,
-        task.t,
-        "whole",
-        tuple(task.groups.tolist()),
-        tuple(np.flatnonzero(usable).tolist()),
-        int(task.demand.sum()),
-        int(np.minimum(seats.places, seats.most).sum()),
-        proved,
-    )

@@ -52,7 +52,11 @@ def band_places(problem: Problem, band: int, t: int) -> Int32:
 
 
 class Task(NamedTuple):
-    """One band and year that is to be drawn: rows are the groups that can be served."""
+    """One band and year that is to be drawn: rows are the groups that can be served.
+
+    ``wanted`` holds what actions demand; in ``loose`` a village may also go where they do not send
+    it, as parts of a shared one do.
+    """
 
     problem: Problem
     band: int
@@ -63,6 +67,7 @@ class Task(NamedTuple):
     demand: npt.NDArray[np.int64]
     fixed: Int32
     wishes: Wishes
+    loose: Cost
 
     def most(self) -> Cost:
         """Return the most students that each site may have, inf where that is not limited."""

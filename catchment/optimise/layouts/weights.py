@@ -50,6 +50,33 @@ def still_open(wanted: Int32, usable: Bool) -> Int32:
     return np.where((wanted >= 0) & usable[np.maximum(wanted, 0)], wanted, -1).astype(np.int32)
 
 
+def sent_to(problem: Problem, wishes: Wishes, members: Int32, t: int, usable: Bool) -> Int32:
+    """Find the sites that actions send groups to, their present ones included.
+
+    Parameters
+    ----------
+    problem : Problem
+        The question.
+    wishes : Wishes
+        What planners add.
+    members : (k,) int32
+        Groups of the band.
+    t : int
+        Position of the year.
+    usable : (m,) bool
+        Sites that are open.
+
+    Returns
+    -------
+    (k,) int32
+        Sites, -1 = free.
+    """
+    fixed = still_open(problem.fixed_site[members, t], usable)
+    if wishes.pinned is None:
+        return fixed
+    return np.where(fixed >= 0, fixed, still_open(wishes.pinned[members, t], usable))
+
+
 def minutes_of(problem: Problem, members: Int32, band: int, t: int, usable: Bool) -> Cost:
     """Minutes of a band's groups to the sites that are open.
 
