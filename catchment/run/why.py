@@ -206,7 +206,7 @@ def _limit(at: _Year, row: int, j: int, near: int) -> str:
     """First limit that stands against the nearest school."""
     i, t, wishes = int(at.members[row]), at.t, at.wishes
     fixed = int(at.problem.fixed_site[i, t])
-    if fixed == j:
+    if fixed == j or (wishes.pinned is not None and int(wishes.pinned[i, t]) == j):
         return "action"
     if at.barred[row, near]:
         if wishes.barred is not None and wishes.barred[i, near]:
