@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from catchment.english import counted
 from catchment.errors import InputError
 from catchment.network.allowed import WALK
 from catchment.network.barriers import (
@@ -192,8 +193,8 @@ def _notes(
     lost = sum(state == "no_way" for *_, state in checked)
     if lost:
         notes.append(
-            f"{lost} 个村、学段没有沿道路步行到校的路径，无法核查 / {lost} villages and bands have no "
-            "way along mapped roads to walk to their school and were not checked"
+            f"{lost} 个村、学段没有沿道路步行到校的路径，无法核查 / not checked: "
+            f"{counted(lost, 'village-band')} without a way along mapped roads to walk to school"
         )
     return tuple(notes)
 

@@ -14,6 +14,7 @@ import shapely
 from pyproj import CRS
 from scipy.sparse import csgraph
 
+from catchment.english import counted
 from catchment.errors import InputError
 from catchment.network.noding import NEAR_MISS_M, end_on_line, merge_vertices, near_misses
 from catchment.network.roads import (
@@ -155,7 +156,7 @@ def build(
     if single.any():
         said.append(
             f"{int(single.sum())} 条道路不足两个不同的点，已略去 / "
-            f"{int(single.sum())} roads with fewer than two different vertices left out"
+            f"{counted(int(single.sum()), 'road')} with fewer than two different vertices left out"
         )
         fresh = ~single[line]
         x, y, keys, line = x[fresh], y[fresh], keys[fresh], line[fresh]
@@ -247,7 +248,9 @@ def from_lines(
     usable &= np.isfinite(shapely.bounds(geometry)).all(axis=1)
     if not usable.all():
         lost = int((~usable).sum())
-        notes.append(f"{lost} 行道路无线形，已略去 / {lost} road rows without a line left out")
+        notes.append(
+            f"{lost} 行道路无线形，已略去 / {counted(lost, 'road row')} without a line left out"
+        )
     parts, row = shapely.get_parts(geometry[usable], return_index=True)
     if not len(parts):
         raise InputError(
@@ -553,7 +556,7 @@ def _uses_of_rows(
         uses.append(road_use(tags, position, table[position]))
     notes = [
         f"道路等级“{value or '（空）'}”不认识，{count} 条按未定级道路计 / class {value!r} is not "
-        f"known: {count} roads count as of unknown class"
+        f"known: {counted(count, 'road counts', 'roads count')} as of unknown class"
         for value, count in sorted(unknown.items())
     ]
     return uses, notes

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from catchment.english import counted
 from catchment.network.graph import RoadNetwork, components, strong_components
 from catchment.network.modes import Modes
 from catchment.network.places import Places
@@ -102,31 +103,33 @@ def joining_notes(
     if far.any():
         notes.append(
             f"{int(far.sum())} 个点离最近道路超过 {modes.snap_limit_m:g} 米，未接入路网{_who(far)} / "
-            f"{int(far.sum())} points lie farther than {modes.snap_limit_m:g} m from every road "
-            "and were not attached"
+            f"not attached: {counted(int(far.sum()), 'point')} farther than {modes.snap_limit_m:g} m "
+            "from every road"
         )
     lost = np.zeros(len(places.ids), dtype=np.bool_)
     if minutes is not None:
         lost[:n] = ~np.isfinite(minutes).any(axis=(0, 2))
     if lost.any():
         notes.append(
-            f"{int(lost.sum())} 个村（点）没有任何道路通往任何学校{_who(lost)} / {int(lost.sum())} "
-            "villages (points) have no road to any school"
+            f"{int(lost.sum())} 个村（点）没有任何道路通往任何学校{_who(lost)} / "
+            f"{counted(int(lost.sum()), 'village (point) has', 'villages (points) have')} no road "
+            "to any school"
         )
     no_bus = bus_at.segment < 0
     no_bus[n:] = False
     if no_bus.any():
         notes.append(
             f"{int(no_bus.sum())} 个村（点）步行 {modes.bus_access_limit_min:g} 分钟内没有可行车道路，"
-            f"不能乘车{_who(no_bus)} / {int(no_bus.sum())} villages (points) have no drivable road "
-            f"within {modes.bus_access_limit_min:g} minutes' walk: no bus"
+            f"不能乘车{_who(no_bus)} / "
+            f"{counted(int(no_bus.sum()), 'village (point) has', 'villages (points) have')} no "
+            f"drivable road within {modes.bus_access_limit_min:g} minutes' walk: no bus"
         )
     moved = walk_at.moved | bus_at.moved
     if moved.any():
         notes.append(
             f"{int(moved.sum())} 个点的最近道路是孤立的零碎路段，改接成片路网{_who(moved)} / "
-            f"{int(moved.sum())} points were attached past the road nearest to them, a fragment "
-            "that leads nowhere"
+            f"attached past the nearest road, a fragment that leads nowhere: "
+            f"{counted(int(moved.sum()), 'point')}"
         )
     if len(parts) > 1:
         notes.append(
@@ -167,8 +170,8 @@ def straight_note(homes: Places, served: npt.NDArray[np.bool_], checked: bool) -
     zh, en = ("", "") if checked else ("；没有铁路、河流资料", "; railways, rivers unknown")
     return (
         f"{len(who)} 个村附近没有道路资料，到近旁学校按直线步行估算，须现场核实{zh}：{names} / "
-        f"{len(who)} villages have no mapped road: the straight walk to a school beside them is "
-        f"taken, to be verified on site{en}"
+        f"{counted(len(who), 'village has', 'villages have')} no mapped road: the straight walk to "
+        f"a school beside it is taken, to be verified on site{en}"
     )
 
 
@@ -207,7 +210,7 @@ def odd_change(
     names = "、".join(villages[k] for k in who[:SHOWN]) + ("…" if len(who) > SHOWN else "")
     return (
         f"封路后 {len(who)} 个村改接另一条道路，行程反而变短（最多 {most:.1f} 分钟），系接入点变化所致，"
-        f"须逐村核实：{names} / {len(who)} villages join another road after roads are closed, and trips "
-        f"of theirs become shorter (by up to {most:.1f} min): an effect of the joining, check them one "
-        "by one"
+        f"须逐村核实：{names} / {counted(len(who), 'village joins', 'villages join')} another road "
+        f"after roads are closed and trips become shorter (by up to {most:.1f} min): an effect of "
+        "the joining, to be checked village by village"
     )

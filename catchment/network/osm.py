@@ -21,6 +21,7 @@ import shapely
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
+from catchment.english import counted
 from catchment.errors import InputError, NotFoundError
 from catchment.network.graph import Lines, RoadNetwork, build, require_metric
 from catchment.network.roads import (
@@ -477,7 +478,7 @@ def _from_graph(graph: Any, crs: CRS, classes: tuple[RoadClass, ...] | None) -> 
     if not uses:
         raise InputError("路网中没有道路 / the graph holds no road")
     notes = [
-        f"highway={value}：{count} 条按未定级道路计 / {count} roads of unknown class"
+        f"highway={value}：{count} 条按未定级道路计 / {counted(count, 'road')} of unknown class"
         for value, count in sorted(unknown.items())
     ]
     return _of_shapes(transformer, shapes, ends, uses, table, notes)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from catchment.english import counted
 from catchment.errors import InputError
 from catchment.region.schema import read_rows
 
@@ -215,7 +216,7 @@ class Problems:
         if not stop:
             return
         lines = [f"{k}. {f.line()}" for k, f in enumerate(stop[:SHOWN], start=1)]
-        head = f"数据有 {len(stop)} 个错误 / the layers hold {len(stop)} errors:"
+        head = f"数据有 {len(stop)} 个错误 / the layers hold {counted(len(stop), 'error')}:"
         if len(stop) > SHOWN:
             lines.append(
                 f"……另有 {len(stop) - SHOWN} 个；用 catchment check 查看全部 / "

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from catchment.english import counted
 from catchment.region.address import Match, Village, match_addresses
 from catchment.region.clean import Cleaned
 from catchment.region.faults import Fault
@@ -141,7 +142,7 @@ def at_villages(students: Table, villages: Table, faults: list[Fault]) -> tuple[
     geometry[own] = shapely.points(changed["x"][own], changed["y"][own])
     detail = {
         "detail_zh": f"{len(homes)} 名学生没有住址点，按所属村的位置",
-        "detail_en": f"{len(homes)} students without a home point live at their village's point",
+        "detail_en": f"no home point, placed at the village's: {counted(len(homes), 'student')}",
     }
     note = Fault("repaired", _LAYER, details=detail, file=students.file)
     return replace(students, geometry=geometry, **changed), [*kept, note]

@@ -21,6 +21,7 @@ from catchment.coordinates import (
     to_lonlat,
     transform,
 )
+from catchment.english import counted
 from catchment.region.clean import Cleaned
 from catchment.region.faults import Fault
 from catchment.region.raw import Raw
@@ -319,7 +320,10 @@ def fit_zone(
     if not fits.any():
         return located, source, []
     changed = Located(x, located.y, located.polygons, located.columns, located.faults)
-    note = (f"{int(fits.sum())} 行{zh}（{zone}）", f"{int(fits.sum())} rows: {en.format(z=zone)}")
+    note = (
+        f"{int(fits.sum())} 行{zh}（{zone}）",
+        f"{counted(int(fits.sum()), 'row')}: {en.format(z=zone)}",
+    )
     return changed, source, [note]
 
 

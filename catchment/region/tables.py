@@ -18,6 +18,7 @@ from typing import Any
 import openpyxl
 from openpyxl.utils import get_column_letter
 
+from catchment.english import counted
 from catchment.region.faults import Fault, LayerError
 from catchment.region.guard import MAX_TEXT_BYTES, UnsafeError, judge_archive, refuse_doctype
 from catchment.region.merges import Range, columns_without_heading, fill_merged, shared_numbers
@@ -114,7 +115,7 @@ def read_csv(place: Place) -> Raw:
     except csv.Error as fault:
         raise _fault(place, "file_unreadable", detail=str(fault)) from fault
     if len(grid) > MAX_ROWS or max((len(r) for r in grid), default=0) > MAX_COLUMNS:
-        raise _fault(place, "file_too_large", detail=f"{len(grid)} rows")
+        raise _fault(place, "file_too_large", detail=counted(len(grid), "row"))
     cleaned = [[_unquote(cell) for cell in row] for row in grid]
     if mark != ",":
         shown = {"\t": "TAB"}.get(mark, mark)
@@ -483,7 +484,7 @@ def _sheet(place: Place, name: str) -> _Sheet:
         notes.append(
             (
                 f"有 {hidden} 行在表格软件中是隐藏的，也已读取",
-                f"{hidden} rows are hidden in the spreadsheet; they were read too",
+                f"read although hidden in the spreadsheet: {counted(hidden, 'row')}",
             )
         )
     grid, filled = fill_merged(merged, grid, TOTALS)
@@ -576,7 +577,10 @@ def _understand(place: Place, sheet: _Sheet) -> Raw:
         shown = "；".join(filter(None, (tidy(" ".join(r)) for r in grid[:top])))[:80]
         if shown:
             notes.append(
-                (f"跳过表头上方 {top} 行：{shown}", f"skipped {top} rows above the heading")
+                (
+                    f"跳过表头上方 {top} 行：{shown}",
+                    f"skipped {counted(top, 'row')} above the heading",
+                )
             )
     width = len(titles)
     marked = dict(sheet.marks)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from catchment.english import counted
 from catchment.errors import InputError
 from catchment.run import names_of_sites
 from catchment.scenario import (
@@ -430,8 +431,8 @@ def _words(action: Mapping[str, Any], names: Mapping[str, str]) -> tuple[str, st
     if do == "move":
         zh, en = (
             f"{zh}，{len(action['villages'])} 个村",
-            f"{en}, {len(action['villages'])} villages",
+            f"{en}, {counted(len(action['villages']), 'village')}",
         )
     if action.get("rooms"):
-        zh, en = f"{zh} {action['rooms']} 间", f"{en}, {action['rooms']} rooms"
+        zh, en = f"{zh} {action['rooms']} 间", f"{en}, {counted(action['rooms'], 'room')}"
     return zh + tail, f"{en} ({action.get('year')})"
