@@ -28,6 +28,7 @@ from catchment.cli.doors import (
     say,
     wrote,
 )
+from catchment.english import counted
 from catchment.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ def _tell(result: Proposal, written: list[Path], lang: str) -> None:
         f"{result.status}：{count} 个行动，总成本 {result.objective:,.0f} 元"
         f"（比{base_zh}少 {saved:,.0f} 元），下界 {result.bound:,.0f} 元，差距 {result.gap:.1%}；"
         "费用为可编辑的设定值，不是预算",
-        f"{result.status}: {count} actions, total cost {result.objective:,.0f} yuan "
+        f"{result.status}: {counted(count, 'action')}, total cost {result.objective:,.0f} yuan "
         f"({saved:,.0f} less than {base_en}), bound {result.bound:,.0f}, gap {result.gap:.1%}; "
         "costs are editable assumptions, not a budget",
     )
@@ -264,20 +265,22 @@ def _tell(result: Proposal, written: list[Path], lang: str) -> None:
         lang,
         f"{count} 个方案{apart_zh}，{clean} 个不新增违反强制规则；推荐方案中 {villages} 个村"
         f"每天多走 10 分钟以上，{boarding} 个村（学段）开始寄宿",
-        f"{count} plans{apart_en}, {clean} break no hard rule that today keeps; in the proposed one "
-        f"{villages} villages travel more than 10 minutes longer each day, {boarding} village-bands "
-        "begin to board",
+        f"{counted(count, 'plan')}{apart_en}, {counted(clean, 'breaks', 'break')} no hard rule that "
+        f"today keeps; in the proposed one {counted(villages, 'village travels', 'villages travel')} "
+        "more than 10 minutes longer each day, "
+        f"{counted(boarding, 'village-band begins', 'village-bands begin')} to board",
     )
     lacking = result.offers[result.proposed].broken
     if len(lacking):
-        counted = "、".join(f"{c} {n}" for c, n in lacking["code"].value_counts().items())
+        codes = "、".join(f"{c} {n}" for c, n in lacking["code"].value_counts().items())
         own = int((lacking["demand"] != "").sum())
         what_zh, what_en = remedies(lacking)
         say(
             lang,
-            f"推荐方案还不能实施：新违反强制规则 {len(lacking)} 处（{counted}），其中 {own} 处由方案自己的行动造成；{what_zh}",
-            f"the proposed plan cannot be carried out yet: it newly breaks {len(lacking)} hard rules "
-            f"({counted.replace('、', ', ')}), {own} of them by the recipe's own actions; {what_en}",
+            f"推荐方案还不能实施：新违反强制规则 {len(lacking)} 处（{codes}），其中 {own} 处由方案自己的行动造成；{what_zh}",
+            f"the proposed plan cannot be carried out yet: it newly breaks "
+            f"{counted(len(lacking), 'hard rule')} ({codes.replace('、', ', ')}), {own} of them by "
+            f"the recipe's own actions; {what_en}",
         )
     if result.stopped:
         say(
@@ -311,18 +314,19 @@ def _by_hand(row: Mapping[Any, Any]) -> tuple[str, str]:
     )
     en = (
         f"{row['name']}: {row['yuan']:,.0f} yuan, {row['more_yuan']:,.0f} more than the proposed "
-        f"plan, {row['gap']:.1%} from the bound; {row['hard_rules_broken']} hard rules and "
-        f"{row['demands_broken']} demands broken"
+        f"plan, {row['gap']:.1%} from the bound; "
+        f"{counted(row['hard_rules_broken'], 'hard rule')} and "
+        f"{counted(row['demands_broken'], 'demand')} broken"
     )
     kinds = (
-        ("rooms", "教室 {} 间", "{} classrooms"), ("beds", "床位 {} 张", "{} beds"),
-        ("seats", "餐位 {} 个", "{} dining seats"), ("naps", "午休位 {} 个", "{} nap places"),
+        ("rooms", "教室 {} 间", "classroom"), ("beds", "床位 {} 张", "bed"),
+        ("seats", "餐位 {} 个", "dining seat"), ("naps", "午休位 {} 个", "nap place"),
     )  # fmt: skip
     lacks = [(z, e, row[f"{kind}_lacking"]) for kind, z, e in kinds if row[f"{kind}_lacking"]]
     if not lacks:
         return zh, en
     lacks_zh = "、".join(z.format(n) for z, _, n in lacks)
-    lacks_en = ", ".join(e.format(n) for _, e, n in lacks)
+    lacks_en = ", ".join(counted(n, e) for _, e, n in lacks)
     zh += (
         f"。该费用不含所缺的{lacks_zh}；补建后 {row['built_yuan']:,.0f} 元，比推荐方案多 "
         f"{row['built_more_yuan']:,.0f} 元，距下界 {row['built_gap']:.1%}，仍未守住要求 {row['built_demands_broken']} 处"
@@ -330,7 +334,7 @@ def _by_hand(row: Mapping[Any, Any]) -> tuple[str, str]:
     en += (
         f". This leaves out what it lacks ({lacks_en}); with that built {row['built_yuan']:,.0f} yuan, "
         f"{row['built_more_yuan']:,.0f} more than the proposed plan, {row['built_gap']:.1%} from the "
-        f"bound, {row['built_demands_broken']} demands broken still"
+        f"bound, {counted(row['built_demands_broken'], 'demand')} broken still"
     )
     return zh, en
 
