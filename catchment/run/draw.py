@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import scipy.sparse as sp
 
 from catchment.optimise.contiguity import pieces
 from catchment.plan import Plan
 from catchment.problem import Problem
+from catchment.run.colours import stable_colours, touching
 
 
 def catchments_of(
@@ -28,13 +33,17 @@ def catchments_of(
     Returns
     -------
     GeoDataFrame
-        ``plan, site_id, band, year, villages, students, pieces, shared, geometry``; ``pieces``
-        counts the connected parts of the catchment in the neighbour graph. Villages that several
-        schools share in a year stand in a row of their own, ``shared`` naming the schools ("A、B"),
-        ``site_id`` the one that most of their students go to; else it is empty.
+        ``plan, site_id, band, year, villages, students, pieces, shared, colour, geometry``;
+        ``pieces`` counts the connected parts of the catchment in the neighbour graph. Villages that
+        several schools share in a year stand in a row of their own, ``shared`` naming the schools
+        ("A、B"), ``site_id`` the one whose catchment they are counted in (that of most of their
+        students, where the catchments hold together so); else it is empty. ``colour`` (0 upwards)
+        differs between rows that touch, and a school keeps its own through today and all years
+        wherever :func:`catchment.run.colours.stable_colours` finds that it can.
     """
     demand = problem.demand()
-    frames = []
+    frames: list[gpd.GeoDataFrame] = []
+    states: list[tuple[int, Any, Any, Any]] = []
     shapes = cells.geometry.to_numpy()
     for label, answer in (("today", today), ("plan", plan)):
         drawn: dict[bytes, gpd.GeoSeries] = {}
@@ -65,6 +74,7 @@ def catchments_of(
                     }
                 ).groupby(["site", "zone"])["students"]
                 used = drawn[key].index
+                states.append((b, site, zone, used))
                 frames.append(
                     gpd.GeoDataFrame(
                         {
@@ -81,7 +91,30 @@ def catchments_of(
                         crs=cells.crs,
                     )
                 )
+    for frame, colour in zip(frames, _colours(problem, states), strict=True):
+        frame.insert(frame.columns.get_loc("geometry"), "colour", colour)
     return gpd.GeoDataFrame(pd.concat(frames, ignore_index=True), crs=cells.crs)
+
+
+def _colours(
+    problem: Problem, states: list[tuple[int, Any, Any, Any]]
+) -> list[npt.NDArray[np.int64]]:
+    """Colours of the rows of each state, the states of one band coloured together."""
+    upper = sp.triu(problem.neighbours, k=1).tocoo()
+    pairs = np.column_stack([upper.row, upper.col]).astype(np.int64)
+    out: dict[int, npt.NDArray[np.int64]] = {}
+    for band in range(len(problem.bands)):
+        mine = [k for k, state in enumerate(states) if state[0] == band]
+        keys = sorted({key for k in mine for key in states[k][3]})
+        place = {key: n for n, key in enumerate(keys)}
+        graphs = []
+        for k in mine:
+            _, site, zone, _ = states[k]
+            cell = [place.get((int(j), z), -1) for j, z in zip(site, zone, strict=True)]
+            graphs.append(touching(pairs, np.array(cell, dtype=np.int64)))
+        for k, chosen in zip(mine, stable_colours(graphs, len(keys)), strict=True):
+            out[k] = chosen[[place[key] for key in states[k][3]]]
+    return [out[k] for k in range(len(states))]
 
 
 def _shared(problem: Problem, plan: Plan) -> dict[tuple[int, int], str]:

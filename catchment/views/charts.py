@@ -379,7 +379,7 @@ def _map(
 
 def _draw_catchments(axes: Axes, run: Run, facts: Facts, plan: str) -> None:
     table = run.catchments
-    needed = {"plan", "site_id", "band", "year", "geometry"}
+    needed = {"plan", "site_id", "band", "year", "colour", "geometry"}
     if len(table) == 0 or not needed <= set(table.columns):
         return
     year = facts.focus if plan == "plan" else facts.first
@@ -388,8 +388,8 @@ def _draw_catchments(axes: Axes, run: Run, facts: Facts, plan: str) -> None:
     if not bands:
         return
     chosen = chosen[chosen["band"] == bands[0]].sort_values("site_id", kind="stable")
-    shapes = [s for s in chosen["geometry"] if s is not None and not s.is_empty]
-    colours = colour_classes(shapes)
+    some = [s is not None and not s.is_empty for s in chosen["geometry"]]
+    shapes, colours = list(chosen["geometry"][some]), chosen["colour"][some].tolist()
     for number, colour in enumerate(LADDER):
         rings: list[np.ndarray[Any, Any]] = []
         for shape, mine in zip(shapes, colours, strict=True):
@@ -404,34 +404,6 @@ def _draw_catchments(axes: Axes, run: Run, facts: Facts, plan: str) -> None:
                     hatch="////" if number == 4 else None, zorder=1,
                 )
             )  # fmt: skip
-
-
-def colour_classes(shapes: list[Any]) -> list[int]:
-    """Give touching areas different small numbers (greedy, the most crowded first).
-
-    Parameters
-    ----------
-    shapes : list of shapely geometry
-        Areas.
-
-    Returns
-    -------
-    list of int
-        One number an area, from 0.
-    """
-    if not shapes:
-        return []
-    tree = shapely.STRtree(shapes)
-    left, right = tree.query(shapes, predicate="intersects")
-    near: list[set[int]] = [set() for _ in shapes]
-    for a, b in zip(left.tolist(), right.tolist(), strict=True):
-        if a != b:
-            near[a].add(b)
-    result = [-1] * len(shapes)
-    for k in sorted(range(len(shapes)), key=lambda i: (-len(near[i]), i)):
-        taken = {result[other] for other in near[k]}
-        result[k] = next(c for c in range(len(shapes) + 1) if c not in taken)
-    return result
 
 
 def _draw_boundaries(axes: Axes, run: Run, window: Window, box: _Box) -> list[_Box]:

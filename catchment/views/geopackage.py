@@ -185,14 +185,11 @@ def _catchments(run: Run, facts: Facts, lang: str) -> gpd.GeoDataFrame | None:
     table = table.sort_values(["plan", "year", "band", "site_id"], kind="stable").reset_index(
         drop=True
     )
-    colour = np.zeros(len(table), dtype=np.int64)
-    for _, part in table.groupby(["plan", "year", "band"], sort=True):
-        colour[part.index.to_numpy()] = charts.colour_classes(list(part.geometry))
     result = table.assign(
         school=[names.get(code, code) for code in table["site_id"]],
         band_name=[_band_name(run, band, lang) for band in table["band"]],
         plan_name=[word("today" if plan == "today" else "plan", lang) for plan in table["plan"]],
-        colour=np.minimum(colour, len(charts.LADDER) - 1),
+        colour=np.minimum(table["colour"].to_numpy(), len(charts.LADDER) - 1),
     )
     shapes = [_multi(shape) for shape in result.geometry]
     order = ["plan", "plan_name", "year", "band", "band_name", "site_id", "school", "villages",

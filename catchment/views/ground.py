@@ -6,12 +6,10 @@ before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import permutations
-from typing import Any, TypeAlias
+from typing import Any
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
@@ -22,13 +20,12 @@ from catchment.network.graph import RoadNetwork
 from catchment.plan import Plan
 from catchment.problem import Problem
 from catchment.region.model import Region
+from catchment.run.colours import stable_colours
+from catchment.run.colours import touching as joined
 from catchment.views.plain import plain
 
 Numbers = npt.NDArray[Any]
-Graph: TypeAlias = "nx.Graph[Any]"
 
-PLAIN_COLOURS = 4
-"""Colours of catchments; what cannot do with them is hatched."""
 _STEP = 1e5
 _SIMPLIFY_M = 6.0
 _CELL_SIMPLIFY_M = 15.0
@@ -260,111 +257,9 @@ def catchment_colours(
         graphs = []
         for label, t in states:
             site_of = plans[label].site_of[:, t]
-            graphs.append(_touching(pairs, np.where(at >= 0, site_of[np.maximum(at, 0)], -1)))
+            graphs.append(joined(pairs, np.where(at >= 0, site_of[np.maximum(at, 0)], -1)))
         chosen = stable_colours(graphs, len(problem.site_ids))
         for label in plans:
             mine = [c for (q, _), c in zip(states, chosen, strict=True) if q == label]
             out[label].append(np.column_stack(mine))
     return out
-
-
-def _touching(pairs: npt.NDArray[np.int64], cell: Numbers) -> Graph:
-    graph: Graph = nx.Graph()
-    graph.add_nodes_from(sorted(set(cell[cell >= 0].tolist())))
-    ends = cell[pairs] if len(pairs) else np.zeros((0, 2), int)
-    for a, c in ends.tolist():
-        if a >= 0 and c >= 0 and a != c:
-            graph.add_edge(a, c)
-    return graph
-
-
-def stable_colours(graphs: Iterable[Graph], size: int) -> list[npt.NDArray[np.int64]]:
-    """Colour a row of graphs so that neighbours differ and colours change as little as may be.
-
-    Four colours wherever one colouring of all graphs together, or exchanges along chains of two
-    colours, can do it; more only where they cannot.
-
-    Parameters
-    ----------
-    graphs : iterable of Graph
-        Nodes are positions below ``size``.
-    size : int
-        Number of positions.
-
-    Returns
-    -------
-    list of (size,) int64
-        Colours, 0 upwards. Positions that are in no graph have colour 0.
-    """
-    states = list(graphs)
-    union: Graph = nx.Graph()
-    for graph in states:
-        union.add_nodes_from(sorted(graph.nodes))
-        union.add_edges_from(sorted(tuple(sorted(e)) for e in graph.edges))
-    now: dict[int, int] = {}
-    whole = _recoloured(union, now)
-    if max(whole.values(), default=0) < PLAIN_COLOURS:
-        return [_by_position(whole, size) for _ in states]
-    out = []
-    for graph in states:
-        now = {**now, **_recoloured(graph, now)}
-        out.append(_by_position(now, size))
-    return out
-
-
-def _by_position(colours: Mapping[int, int], size: int) -> npt.NDArray[np.int64]:
-    out = np.zeros(size, np.int64)
-    for node, colour in colours.items():
-        out[node] = colour
-    return out
-
-
-def _recoloured(graph: Graph, before: Mapping[int, int]) -> dict[int, int]:
-    """Colour a graph, keeping the colours of before where they do not clash."""
-    now: dict[int, int] = {}
-    rank = {n: (-graph.degree(n), n) for n in graph.nodes}
-    fresh = []
-    for node in sorted(graph.nodes, key=lambda n: rank[n]):
-        old = before.get(node, PLAIN_COLOURS)
-        if old >= PLAIN_COLOURS or any(now.get(k) == old for k in graph[node]):
-            fresh.append(node)
-        else:
-            now[node] = old
-    while fresh:
-        # The node that sees most colours already has the least choice.
-        node = min(fresh, key=lambda n: (-len({now.get(k) for k in graph[n]}), rank[n]))
-        fresh.remove(node)
-        near = {now[k] for k in graph[node] if k in now}
-        free = [c for c in range(PLAIN_COLOURS) if c not in near]
-        if free:
-            # The colour used least, so that no colour takes over the map.
-            used = list(now.values())
-            now[node] = min(free, key=lambda c: (used.count(c), c))
-        else:
-            now[node] = _exchange(graph, now, node)
-    return now
-
-
-def _exchange(graph: Graph, now: dict[int, int], node: int) -> int:
-    """Free a colour next to a node by exchanging two colours along a chain; else one more."""
-    best: tuple[int, int, int] | None = None
-    turned: set[int] = set()
-    for first, second in permutations(range(PLAIN_COLOURS), 2):
-        chain: set[int] = set()
-        todo = [k for k in graph[node] if now.get(k) == first]
-        while todo:
-            at = todo.pop()
-            if at in chain:
-                continue
-            chain.add(at)
-            todo += [k for k in graph[at] if now.get(k) in (first, second)]
-        met = any(now[k] == second for k in chain & set(graph[node]))
-        # the shortest chain: the fewest catchments change their colour
-        if not met and (best is None or (len(chain), first, second) < best):
-            best, turned = (len(chain), first, second), chain
-    if best is not None:
-        for k in turned:
-            now[k] = best[1] + best[2] - now[k]
-        return best[1]
-    near = {now[k] for k in graph[node] if k in now}
-    return next(c for c in range(len(near) + 1) if c not in near)

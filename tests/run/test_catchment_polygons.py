@@ -12,10 +12,10 @@ import shapely
 from catchment.network.cells import neighbours, village_cells
 from catchment.optimise.layout import scenario_plan
 from catchment.region.read import read_region
+from catchment.run.colours import PLAIN_COLOURS, stable_colours
 from catchment.run.draw import catchments_of
 from catchment.run.order import pose, start_of
 from catchment.scenario import read_scenario
-from catchment.views.ground import stable_colours
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo" / "scenarios" / "capacity.toml"
 
@@ -60,43 +60,83 @@ def test_catchments_are_whole_and_leave_neither_gaps_nor_overlaps_nor_slivers(de
         assert round_.min() > 0.14
 
 
-def test_colours_stay_when_a_school_closes(demo):
-    problem, plan, cells = demo
-    rows = members(problem, plan, "lower")
+def drawn_graph(of, touch):
+    """Schools whose catchments touch."""
+    graph = nx.Graph()
+    graph.add_nodes_from(sorted(set(of.values())))
+    graph.add_edges_from((of[a], of[b]) for a, b in touch if of[a] != of[b])
+    return graph
+
+
+def dissolved(site, gone, touch):
+    """Villages of a closing school go where a neighbour goes, from the rim inwards."""
+    now = dict(site)
+    while gone in now.values():
+        rim = {}
+        for a, b in touch:
+            for one, other in ((a, b), (b, a)):
+                if now[one] == gone != now[other]:
+                    rim.setdefault(one, now[other])
+        if not rim:
+            now = {v: j for v, j in now.items() if j != gone}
+        now.update(rim)
+    return now
+
+
+def villages_of(problem, plan, cells, band):
+    """School of each village of a band, and the villages that touch."""
+    rows = members(problem, plan, band)
     village, at = problem.group_village[rows].tolist(), plan.site_of[rows, -1].tolist()
     site = dict(zip(village, at, strict=True))
-    touch = [
-        (a, b)
-        for a, b in zip(*neighbours(cells).nonzero(), strict=True)
-        if a < b and a in site and b in site
-    ]
+    pairs = zip(*neighbours(cells).nonzero(), strict=True)
+    return site, [(a, b) for a, b in pairs if a < b and a in site and b in site]
 
-    def drawn(of):
-        graph = nx.Graph()
-        graph.add_nodes_from(sorted(set(of.values())))
-        graph.add_edges_from((of[a], of[b]) for a, b in touch if of[a] != of[b])
-        return graph
 
-    before, size = drawn(site), len(problem.site_ids)
-    changed = []
-    for gone in sorted(set(site.values())):
-        now = dict(site)
-        while gone in now.values():  # its villages go where a neighbour goes, from the rim inwards
-            rim = {}
-            for a, b in touch:
-                for one, other in ((a, b), (b, a)):
-                    if now[one] == gone != now[other]:
-                        rim.setdefault(one, now[other])
-            if not rim:
-                now = {v: j for v, j in now.items() if j != gone}
-            now.update(rim)
-        after = drawn(now)
-        first, second = stable_colours([before, after], size)
-        for graph, colours in ((before, first), (after, second)):
-            assert all(colours[a] != colours[b] for a, b in graph.edges)
-        stay = np.array(sorted(after.nodes))
-        changed.append(int((first[stay] != second[stay]).sum()))
-    # mostly none; where four colours need an exchange, never more than a tenth of the schools
-    assert np.mean(np.array(changed) == 0) > 0.8
-    assert np.mean(changed) < 0.5
+@pytest.mark.parametrize("band", ["lower", "upper", "junior"])
+@pytest.mark.parametrize("worst", [False, True])
+def test_colours_stay_when_a_school_closes(demo, band, worst):
+    problem, plan, cells = demo
+    site, touch = villages_of(problem, plan, cells, band)
+    before, size = drawn_graph(site, touch), len(problem.site_ids)
+    changed, above = [], 0
+    for gone in before.nodes:
+        if worst:  # all its villages to one neighbour, each in turn: that one then touches most
+            after_all = [
+                {v: near if j == gone else j for v, j in site.items()} for near in before[gone]
+            ]
+        else:
+            after_all = [dissolved(site, gone, touch)]
+        for now in after_all:
+            after = drawn_graph(now, touch)
+            first, second = stable_colours([before, after], size)
+            for graph, colours in ((before, first), (after, second)):
+                assert all(colours[a] != colours[b] for a, b in graph.edges)
+                above += int(colours.max() >= PLAIN_COLOURS)
+            stay = np.array(sorted(after.nodes))
+            changed.append(int((first[stay] != second[stay]).sum()))
+    # Measured over all 726 closings, 604 of them to one neighbour each: 666 change no colour, the
+    # others at most 7 of 73 schools (lower), 3 of 39 (upper); one needs a fifth colour.
+    assert np.mean(np.array(changed) == 0) > (0.8 if worst else 0.9)
+    assert np.mean(changed) < 0.4
     assert max(changed) <= 0.1 * len(before)
+    assert above <= 1
+
+
+def test_every_row_that_touches_another_has_a_colour_of_its_own(demo):
+    problem, plan, cells = demo
+    drawn = catchments_of(problem, plan, plan, cells)
+    for band in problem.bands:
+        now = drawn[drawn["band"] == band]
+        # the plan redraws most catchments: measured 12 of 73, 0 of 39, 0 of 10 change their colour
+        kinds = now.groupby("site_id")["colour"].nunique()
+        assert (kinds > 1).mean() <= 0.2
+        assert now["colour"].max() < PLAIN_COLOURS
+        borders = 0
+        for _, part in now.groupby(["plan", "year"]):
+            shapes, colours = part.geometry.to_numpy(), part["colour"].to_numpy()
+            one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+            border = shapely.length(shapely.intersection(shapes[one], shapes[other])) > 1.0
+            pairs = (one < other) & border  # a border, not a corner
+            assert (colours[one[pairs]] != colours[other[pairs]]).all()
+            borders += int(pairs.sum())
+        assert borders > 40

@@ -7,13 +7,14 @@ import dataclasses
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 
 from catchment import indicators
+from catchment.network.cells import village_cells
 from catchment.plan import Elsewhere, Plan
 from catchment.problem import Problem
 from catchment.region.model import Source
 from catchment.run import Run
+from catchment.run.draw import catchments_of
 from catchment.run.why import SCHOOLS, VILLAGES
 from tests.views.map_county import build_run
 
@@ -238,27 +239,7 @@ def _poison(table, keep=()):
 
 
 def _catchments(run: Run) -> gpd.GeoDataFrame:
-    points = run.region.villages.geometry
-    county = run.region.boundaries.geometry.iloc[0]
-    cells = shapely.voronoi_polygons(shapely.MultiPoint(list(points)), extend_to=county)
-    pieces = [next(c for c in cells.geoms if c.covers(p)).intersection(county) for p in points]
-    problem, rows, shapes = run.problem, [], []
-    for name, plan, years in (("today", run.today, [0]), ("plan", run.plan, range(4))):
-        for t in years:
-            for b, band in enumerate(problem.bands):
-                members = np.flatnonzero(problem.group_band == b)
-                site = plan.site_of[members, t]
-                for j in np.unique(site[site >= 0]):
-                    mine = members[site == j]
-                    shapes.append(
-                        shapely.union_all([pieces[problem.group_village[i]] for i in mine])
-                    )
-                    rows.append((name, problem.site_ids[j], band, problem.years[t], len(mine),
-                                 int(problem.students[mine, :, t].sum()), 1))  # fmt: skip
-    columns = ["plan", "site_id", "band", "year", "villages", "students", "pieces"]
-    return gpd.GeoDataFrame(
-        pd.DataFrame(rows, columns=columns), geometry=shapes, crs=run.region.crs
-    )
+    return catchments_of(run.problem, run.today, run.plan, village_cells(run.region))
 
 
 def _findings(run: Run) -> pd.DataFrame:

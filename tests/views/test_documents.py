@@ -519,15 +519,6 @@ def test_pictures_are_steady_and_not_empty(run: Run) -> None:
         assert np.asarray(picture).std() > 10
 
 
-def test_touching_areas_have_different_colours(run: Run) -> None:
-    shapes = list(run.catchments[run.catchments["plan"] == "today"].geometry)[:40]
-    colours = charts.colour_classes(shapes)
-    for a, left in enumerate(shapes):
-        for b, right in enumerate(shapes[:a]):
-            if left.intersects(right):
-                assert colours[a] != colours[b]
-
-
 def _captions(run: Run) -> Iterator[str]:
     for block in report_document(run, pictures=False).blocks:
         yield getattr(block, "caption", "")

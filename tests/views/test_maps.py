@@ -21,9 +21,10 @@ from catchment.errors import CatchmentError, InputError
 from catchment.indicators.registry import registry
 from catchment.network.cells import neighbours, village_cells
 from catchment.run import Run
+from catchment.run.colours import PLAIN_COLOURS, stable_colours
 from catchment.run.why import SCHOOLS
 from catchment.views import maps, payload
-from catchment.views.ground import PLAIN_COLOURS, catchment_colours, frame_of, stable_colours
+from catchment.views.ground import catchment_colours, frame_of
 from catchment.views.maps import write_map
 from catchment.views.page import asset, data_block, map_words, seal, style
 from catchment.views.problem_map import MOST_ROWS, problem_payload, write_problem_map
