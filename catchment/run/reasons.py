@@ -220,8 +220,8 @@ def _move_row(
     )
     en = (
         f"{facts['name']} stays open; {counted(moved, 'student')} of {who.replace('、', ', ')} "
-        f"{'goes' if moved == 1 else 'go'} to {facts['into_name']} from {year}, as part of the whole plan (cost and connected "
-        f"catchments); {_effects_en(facts)}"
+        f"{'goes' if moved == 1 else 'go'} to {facts['into_name']} from {year}, as part of the whole "
+        f"plan (cost and connected catchments); {_effects_en(facts)}"
     )
     return {**facts, "reason_zh": zh, "reason_en": en}
 
