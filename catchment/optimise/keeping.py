@@ -210,6 +210,55 @@ def kept(
     return rows
 
 
+def staying(
+    problem: Problem,
+    site_of: Int32,
+    opened: npt.NDArray[np.bool_],
+    rows: Iterable[Row],
+    since: int,
+    *,
+    by_band: bool = False,
+) -> list[Row]:
+    """Let children of shared villages who began before the sharing keep their school.
+
+    Parameters
+    ----------
+    problem : Problem
+        The question.
+    site_of : (n, t) int32
+        Site of each group, of a shared village the one that its catchment is.
+    opened : (m, b, t) bool
+        What is taught.
+    rows : iterable of (group, grade, year, site, students, shared)
+        How shared villages are divided, every grade alike.
+    since : int
+        Position of the first year in which they are shared.
+    by_band : bool
+        As of :func:`kept`.
+
+    Returns
+    -------
+    list of (group, grade, year, site, students, shared)
+        The same but for the grades whose children began earlier: all of them go where children
+        who began with them go.
+    """
+    bands, out = len(problem.bands), []
+    shared = sorted({(row[0], row[2]) for row in rows})
+    old = {
+        (i, g, t)
+        for i, t in shared
+        for g in np.flatnonzero(problem.grade_band == i % bands).tolist()
+        if problem.years[t] - g < problem.years[since]
+    }
+    out = [row for row in rows if row[:3] not in old]
+    for i, g, t in sorted(old):
+        walk = _Walk(problem, site_of, opened, i // bands, by_band)
+        site, count = walk.cohort(problem.years[t] - g)[g], int(problem.students[i, g, t])
+        if site >= 0 and site != site_of[i, t]:
+            out.append((i, g, t, site, count, False))
+    return out
+
+
 def _elder(walk: _Walk, known: dict[int, list[int]], begins: int) -> int:
     """School that an elder child of the village keeps when a cohort begins, -1 where none does."""
     k = walk.year(begins)

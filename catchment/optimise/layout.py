@@ -160,6 +160,9 @@ def scenario_plan(
             notes.extend(unused(problem, site, members, band, t))
     if asked.keep:
         but = frozenset(i for shared in asked.shared for i in shared.groups)
+        rows = keeping.staying(
+            problem, site_of, problem.must_open, rows, start, by_band=asked.keep_band
+        )
         rows += keeping.kept(
             problem, site_of, problem.must_open,
             siblings=asked.siblings, but=but, by_band=asked.keep_band,

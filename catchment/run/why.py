@@ -140,10 +140,11 @@ def why_villages(
     DataFrame
         Columns :data:`VILLAGES`; ``limit`` is a key of :data:`LIMITS`, empty where the village goes
         to the nearest open school; ``places_short`` is how many places it would need there beyond
-        those left; ``student_minutes`` what all students of the band together would travel more,
-        one way, if this village had the nearest school and all others the best for all in the
-        places there are, villages being divided: the least that it can cost. It is blank where
-        those places cannot seat all.
+        those left; ``student_minutes`` how much more all students of the band together travel, one
+        way, in the best arrangement of all in which this village has the nearest school than in
+        the best one without that demand, villages being divided in the places there are and minutes
+        alone counted: a price of the question, not what this very plan would gain or lose. It is
+        blank where those places cannot seat all.
     """
     names = names_of_sites(region)
     table = region.villages.set_index(region.villages["village_id"].astype(str))
@@ -196,9 +197,9 @@ def _told(at: _Year, row: int, j: int, price: Callable[[int, int], float]) -> tu
         )
     cost = price(row, near) if count else 0.0
     if np.isfinite(cost) and cost >= 0.5:
-        zh += f"；若去最近的学校，全学段单程合计至少多走 {cost:.0f} 学生·分钟"
-        en += "; if it did, all of this band would travel at least "
-        en += f"{counted(cost, 'student-minute', form='.0f')} more"
+        zh += f"；该村去最近的学校时，全学段最短的单程合计（村可拆分、只计路程）比不去时多 {cost:.0f} 学生·分钟"
+        en += "; with it there, the least that all of this band could travel (villages divided, minutes "
+        en += f"alone) is {counted(cost, 'student-minute', form='.0f')} more than without"
     return (*head, farther, limit, short, cost if count else 0.0, zh, en)
 
 
@@ -314,7 +315,8 @@ def why_schools(
     -------
     DataFrame
         Columns :data:`SCHOOLS`; ``limit`` is ``over`` (more students than places), ``full`` (no
-        place left), ``most``, ``least`` or empty; ``price_student_minutes`` is what all students of
+        place left), ``most``, ``above`` (more than its most students, while current ones finish),
+        ``least`` or empty; ``price_student_minutes`` is what all students of
         the band would travel less, one way, with one more place there, everybody being seated at
         the best for all and villages divided: the optimum with the place and without it.
     """
@@ -357,7 +359,7 @@ def _binding(at: _Year, j: int, least: int) -> str:
     if at.load[j] > at.places[j]:
         return "over"
     if at.load[j] >= at.most[j]:
-        return "most"
+        return "most" if at.load[j] == at.most[j] else "above"
     if at.load[j] == at.places[j]:
         return "full"
     return "least" if least and at.load[j] <= least else ""
@@ -365,6 +367,7 @@ def _binding(at: _Year, j: int, least: int) -> str:
 
 def _binding_words(at: _Year, j: int, limit: str, least: int, price: float) -> tuple[str, str]:
     load, places = int(at.load[j]), int(at.places[j])
+    over = 0 if np.isinf(at.most[j]) else load - int(at.most[j])
     zh, en = {
         "over": (
             f"学位已满并超出 {load - places} 人",
@@ -372,6 +375,10 @@ def _binding_words(at: _Year, j: int, limit: str, least: int, price: float) -> t
         ),
         "full": ("学位已满", "full"),
         "most": ("达到方案规定的最大规模", "at its most students"),
+        "above": (
+            f"超过方案规定的最大规模 {over} 人，在校生读完为止",
+            f"{over} above its most students until those who are there have finished",
+        ),
         "least": (f"处于方案规定的最小规模 {least}", f"at its least students, {least}"),
         "": (f"尚余 {places - load} 个学位", f"{counted(places - load, 'place')} left"),
     }[limit]
