@@ -243,10 +243,13 @@ def draw_shared(
     alone = demand.copy()
     alone[rows] = 0.0
     cost_u, demand_u, touching, home_u = _of_units(unit, cost, alone, neighbours, home)
+    # nobody of a row without students can be divided: it goes whole
+    some = [k for k, row in enumerate(rows) if demand[row] > 0]
     splits = [
-        Split(int(unit[each.row]), float(demand[each.row]), each.cost, each.told) for each in shared
+        Split(int(unit[rows[k]]), float(demand[rows[k]]), shared[k].cost, shared[k].told)
+        for k in some
     ]
-    code = {row: ~k for k, row in enumerate(rows)}
+    code = {rows[k]: ~at for at, k in enumerate(some)}
     apart = [tuple(code.get(i, int(unit[i])) for i in each) for each in asked.apart]
     torn = _torn(unit, cost, room, home)
     nobody = np.zeros((len(rows), cost.shape[1]))
@@ -256,9 +259,10 @@ def draw_shared(
         return Drawn(none, "infeasible", torn, seconds, timed_out=False), nobody
     model = Model(cost_u, demand_u, room, touching, home_u, asked.least, apart, splits)
     site, parts, status = exact_parts(model, time_limit, seed)
+    nobody[some] = parts
     seconds = time.perf_counter() - began
     late = status == "unknown" and seconds > time_limit
-    return Drawn(site[unit], status, "", seconds, late), parts
+    return Drawn(site[unit], status, "", seconds, late), nobody
 
 
 def touching_together(neighbours: csr_matrix, together: Iterable[Sequence[int]]) -> csr_matrix:

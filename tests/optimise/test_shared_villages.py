@@ -182,10 +182,55 @@ def best(problem, wishes):
     return min(allowed, default=np.inf)
 
 
+def weighed(problem, wishes, plan):
+    """Weight of a plan, everybody counted where they go."""
+    rows = np.flatnonzero(problem.group_band == BAND)
+    _, weight = weights(problem, wishes, rows)
+    demand = problem.demand()[rows, 0]
+    site = plan.site_of[rows, 0]
+    total = float(np.where(demand > 0, demand * weight[np.arange(len(rows)), site], 0.0).sum())
+    parts = plan.elsewhere
+    if parts is not None:
+        mine = (parts.year == 0) & parts.shared
+        for i, j, n in zip(parts.group[mine], parts.site[mine], parts.students[mine], strict=True):
+            k = int(np.flatnonzero(rows == i)[0])
+            total += float(n * (weight[k, j] - weight[k, site[k]]))
+    return total
+
+
+def keeps_what_is_asked(problem, wishes, plan):
+    """Whether sizes, shares, villages together and apart hold, everybody counted where they go."""
+    load = students_at(problem, plan)[:, problem.grade_band == BAND, 0].sum(axis=1)
+    limit = wishes.most[:, BAND]
+    demand, parts = problem.demand()[:, 0], plan.elsewhere
+    here = {
+        i: {int(plan.site_of[i, 0]): int(demand[i])}
+        for i in np.flatnonzero(problem.group_band == BAND).tolist()
+    }
+    if parts is not None:
+        for i, t, j, n in zip(parts.group, parts.year, parts.site, parts.students, strict=True):
+            if t == 0:
+                here[i][int(j)] = here[i].get(int(j), 0) + int(n)
+                here[i][int(plan.site_of[i, 0])] -= int(n)
+    told = all(
+        [here[i].get(j, 0) for j in each.sites] == remainders(each.shares, int(demand[i]))
+        for each in wishes.shared if each.shares for i in each.groups
+    )  # fmt: skip
+    where = {i: {j for j, n in each.items() if n} | {int(plan.site_of[i, 0])}
+             for i, each in here.items()}  # fmt: skip
+    return (
+        bool((load[limit >= 0] <= limit[limit >= 0]).all())
+        and bool((load >= wishes.least[:, BAND] * problem.must_open[:, BAND, 0]).all())
+        and told
+        and all(plan.site_of[a, 0] == plan.site_of[b, 0] for a, b in wishes.together)
+        and not any(where[a] & where[b] for a, b in wishes.apart)
+    )
+
+
 @pytest.mark.parametrize("block", range(4))
 def test_shared_villages_are_divided_as_no_other_plan_does_better(county, block):
     possible = refused = 0
-    for seed in range(40 * block, 40 * block + 40):
+    for seed in [*range(40 * block, 40 * block + 40), 714]:  # 714: nobody lives in a shared one
         problem, wishes = asked(county, seed)
         value = best(problem, wishes)
         if np.isinf(value):
@@ -196,24 +241,34 @@ def test_shared_villages_are_divided_as_no_other_plan_does_better(county, block)
             refused += 1
             continue
         plan = scenario_plan(problem, "capacity", time_limit=600, effort=0.2, wishes=wishes)
-        rows = np.flatnonzero(problem.group_band == BAND)
-        _, weight = weights(problem, wishes, rows)
-        demand = problem.demand()[rows, 0]
-        site = plan.site_of[rows, 0]
-        total = float(np.where(demand > 0, demand * weight[np.arange(len(rows)), site], 0.0).sum())
-        parts = plan.elsewhere
-        if parts is not None:
-            mine = (parts.year == 0) & parts.shared
-            for i, j, n in zip(
-                parts.group[mine], parts.site[mine], parts.students[mine], strict=True
-            ):
-                k = int(np.flatnonzero(rows == i)[0])
-                total += float(n * (weight[k, j] - weight[k, site[k]]))
-        assert total == pytest.approx(value, rel=1e-5, abs=1e-3), seed
-        load = students_at(problem, plan)[:, problem.grade_band == BAND, 0].sum(axis=1)
-        limit = wishes.most[:, BAND]
-        assert (load[limit >= 0] <= limit[limit >= 0]).all(), seed
-        assert (load >= wishes.least[:, BAND] * problem.must_open[:, BAND, 0]).all(), seed
+        assert weighed(problem, wishes, plan) == pytest.approx(value, rel=1e-5, abs=1e-3), seed
+        assert keeps_what_is_asked(problem, wishes, plan), seed
         possible += 1
     assert possible > 5
     assert refused > 2
+
+
+def test_a_larger_question_is_divided_by_turns_and_nothing_false_is_said(county, monkeypatch):
+    monkeypatch.setattr("catchment.optimise.wished.EXACT_PAIRS", 0)
+    monkeypatch.setattr("catchment.optimise.wished_model.EXACT_PAIRS", 0)
+    found, missed, worse = 0, 0, []
+    for seed in range(80):
+        problem, wishes = asked(county, seed)
+        value = best(problem, wishes)
+        try:
+            plan = scenario_plan(problem, "capacity", time_limit=600, effort=0.2, wishes=wishes)
+        except NoPlanError as stuck:
+            missed += int(np.isfinite(value))
+            proved = stuck.witness.proved
+        else:
+            found += 1
+            proved = False
+            assert np.isfinite(value), seed
+            assert keeps_what_is_asked(problem, wishes, plan), seed
+            worse.append(weighed(problem, wishes, plan) / max(value, 1e-9) - 1)
+            assert worse[-1] > -1e-5, seed
+        assert not (proved and np.isfinite(value)), seed
+    # measured: of 27 that have a plan 20 are found, all of least weight; of 7 none is said to be found
+    assert found >= 18
+    assert missed <= 9
+    assert np.mean(worse) < 0.02

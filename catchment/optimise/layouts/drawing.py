@@ -288,9 +288,14 @@ def _searched(task: Task, seats: Seats, ground: Ground, clock: Clock, seed: int)
                     continue
             for divided in divisions(task, told, seats.share, home):
                 own, room = _room(task, seats, divided, home, slack)
+                gone = taken(divided, len(room))
+                crowded = (own >= 0) & (room <= 0) & (seats.most > 0)
+                if divided.parts and ((gone > seats.most) | crowded).any():
+                    proved = False
+                    continue
                 found = draw(
                     divided.wanted, divided.whole.astype(np.float64), room, ground.neighbours, own,
-                    asked.fewer(taken(divided, len(room))),
+                    asked.fewer(gone),
                     time_limit=left, seed=seed, work=clock.work(len(task.groups)), prove=hard,
                 )  # fmt: skip
                 used += found.seconds

@@ -87,7 +87,8 @@ def _by_share(weight: Cost, sites: list[int], total: int) -> dict[int, int]:
     """Whole students in given shares, by largest remainders."""
     exact = weight / weight.sum() * total
     part = np.floor(exact + 1e-9).astype(np.int64)
-    order = sorted(range(len(sites)), key=lambda k: (-(exact[k] - part[k]), k))
+    # equal remainders are equal, whatever the last digit says: the first school first
+    order = sorted(range(len(sites)), key=lambda k: (-round(float(exact[k] - part[k]), 9), k))
     for k in order[: total - int(part.sum())]:
         part[k] += 1
     return {j: int(k) for j, k in zip(sites, part, strict=True)}
@@ -216,7 +217,8 @@ def _divided(task: Task, told: dict[int, dict[int, int]], share: Count, home: In
         for row in set(each) & set(parts):
             there = [j for j, k in parts[row].items() if k or row not in told]
             for other in set(each) - {row}:
-                wanted[other, there] = np.inf
+                # an own village stays in its catchment: what meets there is refused afterwards
+                wanted[other, [j for j in there if home[j] != other]] = np.inf
     return Divided(whole, wanted, parts, np.zeros(0, dtype=np.int32))
 
 
