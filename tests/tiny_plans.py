@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 
 import networkx as nx
 import numpy as np
@@ -68,7 +69,7 @@ def brute_force(
     whole = np.ones((len(problem.bands), 0), dtype=bool)
     stride = np.zeros(len(home), dtype=np.int64)
     if connected:
-        whole, stride = _which_hold_together(problem, home, decisions)
+        whole, stride = _which_hold_together(problem, home, decisions, sent_ones(question))
     flat = [d for ds in decisions for d in ds]
     start = np.cumsum([0] + [len(ds) for ds in decisions])
     value = np.array([d[0] for d in flat])
@@ -309,7 +310,7 @@ def courses(question: Question, i: int) -> list[tuple[int, ...]]:
     return [tuple(j if t >= when else home[i] for t in range(years)) for j, when in out]
 
 
-def _which_hold_together(problem, home, decisions):
+def _which_hold_together(problem, home, decisions, sent):
     """For each band, which combinations of its groups' decisions cut nobody off; steps in them."""
     years = len(problem.years)
     stride = np.zeros(len(home), dtype=np.int64)
@@ -320,7 +321,7 @@ def _which_hold_together(problem, home, decisions):
         for i in reversed(mine):
             stride[i] = step
             step *= len(decisions[i])
-        sure = Together(problem, home, b)
+        sure = Together(problem, home, b, sent)
         rows.append(
             [
                 sure.holds([
@@ -336,16 +337,26 @@ def _which_hold_together(problem, home, decisions):
     return whole, stride
 
 
+def sent_ones(question: Question) -> list[int]:
+    """Groups that the user sends to a site."""
+    if question.sent is None:
+        return []
+    return [i for i, row in enumerate(question.sent) if any(j >= 0 for j in row)]
+
+
 class Together:
     """Whether a plan cuts no village of a band off from its school, in networkx.
 
     A catchment holds together where every village of it is reached from the school's own village
     over neighbouring villages of the catchment, or without children of the band in the year. Where
     the school's own village goes elsewhere, the largest part counts, and that village is cut off
-    unless it goes elsewhere today. What is cut off today already and stays is geography.
+    unless it goes elsewhere today. What is cut off today already and stays is geography; groups
+    that are sent somewhere are not looked at.
     """
 
-    def __init__(self, problem: Problem, home: list[int], band: int) -> None:
+    def __init__(
+        self, problem: Problem, home: list[int], band: int, sent: Iterable[int] = ()
+    ) -> None:
         self._ground = nx.Graph()
         self._ground.add_nodes_from(range(len(problem.village_ids)))
         self._ground.add_edges_from(zip(*problem.neighbours.nonzero(), strict=True))
@@ -359,6 +370,7 @@ class Together:
             for i in self._group
         ]
         self._today = [home[i] for i in self._group]
+        self._sent = {v for v, i in enumerate(self._group) if i in set(sent)}
         self._known: dict[tuple[int | None, ...], frozenset[int]] = {}
         self._apart = self._lost(self._where(self._today, 0))
 
@@ -367,10 +379,14 @@ class Together:
         for t in range(1, len(course[0])):
             where = self._where([row[t] for row in course], t)
             for v in self._lost(where):
+                if v in self._sent:
+                    continue
                 if v not in self._apart or where[v] != self._today[v]:
                     return False
             for j in {j for j in where if j is not None and j >= 0}:
                 v = self._own[j]
+                if v in self._sent:
+                    continue
                 if where[v] is not None and where[v] != j and self._today[v] == j:
                     return False
         return True

@@ -288,13 +288,6 @@ def _tell(result: Proposal, written: list[Path], lang: str) -> None:
             "已按 Ctrl-C 停止：以上是迄今最好的方案和下界；用 --resume 接着找",
             "stopped by Ctrl-C: this is the best plan so far and its bound; go on with --resume",
         )
-    mended = result.offers[result.proposed].answer.mended
-    if mended:
-        say(
-            lang,
-            f"学区连片使费用增加 {mended:,.0f} 元",
-            f"connecting the catchments costs {mended:,.0f} yuan",
-        )
     for row in result.byhand.iloc[1:].to_dict("records"):
         say(lang, *_by_hand(row))
     wrote(written, lang)

@@ -21,7 +21,7 @@ from catchment.optimise.phases.choice import (
 )
 from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.compile import stranded
-from catchment.optimise.phases.connected import SEARCH_SHARE, connect, cut_off, cut_off_today
+from catchment.optimise.phases.contiguous import cut_off, cut_off_today
 from catchment.optimise.phases.costs import CostRow, Costs, cost_table, read_costs
 from catchment.optimise.phases.question import (
     SMALL,
@@ -46,7 +46,6 @@ from catchment.optimise.phases.verify import Violation, check
 __all__ = [
     "CHEAPEST",
     "KEPT",
-    "SEARCH_SHARE",
     "SMALL",
     "Answer",
     "Breakdown",
@@ -65,7 +64,6 @@ __all__ = [
     "actions",
     "check",
     "classes_counted",
-    "connect",
     "consolidate",
     "cost_asked",
     "cost_of",

@@ -23,7 +23,7 @@ from catchment.run.demands import with_building, with_reopening
 from catchment.run.model import names_of_sites
 from catchment.run.offer import OWN, Offer, broken_today, judge, today_beside
 from catchment.run.order import Posed, pose
-from catchment.run.question import connects, pose_question, question_on
+from catchment.run.question import IN_PIECES, planned, pose_question, question_on
 from catchment.run.relax import held_back, relaxations
 from catchment.run.screen import rooms_of_fit, screen_sites
 from catchment.run.spared import below_smallest
@@ -226,12 +226,13 @@ def propose(
         question = question.replace(within=areas.allowed(posed.problem))
     if memory is not None:
         _fitting(memory, posed)
-    # What is left of the time connects the catchments.
-    share = model.SEARCH_SHARE if posed.scenario.method.connected else 1.0
-    best = model.consolidate(
-        question, time_limit=share * wish.time_limit, seed=seed, steps=wish.steps, memory=memory,
+    asked = question.connected
+    question, best = planned(
+        question, time_limit=wish.time_limit, seed=seed, steps=wish.steps, memory=memory,
         progress=progress,
     )  # fmt: skip
+    if asked and not question.connected:
+        notes.append(IN_PIECES)
     if best.plan.status in ("infeasible", "unknown"):
         ask = _asking(posed, region, wish, fit, question)
         yields = given_up(posed.scenario, ask, names, seed=seed)
@@ -240,13 +241,12 @@ def propose(
         raise InfeasibleError(
             f"找不到可行方案：{zh} / no plan was found: {en or zh}\n" + "\n".join(yields)
         )
-    mend = connects(posed.scenario, steps=wish.steps, progress=progress)
     if halted():
         wish = dataclasses.replace(wish, plans=0, prices=0, draws=0, robust=0, class_size=None)
-    choices, proposed = _choices(question, best, wish, seed, mend, halted, progress)
+    choices, proposed = _choices(question, best, wish, seed, halted, progress)
     draws = _draws(posed, region, wish, seed)
     if wish.robust and draws is not None:
-        choices.append(_robust(question, choices, draws, wish, seed, mend, halted, progress))
+        choices.append(_robust(question, choices, draws, wish, seed, halted, progress))
         choices = _compared(choices, question)
     today = today_beside(posed, question, choices[0].answer)
     if today is not None:
@@ -346,9 +346,6 @@ def _opened(
     return with_reopening(asked, region) if wish.reopen else asked
 
 
-Mend = Callable[[model.Question, model.Answer], model.Answer]
-
-
 def _draws(posed: Posed, region: Region, wish: Wish, seed: int) -> npt.NDArray[np.int32] | None:
     if not wish.draws:
         return None
@@ -361,7 +358,6 @@ def _robust(
     draws: npt.NDArray[np.int32],
     wish: Wish,
     seed: int,
-    mend: Mend | None,
     halted: Callable[[], bool],
     progress: Progress | None,
 ) -> model.Choice:
@@ -369,7 +365,7 @@ def _robust(
     same = [c.answer for c in choices if c.question.problem is question.problem]
     answer, _, planned = model.most_robust(
         question, same, draws, rounds=wish.robust, seed=seed, steps=wish.steps,
-        time_limit=wish.time_limit / wish.robust, mend=mend, stopped=halted, progress=progress,
+        time_limit=wish.time_limit / wish.robust, stopped=halted, progress=progress,
     )  # fmt: skip
     given = [c.name.split(" / ")[0] for c in choices if c.answer is answer]
     name = f"稳健（同{given[0]}）" if given else "稳健"
@@ -422,7 +418,6 @@ def _choices(
     best: model.Answer,
     wish: Wish,
     seed: int,
-    mend: Mend | None,
     halted: Callable[[], bool],
     progress: Progress | None,
 ) -> tuple[list[model.Choice], int]:
@@ -431,12 +426,11 @@ def _choices(
         found = list(
             model.frontier(
                 question, wish.plans, time_limit=wish.time_limit, seed=seed, steps=wish.steps,
-                cheapest=best, mend=mend, stopped=halted, progress=progress,
+                cheapest=best, stopped=halted, progress=progress,
             )
         )  # fmt: skip
     else:
         kept = model.keep_everything(question)
-        best = best if mend is None else mend(question, best)
         found = [
             model.Choice(model.KEPT, question, kept, model.figures(question, kept)),
             model.Choice(model.CHEAPEST, question, best, model.figures(question, best)),
@@ -506,7 +500,7 @@ def plans_table(offers: list[Offer], today: Offer | None = None) -> pd.DataFrame
         is chosen), ``more_yuan`` (than keeping everything), ``yuan`` and the other figures of
         :class:`catchment.optimise.consolidation.Figures` at the county's own costs, what is built
         by the last year and its ``build_yuan`` over all years, ``dominated``, ``pieces,
-        connected_yuan`` (in the plan's own yuan), ``hard_rules_broken``.
+        hard_rules_broken``.
     """
     rows = []
     minute = offers[0].question.costs.minute
@@ -528,7 +522,6 @@ def plans_table(offers: list[Offer], today: Offer | None = None) -> pd.DataFrame
                 "pieces": int(
                     model.cut_off(offer.question, offer.answer.plan.site_of).any(axis=1).sum()
                 ),
-                "connected_yuan": offer.answer.mended,
                 "hard_rules_broken": len(offer.broken),
             }
         )

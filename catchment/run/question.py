@@ -75,44 +75,53 @@ def question_on(posed: Posed, region: Region) -> model.Question:
     """
     question = question_of_recipe(
         posed, costs=costs_of(region.folder), limits=limits_of(posed.scenario)
-    )
+    ).replace(connected=posed.scenario.method.connected)
     if not finishes(posed.scenario):
         return question
     return letting_finish(question, posed.scenario, names_of(region))
 
 
-def connects(
-    scenario: Scenario,
+IN_PIECES = (
+    "找不到学区全部连片的方案：改为不要求连片，未连片的村逐一列出 / no plan with all catchments in one "
+    "piece was found: planned without asking for it, villages that are cut off are listed"
+)
+"""Said where catchments could not be connected."""
+
+
+def planned(
+    question: model.Question,
     *,
+    time_limit: float,
+    seed: int,
     steps: int | None = None,
+    memory: model.Memory | None = None,
     progress: Callable[[str], None] | None = None,
-) -> Callable[[model.Question, model.Answer], model.Answer] | None:
-    """Return what connects the catchments of a plan, None where the recipe does not ask for it.
+) -> tuple[model.Question, model.Answer]:
+    """Plan with connected catchments where they are asked for, without where there is no such plan.
 
     Parameters
     ----------
-    scenario : Scenario
-        The recipe, its seed too.
-    steps : int, optional
-        Rounds of the search, where it is not measured in seconds: the work is then always the same.
-    progress : callable, optional
-        Told a line of text before each plan.
+    question : Question
+        The question.
+    time_limit : float
+        Seconds, twice where catchments cannot be connected.
+    seed, steps, memory, progress
+        As in :func:`catchment.optimise.consolidation.consolidate`.
 
     Returns
     -------
-    callable or None
-        Changes an answer of a question.
+    question : Question
+        The question answered: the given one, or the same without connected catchments.
+    answer : Answer
+        The best plan found.
     """
-    if not scenario.method.connected:
-        return None
-
-    def _mend(question: model.Question, answer: model.Answer) -> model.Answer:
-        if progress is not None:
-            progress("学区连片 / catchments are connected")
-        # The search had its share of the seconds; the rest of them go into this.
-        rest = answer.plan.seconds * (1.0 / model.SEARCH_SHARE - 1.0)
-        return model.connect(
-            question, answer, seed=scenario.seed, time_limit=rest if steps is None else 0.0
-        )
-
-    return _mend
+    best = model.consolidate(
+        question, time_limit=time_limit, seed=seed, steps=steps, memory=memory, progress=progress
+    )
+    if not question.connected or best.plan.status in ("optimal", "feasible"):
+        return question, best
+    apart = question.replace(connected=False)
+    found = model.consolidate(
+        apart, time_limit=time_limit, seed=seed, steps=steps, memory=memory, progress=progress
+    )
+    return apart, found

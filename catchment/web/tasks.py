@@ -23,7 +23,7 @@ from catchment.region.check import check_region
 from catchment.region.read import read_region
 from catchment.rules.gate import VERDICT
 from catchment.run import Run, pose, run_scenario
-from catchment.run.question import connects, pose_question
+from catchment.run.question import planned, pose_question
 from catchment.run.spoken import names_of, spoken
 from catchment.scenario import Catchments, Scenario, parse_scenario, start_of
 from catchment.views.decisions import write_recipe
@@ -371,16 +371,10 @@ def finish(table: Table, task: Plain, tell: Tell) -> Plain:
     scenario = scenario_of(table.county, own)
     scenario, question, named = _question(table, scenario, task["keep"])
     tell("求解中", "searching")
-    mend = connects(scenario)
-    # What is left of the time connects the catchments.
-    share = 1.0 if mend is None else model.SEARCH_SHARE
-    answer = model.consolidate(
-        question, time_limit=share * task["seconds"], seed=scenario.seed, progress=_teller(tell)
+    question, answer = planned(
+        question, time_limit=task["seconds"], seed=scenario.seed, progress=_teller(tell)
     )
     require(answer, task["seconds"])
-    if mend is not None:
-        tell("学区连片", "catchments are connected", last=True)
-        answer = mend(question, answer)
     tell("写成方案", "writing it down", last=True, **_worth(answer))
     kept = model.keep_everything(question)
     made = _document(table, own, scenario, question, answer, named, f"{own.name[:180]}（优化）")
@@ -408,8 +402,11 @@ def three(table: Table, task: Plain, tell: Tell) -> Plain:
     own = parse_document(task["document"])
     scenario = scenario_of(table.county, own)
     scenario, question, named = _question(table, scenario, task["keep"])
+    share = task["seconds"] / 4
+    question, best = planned(question, time_limit=share, seed=scenario.seed, progress=_teller(tell))
+    require(best, share)
     choices = model.frontier(
-        question, 5, time_limit=task["seconds"], seed=scenario.seed, mend=connects(scenario),
+        question, 5, time_limit=3 * share, seed=scenario.seed, cheapest=best,
         progress=_teller(tell),
     )  # fmt: skip
     picked = _different(choices[1:])

@@ -15,12 +15,10 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from catchment.optimise.consolidation import (
-    SEARCH_SHARE,
     Answer,
     Limits,
     Question,
     check,
-    connect,
     consolidate,
     cut_off,
     question_of,
@@ -55,10 +53,8 @@ _PREFACE = """## Multi-year consolidation
 Demo county, primary bands, 2026-2035, the question that `catchment propose` asks of a recipe
 without actions (rules of a closing included), at most 6 closures and 400 moved students a year.
 Costs are those of `costs.csv`, most of them assumptions. The plan's distance is to the best plan
-of all tables so far; the gap is to the bound proved in the same run, the unchanging first year included in both. Every plan has been rechecked. Three fifths of the time
-go into the search, the rest into connecting the catchments; "in pieces" is the plan before that.
-Search and bound have a thread each, connecting has one; processor seconds tell how much the machine
-really gave.
+of all tables so far; the gap is to the bound proved in the same run, the unchanging first year included in both. Every plan has been rechecked, its catchments are in one piece. Search and bound
+have a thread each; processor seconds tell how much the machine really gave.
 """
 
 
@@ -172,19 +168,18 @@ def _townships(whole: Question) -> str:
             "years, 60 seconds, seed 1:"
         ),
         "",
-        "| villages | sites | processor s | status | certified gap | in one piece | rules broken |",
-        "|---|---|---|---|---|---|---|",
+        "| villages | sites | processor s | status | certified gap | rules broken |",
+        "|---|---|---|---|---|---|",
     ]
     for villages in townships(whole.problem):
         question = part_of_question(whole, villages, 3)
         before = time.process_time()
-        answer, whole_answer = _planned(question, 60.0, 1)
+        answer = consolidate(question, time_limit=60.0, seed=1)
         spent = time.process_time() - before
-        _tell((len(villages), spent, 100 * answer.gap, 100 * whole_answer.gap))
+        _tell((len(villages), spent, 100 * answer.gap))
         lines.append(
             f"| {len(villages)} | {len(question.problem.site_ids)} | {spent:.0f} | {answer.plan.status} "
-            f"| {100 * answer.gap:.2f} % | {100 * whole_answer.gap:.2f} % "
-            f"| {_broken(question, whole_answer)} |"
+            f"| {100 * answer.gap:.2f} % | {_broken(question, answer)} |"
         )
     return "\n".join(lines)
 
@@ -308,7 +303,7 @@ def _pieces(question: Question) -> str:
 def _larger(problem: Problem, limits: list[float]) -> str:
     county = larger(problem)
     limit = Limits(closures_per_year=16, moved_per_year=1100, young_minutes=30.0)
-    question = question_of(county, limits=limit)
+    question = question_of(county, limits=limit, connected=True)
     lines = [
         "",
         (
@@ -317,33 +312,26 @@ def _larger(problem: Problem, limits: list[float]) -> str:
         ),
         "",
         (
-            "| limit s | processor s | in pieces 万元 | plan 万元 | above its best | certified gap "
+            "| limit s | processor s | plan 万元 | above its best | certified gap "
             "| peak memory GB | rules broken |"
         ),
-        "|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|",
     ]
     rows = []
     for seconds in limits:
         before = time.process_time()
-        answer, whole = _planned(question, seconds, 1)
+        answer = consolidate(question, time_limit=seconds, seed=1)
         spent = time.process_time() - before
-        apart, plan = answer.plan.objective, whole.plan.objective
-        rows.append((seconds, spent, apart, plan, whole.gap, _peak(), _broken(question, whole)))
+        plan = answer.plan.objective
+        rows.append((seconds, spent, plan, answer.gap, _peak(), _broken(question, answer)))
         _tell(rows[-1])
-    best = min(r[3] for r in rows)
+    best = min(r[2] for r in rows)
     lines += [
-        f"| {limit:g} | {spent:.0f} | {apart / 1e4:.1f} | {plan / 1e4:.1f} "
+        f"| {limit:g} | {spent:.0f} | {plan / 1e4:.1f} "
         f"| {100 * (plan / best - 1):.2f} % | {100 * gap:.2f} % | {peak / 1e9:.2f} | {broken} |"
-        for limit, spent, apart, plan, gap, peak, broken in rows
+        for limit, spent, plan, gap, peak, broken in rows
     ]
     return "\n".join(lines)
-
-
-def _planned(question: Question, seconds: float, seed: int) -> tuple[Answer, Answer]:
-    """Plan as `propose` does: part of the time search, the rest connects the catchments."""
-    answer = consolidate(question, time_limit=SEARCH_SHARE * seconds, seed=seed)
-    longer = answer.plan.seconds * (1.0 / SEARCH_SHARE - 1.0)
-    return answer, connect(question, answer, seed=seed, time_limit=longer)
 
 
 def _broken(question: Question, answer: Answer) -> int:
@@ -375,15 +363,13 @@ def _best_so_far() -> float:
 def _rows_so_far() -> list[_Measured]:
     """Rows of the document's table, so that one call need not measure all of them."""
     row = re.compile(
-        r"^[|] ([0-9.]+) [|] ([0-9]+) [|] ([0-9]+) [|] ([0-9.]+) [|] ([0-9.]+) [|] [0-9.]+ % [|] ([0-9.]+) % "
+        r"^[|] ([0-9.]+) [|] ([0-9]+) [|] ([0-9]+) [|] ([0-9.]+) [|] [0-9.]+ % [|] ([0-9.]+) % "
         r"[|] ([0-9]+) [|] `([0-9a-f]+[+]?)` [|]$",
         re.MULTILINE,
     )
     return [
-        _Measured(
-            float(a), int(b), float(c), float(p) * 1e4, float(d) * 1e4, float(e) / 100, int(f), g
-        )
-        for a, b, c, p, d, e, f, g in row.findall(_document())
+        _Measured(float(a), int(b), float(c), float(d) * 1e4, float(e) / 100, int(f), g)
+        for a, b, c, d, e, f, g in row.findall(_document())
     ]
 
 
@@ -399,12 +385,11 @@ def _kept(name: str, text: str, measured_at: str) -> str:
 
 
 class _Measured(NamedTuple):
-    """One row of the table; yuan before and after catchments were connected, gap of the latter."""
+    """One row of the table, yuan."""
 
     limit: float
     seed: int
     spent: float
-    apart: float
     plan: float
     gap: float
     broken: int
@@ -422,14 +407,16 @@ def run(options: argparse.Namespace) -> str:
     for seconds in options.seconds:
         for seed in options.seeds:
             before = time.process_time()
-            answer, whole = _planned(question, seconds, seed)
+            answer = consolidate(question, time_limit=seconds, seed=seed)
             spent = time.process_time() - before
-            apart, yuan = answer.plan.objective, whole.plan.objective
-            broken = _broken(question, whole)
+            broken = _broken(question, answer)
             rows.append(
-                _Measured(seconds, seed, spent, apart, yuan, whole.gap, broken, options.measured_at)
-            )
-            _tell(rows[-1][:7])
+                _Measured(
+                    seconds, seed, spent, answer.plan.objective, answer.gap, broken,
+                    options.measured_at,
+                )
+            )  # fmt: skip
+            _tell(rows[-1][:6])
     now = {(r.limit, r.seed) for r in rows}
     rows = sorted(rows + [r for r in _rows_so_far() if (r.limit, r.seed) not in now])
     best = min([_best_so_far(), *(r.plan for r in rows)])
@@ -438,13 +425,13 @@ def run(options: argparse.Namespace) -> str:
         f"{_BEST}{best / 1e4:.1f}.",
         "",
         (
-            "| limit s | seed | processor s | in pieces 万元 | plan 万元 | above the best "
+            "| limit s | seed | processor s | plan 万元 | above the best "
             "| certified gap | rules broken | commit |"
         ),
-        "|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {r.limit:g} | {r.seed} | {r.spent:.0f} | {r.apart / 1e4:.1f} | {r.plan / 1e4:.1f} "
+        f"| {r.limit:g} | {r.seed} | {r.spent:.0f} | {r.plan / 1e4:.1f} "
         f"| {100 * (r.plan / best - 1):.2f} % | {100 * r.gap:.2f} % | {r.broken} | `{r.commit}` |"
         for r in rows
     ]

@@ -11,7 +11,9 @@ from scipy.sparse import csr_matrix
 from catchment.optimise.consolidation import Limits, Question, read_costs
 from catchment.optimise.phases.blocks import BLOCKS, Draft, lay_out, lp_text
 from catchment.optimise.phases.compile import compile_model
+from catchment.optimise.phases.contiguous import Ground, ground_of
 from catchment.optimise.phases.decode import keep_decision
+from catchment.optimise.phases.separate import connecting
 from catchment.problem import Problem
 
 HERE = Path(__file__).parent
@@ -83,6 +85,63 @@ def two_nodes(lower_grades: int = 1) -> Draft:
     return lay_out(model, np.ones(4, dtype=bool), keep_decision(model, 3))
 
 
+def three_in_a_row() -> tuple[Draft, Ground]:
+    """Three villages in a row, schools in the first and the second, one band, three years."""
+    line = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], dtype=bool)
+    students = np.full((3, 1, 3), 5, dtype=np.int32)
+    minutes = np.array([[[5, 10], [10, 5], [15, 10]]], dtype=np.float32)
+    two = np.ones((2, 1), dtype=bool)
+    years = np.ones((1, 3), dtype=np.int32)
+    problem = Problem(
+        village_ids=("A", "B", "C"),
+        site_ids=("first", "second"),
+        bands=("lower",),
+        grades=(1,),
+        grade_band=np.zeros(1, dtype=np.int8),
+        years=(2026, 2027, 2028),
+        group_village=np.arange(3, dtype=np.int32),
+        group_band=np.zeros(3, dtype=np.int8),
+        students=students,
+        estimated=np.zeros((3, 3), dtype=bool),
+        modes=("walk",),
+        minutes=minutes,
+        metres=minutes * 80,
+        mode=np.zeros((1, 3, 2), dtype=np.int8),
+        network=np.zeros(3, dtype=np.int32),
+        rooms=np.array([[2], [2]], dtype=np.int32) * years,
+        beds=np.zeros((2, 3), dtype=np.int32),
+        dining_seats=np.full((2, 3), 30, dtype=np.int32),
+        class_size=np.full((2, 1), 20, dtype=np.int32),
+        neighbours=csr_matrix(line),
+        home=np.array([0, 1], dtype=np.int32),
+        existing=np.ones(2, dtype=bool),
+        today_open=two,
+        can_host=two,
+        must_open=np.zeros((2, 1, 3), dtype=bool),
+        must_close=np.zeros((2, 1, 3), dtype=bool),
+        today=np.array([0, 1, 1], dtype=np.int32),
+        fixed_site=np.full((3, 3), -1, dtype=np.int32),
+        trip_limit=np.array([30], dtype=np.float32),
+    )
+    none = np.zeros(2, dtype=np.int32)
+    question = Question(
+        problem=problem,
+        costs=read_costs(),
+        limits=Limits(kept_share=0.0),
+        may_close=np.ones(2, dtype=bool),
+        may_downgrade=np.zeros(2, dtype=bool),
+        may_open=np.zeros(2, dtype=bool),
+        extra_rooms=none,
+        extra_beds=none,
+        extra_seats=none,
+        extra_naps=none,
+        connected=True,
+    )
+    model = compile_model(question)
+    draft = lay_out(model, np.ones(3, dtype=bool), keep_decision(model, 3))
+    return draft, ground_of(question)
+
+
 @pytest.mark.parametrize("block", sorted(BLOCKS))
 def test_block_reads_as_recorded(block):
     # Grades share a class only where the lower band has several.
@@ -94,6 +153,19 @@ def test_block_reads_as_recorded(block):
     assert lp_text(draft, rows) == path.read_text(encoding="utf-8")
 
 
+def test_rows_that_connect_read_as_recorded():
+    draft, ground = three_in_a_row()
+    # The last village goes to the first school over the second village, whose school is another.
+    apart = np.array([[0, 0, 0], [1, 1, 1], [1, 1, 0]], dtype=np.int32)
+    rows = connecting(draft, ground, apart)
+    # Now the first school's own village goes elsewhere, and its others do not.
+    rows += connecting(draft, ground, np.array([[0, 1, 1], [1, 1, 0], [1, 1, 0]], dtype=np.int32))
+    path = HERE / "consolidation_connected.lp"
+    assert lp_text(draft, rows) == path.read_text(encoding="utf-8")
+    whole = np.array([[0, 0, 0], [1, 1, 0], [1, 1, 0]], dtype=np.int32)
+    assert connecting(draft, ground, whole) == []
+
+
 def test_no_golden_text_without_a_block():
     recorded = {p.stem.removeprefix("consolidation_") for p in HERE.glob("consolidation_*.lp")}
-    assert recorded == set(BLOCKS)
+    assert recorded == {*BLOCKS, "connected"}

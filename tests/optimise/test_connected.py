@@ -1,6 +1,8 @@
-"""Who is cut off from a school, against networkx; mended plans are valid, whole and dearer at most."""
+"""Who is cut off from a school, against networkx; connected plans are valid, whole, no cheaper."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import networkx as nx
 import numpy as np
@@ -8,13 +10,17 @@ import numpy as np
 from catchment.optimise.consolidation import (
     Question,
     check,
-    connect,
     consolidate,
     cut_off,
     cut_off_today,
     keep_everything,
 )
-from catchment.optimise.phases.compile import settled_today
+from catchment.optimise.dice import dice
+from catchment.optimise.phases.anneal import anneal
+from catchment.optimise.phases.compile import compile_model, settled_today
+from catchment.optimise.phases.contiguous import ground_of, room_for
+from catchment.optimise.phases.decode import keep_decision, trajectory
+from catchment.optimise.phases.table import begin, tabulate
 from tests.tiny_consolidation import in_a_landscape
 
 
@@ -55,6 +61,8 @@ def plainly(question: Question, site_of: np.ndarray) -> np.ndarray:
             and site_of[i, t] != j
         }  # fmt: skip
         out[:, t] &= ~(stays & ~np.isin(np.arange(len(today)), list(own)))
+    if question.sent is not None:
+        out[(question.sent >= 0).any(axis=1)] = False
     assert np.array_equal(base[:, 0], cut_off_today(question))
     return out
 
@@ -73,31 +81,71 @@ def test_who_is_cut_off_is_what_networkx_says():
     assert seen > 20
 
 
-def test_a_mended_plan_is_valid_whole_and_says_what_it_costs():
-    mended = 0
+def test_the_search_counts_what_is_cut_off_as_the_definition_says():
+    apart = 0
+    for seed in range(120):
+        question = in_a_landscape(seed)
+        model = compile_model(question)
+        years = len(question.problem.years)
+        table, ground = tabulate(model), ground_of(question)
+        cuts = room_for(ground)
+        rng = np.random.default_rng(seed)
+        option, when = keep_decision(model, years)
+        for i in range(len(option)):
+            if model.first[i + 1] > model.first[i] and rng.random() < 0.6:
+                o = int(rng.integers(model.first[i], model.first[i + 1]))
+                allowed = np.flatnonzero(table.allowed[o])
+                if len(allowed):
+                    option[i], when[i] = o, rng.choice(allowed)
+        run = begin(table, (option, when), dice(seed))
+        _, cut = anneal(table, run, ground, cuts, 0, 1.0, 1.0, 1.0, True, 1.0)
+        told = cut_off(question, trajectory(model, (option, when), years))
+        assert (cut > 0) == told.any(), seed
+        apart += int(told.any())
+        # What is carried along is what a count from the start gives.
+        anneal(table, run, ground, cuts, 500, 1e6, 1e5, 1.0, True, 1e4)
+        carried = cuts.lost.copy()
+        anneal(table, run, ground, cuts, 0, 1.0, 1.0, 1.0, True, 1.0)
+        assert np.array_equal(carried, cuts.lost), seed
+        for rest in (cuts.member, cuts.counted, cuts.reach, cuts.waiting):
+            assert not rest.any(), seed
+    assert apart > 40
+
+
+def test_a_connected_plan_is_valid_whole_and_no_cheaper():
+    dearer = 0
     for seed in range(60):
         question = in_a_landscape(seed)
-        answer = consolidate(question, time_limit=5)
-        if answer.plan.status not in ("optimal", "feasible"):
+        answer = consolidate(question, steps=1)
+        whole = consolidate(question.replace(connected=True), steps=1)
+        if whole.plan.status == "infeasible":
             continue
-        before = cut_off(question, answer.plan.site_of).any()
-        made = connect(question, answer, seed=1, steps=3000)
-        assert check(question, made) == []
-        if not before:
-            assert made is answer
-            continue
-        if cut_off(question, made.plan.site_of).any():
-            # Never half mended: the given plan, or a whole one.
-            assert np.array_equal(made.plan.site_of, answer.plan.site_of)
-            continue
-        mended += 1
-        # The given plan was the best of all, connected or not.
-        assert made.plan.objective >= answer.plan.objective - 1e-6
-        assert made.mended == max(made.plan.objective - answer.plan.objective, 0.0)
-        assert made.plan.bound <= made.plan.objective
-        again = connect(question, answer, seed=1, steps=3000)
-        assert np.array_equal(again.plan.site_of, made.plan.site_of)
-    assert mended >= 5
+        assert check(question.replace(connected=True), whole) == []
+        assert not cut_off(question, whole.plan.site_of).any()
+        assert whole.plan.objective >= answer.plan.objective - 1e-6
+        dearer += whole.plan.objective > answer.plan.objective + 1e-6
+        if cut_off(question, answer.plan.site_of).any():
+            rules = {v.rule for v in check(question.replace(connected=True), answer)}
+            assert rules & {"reached through its catchment", "its own village"}
+            assert check(question, answer) == []
+    assert dearer >= 5
+
+
+def test_the_recheck_says_who_is_cut_off_as_the_definition_does():
+    rng = np.random.default_rng(2)
+    apart = whole = 0
+    for seed in range(80):
+        question = in_a_landscape(seed).replace(connected=True)
+        kept = keep_everything(question)
+        course = kept.plan.site_of.copy()
+        for i in np.flatnonzero(rng.random(len(course)) < 0.3):
+            course[i, int(rng.integers(1, course.shape[1])) :] = rng.integers(0, 3)
+        trial = dataclasses.replace(kept, plan=kept.plan.replace(site_of=course))
+        rules = {v.rule for v in check(question, trial)}
+        told = bool(rules & {"reached through its catchment", "its own village"})
+        assert told == cut_off(question, course).any(), seed
+        apart, whole = apart + told, whole + (not told)
+    assert min(apart, whole) > 15
 
 
 def test_todays_catchments_cut_nobody_off_by_plan():

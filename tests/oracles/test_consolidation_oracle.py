@@ -11,13 +11,15 @@ import pytest
 
 from catchment.optimise.consolidation import check, consolidate
 from catchment.optimise.dice import dice
-from catchment.optimise.phases import anneal as walk
 from catchment.optimise.phases import bound as low
 from catchment.optimise.phases import knapsack, relaxed
+from catchment.optimise.phases.anneal import anneal
 from catchment.optimise.phases.combined import fewest_classes
 from catchment.optimise.phases.compile import compile_model
+from catchment.optimise.phases.contiguous import ground_of, room_for
 from catchment.optimise.phases.decode import answer_of, keep_decision
 from catchment.optimise.phases.siteyears import split
+from catchment.optimise.phases.table import begin, tabulate
 from tests.tiny_consolidation import tiny_question, wide_question
 from tests.tiny_plans import brute_force
 
@@ -60,10 +62,12 @@ def test_search_is_valid_and_bound_below_the_best(first, kind):
         if best is None or model.impossible:
             continue
         years = len(question.problem.years)
-        table = walk.tabulate(model)
-        run = walk.begin(table, keep_decision(model, years), dice(seed))
+        table = tabulate(model)
+        run = begin(table, keep_decision(model, years), dice(seed))
+        ground = ground_of(question)
+        cuts = room_for(ground)
         for _ in range(3):
-            walk.anneal(table, run, 4000, 30_000.0, 30.0, 200_000.0)
+            anneal(table, run, ground, cuts, 4000, 30_000.0, 30.0, 200_000.0)
         found = float(run.best_value[0]) + model.fixed_cost
         if np.isfinite(found):
             plan = (run.best[0], run.best[1])

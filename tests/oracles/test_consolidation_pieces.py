@@ -10,7 +10,7 @@ import pytest
 
 from catchment.optimise.consolidation import cut_off
 from tests.tiny_consolidation import homes, in_a_landscape, tiny_question, wide_question
-from tests.tiny_plans import Together, brute_force, courses
+from tests.tiny_plans import Together, brute_force, courses, sent_ones
 
 MOST = 400
 """Plans of a band that are all looked at; bands of more are passed over."""
@@ -25,7 +25,7 @@ def test_the_plans_that_cut_nobody_off_are_those_of_networkx(kind):
         course = np.repeat(np.array(home)[:, None], len(problem.years), axis=1).astype(np.int32)
         for band in range(len(problem.bands)):
             mine = np.flatnonzero(problem.group_band == band)
-            sure = Together(problem, home, band)
+            sure = Together(problem, home, band, sent_ones(question))
             choices = [courses(question, int(i)) for i in mine]
             if math.prod(len(c) for c in choices) > MOST:
                 continue

@@ -176,25 +176,25 @@ def test_where_students_finish_the_variant_runs_as_it_was_planned(plain_folder: 
 def test_plans_are_connected_where_the_recipe_says_so(
     plain_folder: Path, monkeypatch: pytest.MonkeyPatch, connected: bool
 ) -> None:
-    mended: list[int] = []
-    real = model.connect
+    asked: list[tuple[bool, int]] = []
+    real = model.consolidate
 
-    def connect(question: Any, found: Any, **more: Any) -> Any:
-        mended.append(more["seed"])
-        return real(question, found, **more)
+    def consolidate(question: Any, **more: Any) -> Any:
+        asked.append((question.connected, more["seed"]))
+        return real(question, **more)
 
-    monkeypatch.setattr(model, "connect", connect)
+    monkeypatch.setattr(model, "consolidate", consolidate)
     recipe = {"name": "今", "years": GAPS, "seed": 5, "method": {"connected": connected}}
     table = sit_down(plain_folder, recipe)
     task = {"document": {"name": "甲"}, "keep": [], "seconds": 2}
     found = finish(table, task, silent)
-    assert mended == ([5] if connected else [])
+    assert asked == [(connected, 5)]
     assert found["violations"] == []
     made = parse_document(found["documents"][0])
     problem = pose(scenario_of(table.county, made), table.county.region).problem
     assert problem.years == tuple(range(2026, 2032))
     tasks.three(table, {**task, "seconds": 4}, silent)
-    assert (len(mended) > 3) == connected
+    assert {c for c, _ in asked} == {connected}
 
 
 def test_what_a_plan_breaks_is_told_in_words(

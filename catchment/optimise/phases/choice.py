@@ -498,7 +498,6 @@ def frontier(
     seed: int = 0,
     steps: int | None = None,
     cheapest: Answer | None = None,
-    mend: Callable[[Question, Answer], Answer] | None = None,
     stopped: Callable[[], bool] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Choice, ...]:
@@ -523,8 +522,6 @@ def frontier(
         Rounds for each plan instead of seconds.
     cheapest : Answer, optional
         The question's own answer, where there is one already.
-    mend : callable, optional
-        Changes a plan before it is compared, so that its catchments are connected, say.
     stopped : callable, optional
         Asked before each plan; True ends the list early.
     progress : callable, optional
@@ -546,8 +543,7 @@ def frontier(
 
     def _made(name: str, asked: Question, answer: Answer) -> Choice:
         """Bring a plan into the list."""
-        whole = answer if mend is None else mend(asked, answer)
-        return Choice(name, asked, whole, figures(question, whole))
+        return Choice(name, asked, answer, figures(question, answer))
 
     def _find(name: str, asked: Question, start: Plan | None) -> Answer:
         """Search for one plan."""

@@ -272,7 +272,8 @@ def answer_of(
             site_of[idle & shut, t] = -1
     mode_of[site_of < 0] = -1
     # A road may be cut in a later year: then nobody is served by that trip.
-    site_of = np.where(mode_of < 0, -1, site_of).astype(np.int32)
+    # Whom no road leads to their school in a year stays on its roll: they are not served.
+    site_of = site_of.astype(np.int32)
     plan = Plan(
         open=opened,
         site_of=site_of,

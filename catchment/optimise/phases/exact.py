@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from catchment.optimise.milp import solve_milp
-from catchment.optimise.phases.blocks import BLOCKS, Draft, Terms, lay_out, matrix
+from catchment.optimise.milp import MilpAnswer, solve_milp
+from catchment.optimise.phases.blocks import BLOCKS, Draft, Row, Terms, lay_out, matrix
 from catchment.optimise.phases.combined import formed
 from catchment.optimise.phases.compile import Model
-from catchment.optimise.phases.decode import Decision, keep_decision
-from catchment.problem import Bool, Int8
+from catchment.optimise.phases.contiguous import Ground
+from catchment.optimise.phases.decode import Decision, keep_decision, trajectory
+from catchment.optimise.phases.separate import connecting
+from catchment.problem import Bool, Int8, Int32
 
+ROUGH = 0.01
+"""Gap of the first round: rows are found with a rough plan as well as with the best."""
+ROUNDS = 1000
+"""Times that a model is solved again with what its last plan cuts off forbidden, at most."""
 PLAIN_COLUMNS = 400
 """Moves by year up to which the solver's presolve is left out."""
 
@@ -51,6 +58,8 @@ def solve_exactly(
     start: Decision | None = None,
     gap: float = 0.0,
     options: dict[str, bool | int | float | str] | None = None,
+    ground: Ground | None = None,
+    hints: Sequence[Int32] = (),
 ) -> Exact:
     """Solve the model for the free groups, all others held.
 
@@ -72,11 +81,17 @@ def solve_exactly(
         Relative gap at which the solver may stop.
     options : dict, optional
         Further options of the solver.
+    ground : Ground, optional
+        Who neighbours whom, where catchments are to be in one piece: what a plan cuts off is
+        forbidden and the model solved again, until nobody is.
+    hints : sequence of (n, t) int32
+        Sites of plans whose cuts are forbidden from the start.
 
     Returns
     -------
     Exact
-        Decisions, states and bound.
+        Decisions, states and bound. Where the time ends before nobody is cut off, the decisions
+        are None and the bound, of fewer rows than there are, holds all the same.
     """
     began = time.perf_counter()
     years = model.at_least.shape[1]
@@ -84,9 +99,63 @@ def solve_exactly(
     held = held if held is not None else keep_decision(model, years)
     draft = lay_out(model, everyone if free is None else free, held)
     rows = [row for block in BLOCKS.values() for row in block(draft)]
-    table, lower, upper = matrix(draft, rows)
     if np.any(np.array(draft.lower) > np.array(draft.upper)):
         return Exact("infeasible", None, None, np.inf)
+    if ground is not None:
+        hinted = [row for plan in hints for row in connecting(draft, ground, plan)]
+        rows += list({row.name: row for row in hinted}.values())
+    known = {row.name for row in rows}
+    bound, best = -np.inf, np.inf
+    found: tuple[Decision, Int8] | None = None
+    if ground is not None and start is not None:
+        best = float(np.array(draft.cost) @ _start(draft, start)) + draft.constant
+    rough = 0.0 if ground is None else ROUGH
+    for _ in range(ROUNDS):
+        left = max(time_limit - (time.perf_counter() - began), 0.0)
+        answer = _solved(draft, rows, left, seed, start, max(gap, rough), options)
+        bound = max(bound, answer.bound + draft.constant)
+        if answer.x is None:
+            break
+        decision, state = _read(draft, answer.x)
+        more = []
+        if ground is not None:
+            more = connecting(draft, ground, trajectory(model, decision, years))
+        if not more:
+            value = answer.objective + draft.constant
+            if found is None or value < best:
+                best, found = value, (decision, state)
+            if rough <= gap or answer.status != "optimal":
+                return Exact(answer.status, *found, bound)
+            rough = gap
+            continue
+        fresh = [row for row in more if row.name not in known]
+        if not fresh:
+            # A plan that its own rows forbid: the solver's tolerance, nothing to go on from.
+            break
+        rows += fresh
+        known |= {row.name for row in more}
+        # A tenth of what is still unproved is near enough to find rows with.
+        if np.isfinite(best):
+            rough = max(0.1 * (best - bound) / max(abs(best), 1.0), gap)
+    if answer.status == "infeasible":
+        return Exact("infeasible", None, None, np.inf)
+    if found is None:
+        return Exact("failed" if answer.status == "failed" else "stopped", None, None, bound)
+    return Exact("stopped", *found, bound)
+
+
+def _solved(
+    draft: Draft,
+    rows: list[Row],
+    time_limit: float,
+    seed: int,
+    start: Decision | None,
+    gap: float,
+    options: dict[str, bool | int | float | str] | None,
+) -> MilpAnswer:
+    """Hand the rows to the solver."""
+    began = time.perf_counter()
+    table, lower, upper = matrix(draft, rows)
     # Presolve has been seen to fail on sound models, and to call one infeasible that was not (2 of
     # 6,000 tiny ones, equal to trying every plan without it): small models do without it, and
     # nothing is infeasible before that was found without it.
@@ -108,11 +177,7 @@ def solve_exactly(
         )
         if answer.status not in ("failed", "infeasible"):
             break
-    bound = answer.bound + draft.constant
-    if answer.x is None:
-        return Exact(answer.status, None, None, bound)
-    decision, state = _read(draft, answer.x)
-    return Exact(answer.status, decision, state, bound)
+    return answer
 
 
 def _read(draft: Draft, x: npt.NDArray[np.float64]) -> tuple[Decision, Int8]:

@@ -95,7 +95,7 @@ class Question:
     at_least, at_most : (m, t) int8 or None
         Lowest and highest state of a site by year, for demands beyond the masks.
     stay : (n,) bool or None
-        Village-bands that may not move.
+        Village-bands that may not move, but for those that are sent.
     receives : (m,) bool or None
         Sites to which village-bands may move at all; None for all. A site that is left out still
         takes those whom the user sends to it.
@@ -107,6 +107,9 @@ class Question:
     site_build : (m,) float64 or None
         Yuan of opening each site that is closed today, its classrooms left out; nan for the figure
         of the costs, None for that everywhere.
+    connected : bool
+        Whether catchments are to be in one piece: no village-band may be cut off from its school
+        (see :func:`catchment.optimise.phases.contiguous.cut_off`).
     """
 
     problem: Problem
@@ -128,6 +131,7 @@ class Question:
     within: Bool | None = None
     sent: Int32 | None = None
     site_build: npt.NDArray[np.float64] | None = None
+    connected: bool = False
 
     def replace(self, **changes: Any) -> Question:
         """Return a copy with some fields replaced; the original is untouched.
@@ -237,8 +241,6 @@ class Answer:
         For ``infeasible`` and ``unknown``: what stands against a plan.
     memory : Memory or None
         To go on from here; None where the question was solved without search.
-    mended : float
-        Yuan by which the plan became dearer when its catchments were connected.
     """
 
     plan: Plan
@@ -248,7 +250,6 @@ class Answer:
     pieces: int = 0
     reason: str = ""
     memory: Memory | None = None
-    mended: float = 0.0
 
     @property
     def gap(self) -> float:
@@ -257,6 +258,9 @@ class Answer:
             return float("nan")
         return (self.plan.objective - self.plan.bound) / max(abs(self.plan.objective), 1e-9)
 
+
+MOST_YEARS = 63
+"""Years of a question with connected catchments at most: each is one bit of a number."""
 
 SMALL = 100
 """Students below which a rural school is small (国办发〔2018〕27号) and closing may be thought of."""
@@ -407,6 +411,11 @@ def checked(question: Question) -> Question:
     if question.transition not in ("together", "finish"):
         raise InputError(
             f"transition = {question.transition!r} 应为 together 或 finish / one of two"
+        )
+    if question.connected and t > MOST_YEARS:
+        raise InputError(
+            f"学区连片的方案最多 {MOST_YEARS} 年，现有 {t} 年 / connected catchments: at most "
+            f"{MOST_YEARS} years, not {t}"
         )
     if (np.diff(question.problem.years) <= 0).any():
         raise InputError("years 应递增 / must rise")

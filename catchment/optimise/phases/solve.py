@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from catchment.optimise.dice import dice
-from catchment.optimise.phases import anneal as walk
 from catchment.optimise.phases import bound as low
+from catchment.optimise.phases.anneal import anneal, rises
 from catchment.optimise.phases.compile import Model, compile_model
+from catchment.optimise.phases.contiguous import Cuts, Ground, ground_of, room_for
 from catchment.optimise.phases.decode import (
     Decision,
     answer_of,
@@ -25,10 +26,11 @@ from catchment.optimise.phases.decode import (
 from catchment.optimise.phases.exact import solve_exactly
 from catchment.optimise.phases.question import Answer, Memory, Question
 from catchment.optimise.phases.siteyears import Parts, split
+from catchment.optimise.phases.table import Run, Table, begin, heaviest, restart, tabulate
 from catchment.optimise.phases.verify import check
 from catchment.optimise.solution import Status
 from catchment.plan import Plan
-from catchment.problem import Int8
+from catchment.problem import Int8, Int32
 
 EXACT_COLUMNS = 4000
 """Moves by year up to which the whole model is handed to the solver."""
@@ -51,6 +53,14 @@ NODES = 200
 model, a hundred times for a tiny one, so that nothing depends on the clock."""
 BOUND_STEPS = 600
 """Steps of the bound in one round when steps are counted."""
+TEMPTING = 8
+"""Plans, four times, that heed neighbours not at all and little: what they cut off is forbidden before
+the exact model is solved."""
+HOT, COLD = 8.0, 3e-3
+"""First and last temperature of a whole round, shares of what a random change costs."""
+CUT, CUT_LAST = 0.003, 0.3
+"""What a village-band weighs that is cut off for a year, at the first and at the last temperature,
+as a share of the weight of a broken limit: what is soft at first is firm in the end."""
 
 
 @dataclass
@@ -59,6 +69,7 @@ class _State:
 
     question: Question
     model: Model
+    ground: Ground
     began: float
     progress: Callable[[str], None] | None
     best: Decision | None = None
@@ -67,6 +78,11 @@ class _State:
     states: Int8 | None = None
     prices: low.Prices | None = None
     history: list[tuple[float, float, float]] = field(default_factory=list)
+
+    @property
+    def joined(self) -> Ground | None:
+        """Who neighbours whom, where catchments are to be in one piece."""
+        return self.ground if self.question.connected else None
 
     def closed(self) -> bool:
         """Whether plan and bound have met."""
@@ -139,7 +155,7 @@ def consolidate(
     years = len(question.problem.years)
     if model.impossible:
         return _impossible(question, model, began, seed)
-    state = _State(question, model, began, progress)
+    state = _State(question, model, ground_of(question), began, progress)
     from_where = memory.site_of if start is None and memory is not None else None
     if start is not None:
         from_where = start.site_of
@@ -170,13 +186,13 @@ def polish(question: Question, start: Plan, site: int, *, seed: int = 0) -> Answ
         The plan, without a bound; ``unknown`` where the surroundings allow none.
     """
     model = compile_model(question)
-    state = _State(question, model, time.perf_counter(), None)
+    state = _State(question, model, ground_of(question), time.perf_counter(), None)
     if model.impossible:
         return _impossible(question, model, state.began, seed)
-    table = walk.tabulate(model)
-    run = walk.begin(table, decision_of(model, start.site_of), dice(seed))
-    search = _Search(state, table, run, seed)
-    walk.anneal(table, run, 0, 1.0, 1.0, 1.0)
+    table = tabulate(model)
+    run = begin(table, decision_of(model, start.site_of), dice(seed))
+    search = _Search(state, table, run, room_for(state.ground), seed)
+    search.look()
     if np.isfinite(run.best_value[0]):
         now = float(run.best_value[0]) + model.fixed_cost
         state.note(now, -np.inf, (run.best[0], run.best[1]))
@@ -185,7 +201,7 @@ def polish(question: Question, start: Plan, site: int, *, seed: int = 0) -> Answ
     if free.any():
         exact = solve_exactly(
             model, free=free, held=held, time_limit=np.inf, seed=seed, start=state.best,
-            gap=1e-5, options=_nodes(5 * NODES),
+            gap=1e-5, options=_nodes(5 * NODES), ground=state.joined,
         )  # fmt: skip
         if exact.decision is not None:
             trial = _answer(state, exact.decision, None, "feasible", seed)
@@ -203,11 +219,11 @@ def _work(
     memory: Memory | None = None,
 ) -> Decision:
     model = state.model
-    table = walk.tabulate(model)
-    run = walk.begin(table, first, dice(seed))
+    table = tabulate(model)
+    run = begin(table, first, dice(seed))
     end = np.inf if steps is not None else state.began + time_limit
     columns = int(table.allowed.sum())
-    search = _Search(state, table, run, seed)
+    search = _Search(state, table, run, room_for(state.ground), seed)
     if columns <= TINY_COLUMNS:
         soon = min(state.began + EXACT_SECONDS, end) if steps is None else np.inf
         if _exact(state, soon, seed, None if steps is None else 100 * NODES):
@@ -216,20 +232,20 @@ def _work(
     # The first round takes about a tenth of the time, on a machine of ordinary speed.
     first_round = min(max(round(time_limit / 10 * 1e5), 4 * SLICE), 20 * SLICE)
     length = ROUND if steps is not None else first_round
-    search.round(length, 8.0, end)
+    search.round(length, HOT, end)
     if not np.isfinite(run.best_value[0]):
         # What was given breaks limits, and mending it has failed: today's catchments are tried.
         run.plan[:] = np.stack(keep_decision(model, len(state.question.problem.years)))
-        walk.restart(table, run)
-        walk.anneal(table, run, 0, 1.0, 1.0, 1.0)
-        search.weight = 2.0 * walk.heaviest(table)
-        search.round(length, 8.0, end)
+        search.look()
+        search.weight = 2.0 * heaviest(table)
+        search.round(length, HOT, end)
     again = steps is None or columns > TINY_COLUMNS
     if again and columns <= EXACT_COLUMNS:
         # Where the exact model comes to its end, it is worth most of the time; where it does not,
         # its bound and its plan are what search and prices go on from.
-        limit = state.began + 0.75 * time_limit if steps is None else np.inf
-        if _exact(state, limit, seed, None if steps is None else 10 * NODES):
+        limit = state.began + 0.85 * time_limit if steps is None else np.inf
+        nodes = None if steps is None else 10 * NODES
+        if _exact(state, limit, seed, nodes, search.tempting()):
             return search.now()
     problem = state.question.problem
     parts = split(model, problem.group_band, problem.grade_band)
@@ -241,7 +257,7 @@ def _work(
     if steps is not None:
         for _ in range(steps):
             _raise_bound(state, parts, prices, BOUND_STEPS)
-            search.round(ROUND, 8.0, end)
+            search.round(ROUND, HOT, end)
             search.rebuild(rng, end, NODES)
             if state.closed():
                 break
@@ -274,7 +290,7 @@ def _take_turns(
             # into the next, and what is too short for a hot start begins cooler.
             left = max(end - time.perf_counter(), 0.0) * SHARES[0]
             length = int(search.rate * left * 0.6)
-            heat = 8.0 if length >= first_round else float(rng.choice([0.5, 1.0, 2.0]))
+            heat = HOT if length >= first_round else float(rng.choice([0.5, 1.0, 2.0]))
             search.round(max(length, 4 * SLICE), heat, end, climb.look)
         else:
             search.rebuild(rng, end, None)
@@ -338,12 +354,19 @@ def _climbed(state: _State, parts: Parts, prices: low.Prices, rounds: int) -> fl
     return found - 1e-9 * abs(found)
 
 
-def _exact(state: _State, end: float, seed: int, nodes: int | None = None) -> bool:
+def _exact(
+    state: _State,
+    end: float,
+    seed: int,
+    nodes: int | None = None,
+    hints: Sequence[Int32] = (),
+) -> bool:
     """Hand the whole model to the solver; True when nothing is left to do."""
     left = end - time.perf_counter()
     exact = solve_exactly(
-        state.model, time_limit=left, seed=seed, start=state.best, options=_nodes(nodes)
-    )
+        state.model, time_limit=left, seed=seed, start=state.best, options=_nodes(nodes),
+        ground=state.joined, hints=hints,
+    )  # fmt: skip
     if exact.status == "infeasible":
         state.bound = np.inf
         return True
@@ -368,8 +391,9 @@ class _Search:
     """Rounds of annealing around the best plan."""
 
     state: _State
-    table: walk.Table
-    run: walk.Run
+    table: Table
+    run: Run
+    cuts: Cuts
     seed: int
     hot: float = 1.0
     weight: float = 1.0
@@ -377,9 +401,43 @@ class _Search:
 
     def measure(self) -> None:
         """Set temperature and weight of violations from what proposals cost here."""
-        self.weight = 2.0 * walk.heaviest(self.table)
-        seen = walk.rises(self.table, self.run, 4000, self.weight)
+        self.weight = 2.0 * heaviest(self.table)
+        seen = rises(self.table, self.run, self.state.ground, self.cuts, 4000, self.weight)
         self.hot = float(np.median(seen)) if len(seen) else 1.0
+
+    def look(self) -> None:
+        """Count the present decisions anew; they are kept if they are valid and better."""
+        restart(self.table, self.run)
+        self._steps(0, 1.0, 1.0)
+
+    def _steps(self, steps: int, hot: float, cold: float) -> bool:
+        """Anneal; whether the plan at the end keeps all limits."""
+        whole = self.state.question.connected
+        first = 2.0 * heaviest(self.table) * CUT
+        power = np.log(CUT_LAST / CUT) / np.log(HOT / COLD)
+        broken, _ = anneal(
+            self.table, self.run, self.state.ground, self.cuts, steps, hot, cold, self.weight,
+            whole, first * (HOT * self.hot / hot) ** power,
+        )  # fmt: skip
+        return broken <= 1e-6
+
+    def tempting(self) -> list[Int32]:
+        """Sites of plans that heed their neighbours little, where the question asks for it."""
+        if not self.state.question.connected:
+            return []
+        run = begin(self.table, self.now(), dice(self.seed + 1))
+        years = self.table.students.shape[2]
+        fall = COLD ** (1.0 / TEMPTING)
+        out = []
+        for penalty in (0.0, CUT * self.weight, 3 * CUT * self.weight, 10 * CUT * self.weight):
+            for k in range(TEMPTING):
+                hot = self.hot * fall**k
+                anneal(
+                    self.table, run, self.state.ground, self.cuts, SLICE, hot, hot * fall,
+                    self.weight, penalty > 0.0, penalty,
+                )  # fmt: skip
+                out.append(trajectory(self.state.model, (run.plan[0], run.plan[1]), years))
+        return out
 
     def now(self) -> Decision:
         """Present decisions."""
@@ -392,18 +450,18 @@ class _Search:
         state, run = self.state, self.run
         if np.isfinite(run.best_value[0]):
             run.plan[:] = run.best
-            walk.restart(self.table, run)
+            restart(self.table, run)
         slices = max(round(steps / SLICE), 1)
-        hot, cold = self.hot * heat, self.hot * 3e-3
+        hot, cold = self.hot * heat, self.hot * COLD
         fall = (cold / hot) ** (1.0 / slices)
         began = time.perf_counter()
         done = 0
         while done < slices:
             done += 1
-            broken = walk.anneal(self.table, run, SLICE, hot, hot * fall, self.weight)
+            kept = self._steps(SLICE, hot, hot * fall)
             hot *= fall
             # Limits that stay broken weigh more, kept ones slowly less.
-            self.weight *= 1.3 if broken > 1e-6 else 0.97
+            self.weight *= 0.97 if kept else 1.3
             value = float(run.best_value[0]) + state.model.fixed_cost
             if value < state.value - 1e-6:
                 state.note(value, -np.inf, (run.best[0], run.best[1]))
@@ -424,14 +482,12 @@ class _Search:
             return
         exact = solve_exactly(
             state.model, free=free, held=state.best, time_limit=limit, seed=self.seed,
-            start=state.best, gap=1e-5, options=_nodes(nodes),
+            start=state.best, gap=1e-5, options=_nodes(nodes), ground=state.joined,
         )  # fmt: skip
         if exact.decision is None:
             return
         run.plan[:] = np.stack(exact.decision)
-        walk.restart(c, run)
-        # No steps: only the count, which keeps the plan if it is valid and better.
-        walk.anneal(c, run, 0, 1.0, 1.0, self.weight)
+        self.look()
         value = float(run.best_value[0]) + state.model.fixed_cost
         if value < state.value - 1e-6:
             state.note(value, -np.inf, (run.best[0], run.best[1]))
@@ -518,7 +574,7 @@ def _impossible(question: Question, model: Model, began: float, seed: int) -> An
         f" ({problem.site_ids[int(model.today[i])]})"
         for i in model.impossible[:20]
     )
-    state = _State(question, model, began, None)
+    state = _State(question, model, ground_of(question), began, None)
     state.bound = np.inf
     reason = (
         f"{len(model.impossible)} 个村（学段）须离开现校而别无合规去处；请放宽行程上限、增开校点或保留其学校 / "

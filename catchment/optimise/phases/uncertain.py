@@ -97,7 +97,6 @@ def most_robust(
     seed: int = 0,
     steps: int | None = None,
     time_limit: float = 30.0,
-    mend: Callable[[Question, Answer], Answer] | None = None,
     stopped: Callable[[], bool] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Answer, Outlook, int]:
@@ -119,8 +118,6 @@ def most_robust(
         Draws planned for.
     seed, steps, time_limit : int, int, float
         As in :func:`catchment.optimise.phases.solve.consolidate`, for each round.
-    mend : callable, optional
-        Changes a plan before it is compared.
     stopped : callable, optional
         Asked before each round; True ends the search.
     progress : callable, optional
@@ -155,9 +152,6 @@ def most_robust(
         made = _for_expected(question, found, answers[0].plan.bound)
         if made is None:
             continue
-        if mend is not None:
-            whole = mend(question, made)
-            made = _built_at_least(question, whole, made.built)
         pool.append(made)
         result = outlook(question, pool, draws)
     return pool[result.robust], result, len(pool) - len(answers)

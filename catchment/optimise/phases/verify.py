@@ -70,6 +70,8 @@ def check(question: Question, answer: Answer) -> list[Violation]:
     out += _sizes(question, answer, facts)
     out += _emptied(question, answer, facts)
     out += _pace(question, answer)
+    if question.connected:
+        out += _apart(question, answer)
     out += _books(question, answer, facts)
     return out
 
@@ -263,7 +265,8 @@ def _moves(question: Question, answer: Answer, keep: _Facts) -> Iterator[Violati
                         "a school short of rooms receives nobody", problem.site_ids[j], year
                     )
         yield from _sent(question, i, site_of[i], total, village)
-        if changes and question.stay is not None and question.stay[i]:
+        sent = question.sent is not None and bool((question.sent[i] >= 0).any())
+        if changes and question.stay is not None and question.stay[i] and not sent:
             yield Violation("a village that may not move", village, 0, changes, 0)
         if changes > 1:
             yield Violation("a village moves once", village, 0, changes, 1)
@@ -396,6 +399,81 @@ def _emptied(question: Question, answer: Answer, facts: _Facts) -> Iterator[Viol
                     yield Violation(
                         "a school is not emptied", code, problem.years[t], here, share * today
                     )
+
+
+def _apart(question: Question, answer: Answer) -> Iterator[Violation]:
+    """Villages that cannot reach their school over villages of its catchment, and could today."""
+    problem = question.problem
+    beside = _beside(question)
+    stay = _stay(question)
+    sent = [question.sent is not None and bool((row >= 0).any()) for row in
+            (question.sent if question.sent is not None else stay)]  # fmt: skip
+    for b in range(len(problem.bands)):
+        group = {int(problem.group_village[i]): int(i)
+                 for i in np.flatnonzero(problem.group_band == b)}  # fmt: skip
+        first = _lost(question, beside, group, stay[:, 0], 0)
+        for t in range(1, len(problem.years)):
+            course = answer.plan.site_of[:, t]
+            lost = _lost(question, beside, group, course, t)
+            for v, i in group.items():
+                j = int(course[i])
+                if v in lost and not sent[i] and not (v in first and j == int(stay[i, 0])):
+                    village = problem.village_ids[v]
+                    yield Violation("reached through its catchment", village, problem.years[t])
+            for j, v in enumerate(problem.home):
+                i = group.get(int(v), -1)
+                if i < 0 or sent[i] or int(stay[i, 0]) != j or int(course[i]) == j:
+                    continue
+                others = [k for k in group.values() if int(course[k]) == j]
+                if problem.students[i, :, t].any() and problem.students[others, :, t].any():
+                    code = problem.site_ids[j]
+                    yield Violation("its own village", code, problem.years[t])
+
+
+def _beside(question: Question) -> list[set[int]]:
+    """Neighbours of each village."""
+    table = question.problem.neighbours.tocoo()
+    out: list[set[int]] = [set() for _ in question.problem.village_ids]
+    for v, w, touch in zip(table.row, table.col, table.data, strict=True):
+        if touch and v != w:
+            out[int(v)].add(int(w))
+            out[int(w)].add(int(v))
+    return out
+
+
+def _lost(
+    question: Question, beside: list[set[int]], group: dict[int, int], course: np.ndarray, t: int
+) -> set[int]:
+    """Villages with children that are not in the part of a catchment that holds its school."""
+    problem = question.problem
+    here = {v: int(course[i]) for v, i in group.items() if problem.students[i, :, t].any()}
+    idle = set(range(len(beside))) - set(here)
+    lost: set[int] = set()
+    for j in set(here.values()) - {-1}:
+        left = {v for v, k in here.items() if k == j}
+        own = int(problem.home[j])
+        parts = []
+        if own in idle or own in left:
+            parts.append(_part(beside, left | idle, own))
+        else:
+            rest = set(left)
+            while rest:
+                parts.append(_part(beside, left | idle, min(rest)))
+                rest -= parts[-1]
+            parts.sort(key=lambda part: (-len(part & left), min(part & left)))
+        lost |= left - parts[0]
+    return lost
+
+
+def _part(beside: list[set[int]], inside: set[int], root: int) -> set[int]:
+    """All that is reached from a village inside of a set."""
+    out, queue = {root}, [root]
+    while queue:
+        for w in beside[queue.pop()] & inside:
+            if w not in out:
+                out.add(w)
+                queue.append(w)
+    return out
 
 
 def _pace(question: Question, answer: Answer) -> Iterator[Violation]:
