@@ -53,9 +53,9 @@ NODES = 200
 model, a hundred times for a tiny one, so that nothing depends on the clock."""
 BOUND_STEPS = 600
 """Steps of the bound in one round when steps are counted."""
-TEMPTING = 8
-"""Plans, four times, that heed neighbours not at all and little: what they cut off is forbidden before
-the exact model is solved."""
+TEMPTING, TEMPERATURES = 40, 8
+"""Quick plans that heed their neighbours little, and steps in which each of them cools: what they cut
+off is forbidden before the exact model is solved."""
 HOT, COLD = 8.0, 3e-3
 """First and last temperature of a whole round, shares of what a random change costs."""
 CUT, CUT_LAST = 0.003, 0.3
@@ -243,9 +243,10 @@ def _work(
     if again and columns <= EXACT_COLUMNS:
         # Where the exact model comes to its end, it is worth most of the time; where it does not,
         # its bound and its plan are what search and prices go on from.
-        limit = state.began + 0.85 * time_limit if steps is None else np.inf
+        limit = state.began + 0.95 * time_limit if steps is None else np.inf
         nodes = None if steps is None else 10 * NODES
-        if _exact(state, limit, seed, nodes, search.tempting()):
+        hints = search.tempting(None if steps is not None else 0.08 * time_limit)
+        if _exact(state, limit, seed, nodes, hints):
             return search.now()
     problem = state.question.problem
     parts = split(model, problem.group_band, problem.grade_band)
@@ -421,22 +422,28 @@ class _Search:
         )  # fmt: skip
         return broken <= 1e-6
 
-    def tempting(self) -> list[Int32]:
-        """Sites of plans that heed their neighbours little, where the question asks for it."""
+    def tempting(self, seconds: float | None) -> list[Int32]:
+        """Sites of quick plans that heed their neighbours little, where the question asks for it."""
         if not self.state.question.connected:
             return []
+        began = time.perf_counter()
         run = begin(self.table, self.now(), dice(self.seed + 1))
         years = self.table.students.shape[2]
-        fall = COLD ** (1.0 / TEMPTING)
-        out = []
-        for penalty in (0.0, CUT * self.weight, 3 * CUT * self.weight, 10 * CUT * self.weight):
-            for k in range(TEMPTING):
-                hot = self.hot * fall**k
+        fall = (COLD / HOT) ** (1.0 / TEMPERATURES)
+        out: list[Int32] = []
+        # In an order in which the first few differ as much as all of them.
+        order = np.argsort(np.arange(TEMPTING) * 0.6180339887 % 1.0)
+        for weight in np.geomspace(CUT / 30, CUT * 10, TEMPTING)[order]:
+            enough = len(out) >= 8 if seconds is None else time.perf_counter() - began > seconds
+            if enough:
+                break
+            for k in range(TEMPERATURES):
+                hot = HOT * self.hot * fall**k
                 anneal(
-                    self.table, run, self.state.ground, self.cuts, SLICE, hot, hot * fall,
-                    self.weight, penalty > 0.0, penalty,
+                    self.table, run, self.state.ground, self.cuts, SLICE // 6, hot, hot * fall,
+                    self.weight, bool(out), weight * self.weight,
                 )  # fmt: skip
-                out.append(trajectory(self.state.model, (run.plan[0], run.plan[1]), years))
+            out.append(trajectory(self.state.model, (run.plan[0], run.plan[1]), years))
         return out
 
     def now(self) -> Decision:
