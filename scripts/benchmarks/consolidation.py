@@ -76,7 +76,8 @@ def demo_question(last: int = 2035, limits: Limits | None = None) -> Question:
         "method": {"stages": ["primary"]},
     }
     posed = pose(parse_scenario(asked), region)
-    return question_of_recipe(posed, costs=costs_of(region.folder), limits=limits)
+    question = question_of_recipe(posed, costs=costs_of(region.folder), limits=limits)
+    return question.replace(connected=posed.scenario.method.connected)
 
 
 def demo_problem(last: int = 2035) -> Problem:
