@@ -60,6 +60,7 @@ def solve_exactly(
     options: dict[str, bool | int | float | str] | None = None,
     ground: Ground | None = None,
     hints: Sequence[Int32] = (),
+    rounds: int = ROUNDS,
 ) -> Exact:
     """Solve the model for the free groups, all others held.
 
@@ -86,6 +87,8 @@ def solve_exactly(
         forbidden and the model solved again, until nobody is.
     hints : sequence of (n, t) int32
         Sites of plans whose cuts are forbidden from the start.
+    rounds : int
+        Times that the model is solved at most where catchments are to be in one piece.
 
     Returns
     -------
@@ -110,7 +113,7 @@ def solve_exactly(
     if ground is not None and start is not None:
         best = float(np.array(draft.cost) @ _start(draft, start)) + draft.constant
     rough = 0.0 if ground is None else ROUGH
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         left = max(time_limit - (time.perf_counter() - began), 0.0)
         answer = _solved(draft, rows, left, seed, start, max(gap, rough), options)
         bound = max(bound, answer.bound + draft.constant)

@@ -56,6 +56,12 @@ BOUND_STEPS = 600
 TEMPTING, TEMPERATURES = 40, 8
 """Quick plans that heed their neighbours little, and steps in which each of them cools: what they cut
 off is forbidden before the exact model is solved."""
+PRICE_MOVES = 400
+"""Moves by year of the surroundings of a school that is priced."""
+LOCAL_GAP = 1e-4
+"""Gap, of the yuan of the surroundings alone, at which a price of one school is near enough."""
+AGAIN = 4
+"""Times that a neighbourhood is solved again with what its plan cuts off forbidden."""
 HOT, COLD = 8.0, 3e-3
 """First and last temperature of a whole round, shares of what a random change costs."""
 CUT, CUT_LAST = 0.003, 0.3
@@ -197,11 +203,11 @@ def polish(question: Question, start: Plan, site: int, *, seed: int = 0) -> Answ
         now = float(run.best_value[0]) + model.fixed_cost
         state.note(now, -np.inf, (run.best[0], run.best[1]))
     held = search.now()
-    free = search.surroundings(site, np.random.default_rng(seed), held)
+    free = search.surroundings(site, np.random.default_rng(seed), held, PRICE_MOVES)
     if free.any():
         exact = solve_exactly(
             model, free=free, held=held, time_limit=np.inf, seed=seed, start=state.best,
-            gap=1e-5, options=_nodes(5 * NODES), ground=state.joined,
+            gap=LOCAL_GAP, options=_nodes(2 * NODES), ground=state.joined, rounds=AGAIN,
         )  # fmt: skip
         if exact.decision is not None:
             trial = _answer(state, exact.decision, None, "feasible", seed)
@@ -490,6 +496,7 @@ class _Search:
         exact = solve_exactly(
             state.model, free=free, held=state.best, time_limit=limit, seed=self.seed,
             start=state.best, gap=1e-5, options=_nodes(nodes), ground=state.joined,
+            rounds=AGAIN,
         )  # fmt: skip
         if exact.decision is None:
             return
@@ -500,7 +507,11 @@ class _Search:
             state.note(value, -np.inf, (run.best[0], run.best[1]))
 
     def surroundings(
-        self, j: int, rng: np.random.Generator, around: Decision | None = None
+        self,
+        j: int,
+        rng: np.random.Generator,
+        around: Decision | None = None,
+        room: int = MOVES,
     ) -> npt.NDArray[np.bool_]:
         """Village-bands at a school and at those that share most villages with it."""
         c, best = self.table, self.state.best if around is None else around
@@ -522,7 +533,6 @@ class _Search:
         shared = shared * rng.uniform(0.5, 1.0, m)
         shared[j] = np.inf
         moves = c.allowed.sum(axis=1)
-        room = MOVES
         for k in np.argsort(-shared, kind="stable"):
             if shared[k] <= 0:
                 break
