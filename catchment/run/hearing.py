@@ -158,7 +158,8 @@ def schools_table(
         ``close_students`` who travel more than 10 minutes longer each day, of the school's own
         villages and of others, ``close_boarding``, ``close_longest`` trip, ``close_names`` (each
         such village with the minutes of its worst trip, before and after), ``close_note`` (why it cannot be closed); and ``how``:
-        ``anew`` or ``alone``.
+        ``anew``, ``alone``, or ``apart`` where the plan that is priced cuts villages off from their
+        school: a connected one may cost more, so that there is no ceiling.
     """
     question, answer = offer.question, offer.answer
     problem = question.problem
@@ -191,8 +192,25 @@ def schools_table(
         close, note = _closing(offer, j, closed[k], anew, seed, village)
         row |= _figures(question, "keep", keep, mine) | _figures(question, "close", close, mine)
         row |= _closed(question, close, j, village)
-        rows.append({**row, "close_note": note, "how": "anew" if anew else "alone"})
+        how = "anew" if anew else "alone"
+        if any(_in_pieces(question, changed) for changed in (keep, close)):
+            how = "apart"
+        rows.append({**row, "close_note": note, "how": how})
     return pd.DataFrame(rows)
+
+
+def _in_pieces(question: model.Question, changed: _Changed | None) -> bool:
+    """Whether a plan changed for a price cuts villages off, though it is asked not to."""
+    if changed is None or not question.connected:
+        return False
+    return bool(model.cut_off(question, changed.answer.plan.site_of).any())
+
+
+def _ceiling(question: model.Question, given: model.Answer, changed: model.Answer) -> float:
+    """Return what a price certainly does not exceed, nan where the plan cuts villages off."""
+    if question.connected and model.cut_off(question, changed.plan.site_of).any():
+        return float("nan")
+    return changed.plan.objective - given.plan.bound
 
 
 def _kept(offer: Offer, j: int, alone: model.Answer, anew: bool, seed: int) -> _Changed | None:
@@ -205,7 +223,7 @@ def _kept(offer: Offer, j: int, alone: model.Answer, anew: bool, seed: int) -> _
         if price.answer.plan.status in ("optimal", "feasible"):
             return _Changed(price.yuan, price.most, price.answer, price.given, True)
     more = alone.plan.objective - answer.plan.objective
-    return _Changed(more, alone.plan.objective - answer.plan.bound, alone, answer, False)
+    return _Changed(more, _ceiling(question, answer, alone), alone, answer, False)
 
 
 def _closing(
@@ -234,7 +252,7 @@ def _closing(
             f"行程上限内没有可接收的学校：{who} / no school may receive within the limits of trips: {who}",
         )
     more = closed.plan.objective - answer.plan.objective
-    return _Changed(more, closed.plan.objective - answer.plan.bound, closed, answer, False), ""
+    return _Changed(more, _ceiling(question, answer, closed), closed, answer, False), ""
 
 
 def _figures(

@@ -459,14 +459,18 @@ def price(table: Table, task: Plain, tell: Tell) -> Plain:
     _, question, _ = _question(table, scenario, task["keep"], free=code)
     if code not in question.problem.site_ids:
         raise InputError(f"没有学校 {code} / no school {code}")
-    answer = model.consolidate(
+    question, answer = planned(
         question, time_limit=task["seconds"] / 2, seed=scenario.seed, progress=_teller(tell)
     )
     require(answer, task["seconds"] / 2)
-    # Both sides as they come: a connected plan must not be held against one that need not be.
-    tell(
-        "计算保留的代价（两边均不要求连片）", "pricing the keeping (neither side need be connected)"
-    )
+    # Both sides alike: a connected plan must not be held against one that need not be.
+    if question.connected:
+        tell("计算保留的代价（两边均连片）", "pricing the keeping (both sides connected)")
+    else:
+        tell(
+            "计算保留的代价（两边均不要求连片）",
+            "pricing the keeping (neither side need be connected)",
+        )
     found = model.price_of_keeping(
         question, answer, code, time_limit=task["seconds"] / 2, seed=scenario.seed
     )

@@ -16,7 +16,7 @@ from catchment.optimise.consolidation import (
     keep_everything,
 )
 from catchment.optimise.dice import dice
-from catchment.optimise.phases.anneal import anneal
+from catchment.optimise.phases.anneal import anneal, rises
 from catchment.optimise.phases.compile import compile_model, settled_today
 from catchment.optimise.phases.contiguous import ground_of, room_for
 from catchment.optimise.phases.decode import keep_decision, trajectory
@@ -110,6 +110,16 @@ def test_the_search_counts_what_is_cut_off_as_the_definition_says():
         for rest in (cuts.member, cuts.counted, cuts.reach, cuts.waiting):
             assert not rest.any(), seed
     assert apart > 40
+
+
+def test_measuring_takes_no_plan_for_the_best():
+    question = in_a_landscape(3)
+    model = compile_model(question)
+    table, ground = tabulate(model), ground_of(question)
+    run = begin(table, keep_decision(model, len(question.problem.years)), dice(1))
+    rises(table, run, ground, room_for(ground), 200, 1e5)
+    # What is cut off is not counted there, so nothing is known to be whole.
+    assert run.best_value[0] == np.inf
 
 
 def test_a_connected_plan_is_valid_whole_and_no_cheaper():

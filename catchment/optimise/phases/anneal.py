@@ -53,7 +53,8 @@ def _walk(  # type: ignore[no-untyped-def]
                 cut += lost[b, j]
     broken = total[2] + over(limits, pace)
     now = total[0] + total[1] + weight * broken + penalty * cut
-    if broken < 1e-6 and cut == 0 and total[0] + total[1] < best_value[0] - 1e-6:
+    # Measuring counts no cuts: what it begins with need not be valid.
+    if not measure and broken < 1e-6 and cut == 0 and total[0] + total[1] < best_value[0] - 1e-6:
         best_value[0] = total[0] + total[1]
         best[:] = plan
     for _ in range(steps):

@@ -373,7 +373,8 @@ def _near(asked: Question, start: Plan, j: int, seed: int) -> Answer:
 
 def _nearest_best(question: Question, given: Answer, changed: Answer, j: int, seed: int) -> Answer:
     """Return the given plan with the same surroundings planned anew, if that is better."""
-    plans = [given, polish(question, given.plan, j, seed=seed)]
+    again = polish(question, given.plan, j, seed=seed)
+    plans = [given] if again.plan.status == "unknown" else [given, again]
     if not check(question, changed):
         plans.append(changed)
     best = min(plans, key=lambda a: a.plan.objective)

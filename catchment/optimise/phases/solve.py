@@ -23,7 +23,7 @@ from catchment.optimise.phases.decode import (
     keep_decision,
     trajectory,
 )
-from catchment.optimise.phases.exact import solve_exactly
+from catchment.optimise.phases.exact import ROUNDS, solve_exactly
 from catchment.optimise.phases.question import Answer, Memory, Question
 from catchment.optimise.phases.siteyears import Parts, split
 from catchment.optimise.phases.table import Run, Table, begin, heaviest, restart, tabulate
@@ -34,7 +34,7 @@ from catchment.problem import Int8, Int32
 
 EXACT_COLUMNS = 4000
 """Moves by year up to which the whole model is handed to the solver."""
-TINY_COLUMNS = 400
+TINY_COLUMNS = 150
 """Moves by year up to which that is done at once, before any search."""
 EXACT_SECONDS = 2.0
 """Seconds the solver may take for those; what needs more is searched first and then solved again."""
@@ -61,7 +61,8 @@ PRICE_MOVES = 400
 LOCAL_GAP = 1e-4
 """Gap, of the yuan of the surroundings alone, at which a price of one school is near enough."""
 AGAIN = 4
-"""Times that a neighbourhood is solved again with what its plan cuts off forbidden."""
+"""Times that a neighbourhood is solved again with what its plan cuts off forbidden; where steps are
+counted, a whole model, too, that is not tiny."""
 HOT, COLD = 8.0, 3e-3
 """First and last temperature of a whole round, shares of what a random change costs."""
 CUT, CUT_LAST = 0.003, 0.3
@@ -106,11 +107,12 @@ class _State:
         seconds = time.perf_counter() - self.began
         self.history.append((seconds, self.value, self.bound))
         if self.progress is not None:
-            gap = (self.value - self.bound) / max(abs(self.value), 1e-9)
-            self.progress(
-                f"{seconds:.1f} s · 方案 / plan {self.value / 1e4:.1f} · 下界 / bound "
-                f"{self.bound / 1e4:.1f} 万元 · {100 * gap:.2f} %"
+            plan, low = (
+                f"{x / 1e4:.1f}" if np.isfinite(x) else "–" for x in (self.value, self.bound)
             )
+            gap = (self.value - self.bound) / max(abs(self.value), 1e-9)
+            share = f" · {100 * gap:.2f} %" if np.isfinite(gap) else ""
+            self.progress(f"{seconds:.1f} s · 方案 / plan {plan} · 下界 / bound {low} 万元{share}")
 
 
 def consolidate(
@@ -252,7 +254,7 @@ def _work(
         limit = state.began + 0.95 * time_limit if steps is None else np.inf
         nodes = None if steps is None else 10 * NODES
         hints = search.tempting(None if steps is not None else 0.08 * time_limit)
-        if _exact(state, limit, seed, nodes, hints):
+        if _exact(state, limit, seed, nodes, hints, ROUNDS if steps is None else AGAIN):
             return search.now()
     problem = state.question.problem
     parts = split(model, problem.group_band, problem.grade_band)
@@ -367,12 +369,13 @@ def _exact(
     seed: int,
     nodes: int | None = None,
     hints: Sequence[Int32] = (),
+    rounds: int = ROUNDS,
 ) -> bool:
     """Hand the whole model to the solver; True when nothing is left to do."""
     left = end - time.perf_counter()
     exact = solve_exactly(
         state.model, time_limit=left, seed=seed, start=state.best, options=_nodes(nodes),
-        ground=state.joined, hints=hints,
+        ground=state.joined, hints=hints, rounds=rounds,
     )  # fmt: skip
     if exact.status == "infeasible":
         state.bound = np.inf
@@ -516,7 +519,7 @@ class _Search:
         """Village-bands at a school and at those that share most villages with it."""
         c, best = self.table, self.state.best if around is None else around
         free = np.zeros(len(c.groups), dtype=bool)
-        if best is None:
+        if best is None or not len(c.options):
             return free
         choosers = np.zeros(len(free), dtype=bool)
         choosers[c.choosers] = True
