@@ -127,7 +127,10 @@ def test_the_hearing_list_has_every_school_that_changes_without_being_asked() ->
         assert rows.loc[code, "keep_yuan"] == pytest.approx(more, abs=1.0)
         assert more > 0
         assert rows.loc[code, "close_yuan"] == 0
-        assert rows.loc[code, "how"] in ("alone", "anew")
+        # A plan that cuts villages off is told as such and proves no ceiling.
+        apart = model.cut_off(offer.question, kept.plan.site_of).any()
+        assert rows.loc[code, "how"] == ("apart" if apart else "alone")
+        assert np.isnan(rows.loc[code, "keep_most"]) == apart
     # Who travels longer is named with minutes before and after.
     told = "、".join(rows.loc[sorted(changed), "close_names"])
     for row in plain.moves[plain.moves["worse"]].itertuples():
