@@ -88,6 +88,8 @@ def recipe_of(
         own["catchments"] = {**own.get("catchments", {}), "grandfather": "band"}
     sites = set(region.sites["site_id"].astype(str))
     given = own.get("action", [])
+    # A recipe may build where the county lists no site.
+    sites |= {str(a["site"]) for a in given if a["do"] == "build"}
     done = model.actions(question, answer, candidates=sites, given=given)
     return {
         **own,

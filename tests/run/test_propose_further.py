@@ -292,3 +292,29 @@ def test_a_plan_by_hand_is_priced_with_what_it_lacks_beside_it():
     zh, en = _by_hand(row.to_dict())
     assert f"补建后 {whole.breakdown.total:,.0f} 元" in zh
     assert f"with that built {whole.breakdown.total:,.0f} yuan" in en
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        [{"do": "merge", "school": "T1", "year": 2027}],
+        [{"do": "downgrade", "school": "S2", "year": 2027}],
+        [
+            {
+                "do": "build", "site": "C9", "at": [108.0398359, 27.1116299], "name": "戊村新校",
+                "rooms": 6, "dining_seats": 200, "nap_places": 200, "year": 2027,
+            }
+        ],
+    ],
+    ids=("merged into no school in particular", "downgraded", "built where no site is listed"),
+)  # fmt: skip
+def test_recipes_that_leave_something_open_are_planned_and_run(actions) -> None:
+    recipe = parse_scenario({"name": "试", "years": [2026, 2027, 2028], "action": actions})
+    region = tiny_region(students=3)
+    found = propose(recipe, region, wish=Wish(steps=1, plans=5))
+    for offer in found.offers:
+        done = parse_scenario(offer.recipe)
+        mine = [a for a in done.actions if a.do == actions[0]["do"]]
+        assert mine, offer.name
+        made = run_scenario(done, region)
+        assert (made.conservation["unserved"] == 0).all(), offer.name

@@ -570,6 +570,14 @@ def frontier(
         answer = _find(name, asked, least.plan)
         if answer.plan.status in ("optimal", "feasible"):
             out.append(_made(name, asked, answer))
+    # A plan made for another wish can be cheaper than the one that was searched for being cheap.
+    cheaper = min(out[2:], key=lambda c: c.figures.yuan, default=out[1])
+    if cheaper.figures.yuan < out[1].figures.yuan - 1.0 and not (stopped and stopped()):
+        again = _find(CHEAPEST, question, cheaper.answer.plan)
+        bound = min(max(again.plan.bound, least.plan.bound), again.plan.objective)
+        again = dataclasses.replace(again, plan=again.plan.replace(bound=bound))
+        if again.plan.objective < least.plan.objective:
+            out[1] = _made(CHEAPEST, question, again)
     told = mark_dominated(out)
     spare = [k for k in range(len(told) - 1, 1, -1) if told[k].dominated]
     drop = set(spare[: max(len(told) - n, 0)])

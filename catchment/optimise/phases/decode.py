@@ -27,7 +27,7 @@ Decision = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
 
 
 def keep_decision(model: Model, years: int) -> Decision:
-    """Everyone stays, but for those who must move to one site in one year.
+    """Everyone stays who can; others go late and where their trips cost least.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def keep_decision(model: Model, years: int) -> Decision:
     Returns
     -------
     Decision
-        Moves at the user's demand alone.
+        Moves at the user's demand, and of those whose school is given up, alone.
     """
     n = len(model.today)
     option, when = np.full(n, -1, dtype=np.int32), np.full(n, years, dtype=np.int32)
@@ -48,6 +48,16 @@ def keep_decision(model: Model, years: int) -> Decision:
         o = int(model.first[i])
         if model.earliest[o] == model.latest[i]:
             option[i], when[i] = o, model.latest[i]
+    for i in np.flatnonzero((model.latest < years) & (option < 0) & (model.last > 0)):
+        # Whoever cannot stay goes as late as may be to where the trips cost least.
+        end = min(int(model.last[i]), int(model.latest[i]))
+        there = np.flatnonzero(model.students[i].any(axis=0))
+        best = np.inf
+        for o in range(int(model.first[i]), int(model.first[i + 1])):
+            open_years = there[(there >= model.earliest[o]) & (there <= end)]
+            cost = float((model.go_cost[o] * model.students[i]).sum())
+            if len(open_years) and cost < best:
+                best, option[i], when[i] = cost, o, open_years[-1]
     return option, when
 
 

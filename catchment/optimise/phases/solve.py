@@ -46,8 +46,9 @@ GROUPS, MOVES = 24, 700
 """Village-bands, and moves by year, of an exact neighbourhood at most."""
 NEIGHBOURHOOD_SECONDS = 2.0
 """Seconds the solver may take for one of them."""
-ROUND = 400_000
-"""Proposals of one round of the search when steps are counted."""
+ROUND, ROUND_OF_MOVE = 400_000, 100
+"""Proposals of one round of the search when steps are counted: so many, and so many for each move by
+year that there is, whichever is more."""
 NODES = 200
 """Nodes of the solver in a neighbourhood when steps are counted; ten times as many for a whole
 model, a hundred times for a tiny one, so that nothing depends on the clock."""
@@ -239,7 +240,8 @@ def _work(
     search.measure()
     # The first round takes about a tenth of the time, on a machine of ordinary speed.
     first_round = min(max(round(time_limit / 10 * 1e5), 4 * SLICE), 20 * SLICE)
-    length = ROUND if steps is not None else first_round
+    counted = max(ROUND, ROUND_OF_MOVE * columns)
+    length = counted if steps is not None else first_round
     search.round(length, HOT, end)
     if not np.isfinite(run.best_value[0]):
         # What was given breaks limits, and mending it has failed: today's catchments are tried.
@@ -266,7 +268,7 @@ def _work(
     if steps is not None:
         for _ in range(steps):
             _raise_bound(state, parts, prices, BOUND_STEPS)
-            search.round(ROUND, HOT, end)
+            search.round(counted, HOT, end)
             search.rebuild(rng, end, NODES)
             if state.closed():
                 break
