@@ -37,7 +37,7 @@ class Roll:
     students : (n, t) int64
         Students of each group.
     served : (n, t) bool
-        Groups with a site that they can reach.
+        Groups with a site.
     minutes, metres : (n, t) float64
         One-way trip; inf without a site or without a trip.
     minutes_today : (n,) float64
@@ -72,13 +72,13 @@ def roll(problem: Problem, plan: Plan) -> Roll:
     n, _, t = problem.students.shape
     m = len(problem.site_ids)
     site = np.asarray(plan.site_of, dtype=np.int64)
-    enrolled = site >= 0
+    served = site >= 0
     at = np.maximum(site, 0)
     group = np.broadcast_to(np.arange(n)[:, None], (n, t))
     network = np.broadcast_to(np.asarray(problem.network, dtype=np.int64)[None, :], (n, t))
     if m:
-        minutes = np.where(enrolled, problem.minutes[network, group, at].astype(np.float64), np.inf)
-        metres = np.where(enrolled, problem.metres[network, group, at].astype(np.float64), np.inf)
+        minutes = np.where(served, problem.minutes[network, group, at].astype(np.float64), np.inf)
+        metres = np.where(served, problem.metres[network, group, at].astype(np.float64), np.inf)
         today = np.asarray(problem.today, dtype=np.int64)
         first = int(problem.network[0])
         before = problem.minutes[first, np.arange(n), np.maximum(today, 0)].astype(np.float64)
@@ -88,11 +88,11 @@ def roll(problem: Problem, plan: Plan) -> Roll:
         metres = np.full((n, t), np.inf)
         before = np.full(n, np.inf)
     at_site = np.zeros((m, t, problem.students.shape[1]), dtype=np.int64)
-    i, y = np.nonzero(enrolled)
+    i, y = np.nonzero(served)
     np.add.at(at_site, (site[i, y], y), problem.students[i, :, y].astype(np.int64))
     return Roll(
         students=problem.students.sum(axis=1, dtype=np.int64),
-        served=enrolled & np.isfinite(minutes),
+        served=np.asarray(served, dtype=bool),
         minutes=minutes,
         metres=metres,
         minutes_today=before,
