@@ -147,13 +147,13 @@ def _exchange(graph: Graph, now: dict[int, int], node: int) -> int:
     turned: set[int] = set()
     for first, second in permutations(range(PLAIN_COLOURS), 2):
         chain: set[int] = set()
-        todo = [k for k in graph[node] if now.get(k) == first]
-        while todo:
-            at = todo.pop()
+        queue = [k for k in graph[node] if now.get(k) == first]
+        while queue:
+            at = queue.pop()
             if at in chain:
                 continue
             chain.add(at)
-            todo += [k for k in graph[at] if now.get(k) in (first, second)]
+            queue += [k for k in graph[at] if now.get(k) in (first, second)]
         met = any(now[k] == second for k in chain & set(graph[node]))
         # the shortest chain: the fewest catchments change their colour
         if not met and (best is None or (len(chain), first, second) < best):

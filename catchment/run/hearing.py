@@ -110,13 +110,16 @@ def pieces_table(offer: Offer, region: Region) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Changed:
-    """A plan in which one school is kept, or closed, beside the plan that it is compared with."""
+    """A plan in which one school is kept, or closed, beside the plan that it is compared with.
+
+    ``apart`` where it cuts villages off although it is asked not to.
+    """
 
     yuan: float
     most: float
     answer: model.Answer
     given: model.Answer
-    anew: bool
+    apart: bool = False
 
 
 def schools_table(
@@ -193,24 +196,17 @@ def schools_table(
         row |= _figures(question, "keep", keep, mine) | _figures(question, "close", close, mine)
         row |= _closed(question, close, j, village)
         how = "anew" if anew else "alone"
-        if any(_in_pieces(question, changed) for changed in (keep, close)):
+        if any(changed is not None and changed.apart for changed in (keep, close)):
             how = "apart"
         rows.append({**row, "close_note": note, "how": how})
     return pd.DataFrame(rows)
 
 
-def _in_pieces(question: model.Question, changed: _Changed | None) -> bool:
-    """Whether a plan changed for a price cuts villages off, though it is asked not to."""
-    if changed is None or not question.connected:
-        return False
-    return bool(model.cut_off(question, changed.answer.plan.site_of).any())
-
-
-def _ceiling(question: model.Question, given: model.Answer, changed: model.Answer) -> float:
-    """Return what a price certainly does not exceed, nan where the plan cuts villages off."""
-    if question.connected and model.cut_off(question, changed.plan.site_of).any():
-        return float("nan")
-    return changed.plan.objective - given.plan.bound
+def _alone(question: model.Question, given: model.Answer, changed: model.Answer) -> _Changed:
+    """Compare a plan changed at one school alone; no ceiling follows from one in pieces."""
+    apart = question.connected and bool(model.cut_off(question, changed.plan.site_of).any())
+    most = float("nan") if apart else changed.plan.objective - given.plan.bound
+    return _Changed(changed.plan.objective - given.plan.objective, most, changed, given, apart)
 
 
 def _kept(offer: Offer, j: int, alone: model.Answer, anew: bool, seed: int) -> _Changed | None:
@@ -221,9 +217,8 @@ def _kept(offer: Offer, j: int, alone: model.Answer, anew: bool, seed: int) -> _
         code = question.problem.site_ids[j]
         price = model.price_of_keeping(question, answer, code, seed=seed, near=True)
         if price.answer.plan.status in ("optimal", "feasible"):
-            return _Changed(price.yuan, price.most, price.answer, price.given, True)
-    more = alone.plan.objective - answer.plan.objective
-    return _Changed(more, _ceiling(question, answer, alone), alone, answer, False)
+            return _Changed(price.yuan, price.most, price.answer, price.given)
+    return _alone(question, answer, alone)
 
 
 def _closing(
@@ -240,7 +235,7 @@ def _closing(
         code = question.problem.site_ids[j]
         price = model.price_of_closing(question, answer, code, seed=seed, near=True)
         if price.answer.plan.status in ("optimal", "feasible"):
-            return _Changed(price.yuan, price.most, price.answer, price.given, True), ""
+            return _Changed(price.yuan, price.most, price.answer, price.given), ""
         return None, price.answer.reason
     closed, stuck = alone
     if closed is None:
@@ -251,8 +246,7 @@ def _closing(
             None,
             f"行程上限内没有可接收的学校：{who} / no school may receive within the limits of trips: {who}",
         )
-    more = closed.plan.objective - answer.plan.objective
-    return _Changed(more, _ceiling(question, answer, closed), closed, answer, False), ""
+    return _alone(question, answer, closed), ""
 
 
 def _figures(

@@ -1,4 +1,8 @@
-"""Search by annealing: villages move, years shift, whole schools close, shrink, stay or open."""
+"""Search by annealing: villages move, years shift, whole schools close, shrink, stay or open.
+
+The compiled functions bear no types: the compiler infers them from the arrays that
+:mod:`catchment.optimise.phases.table` names once for all of them, and would read none written here.
+"""
 
 from __future__ import annotations
 

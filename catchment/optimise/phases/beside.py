@@ -1,4 +1,8 @@
-"""Random changes that keep catchments in one piece: what a neighbour does, or a whole piece."""
+"""Random changes that keep catchments in one piece: what a neighbour does, or a whole piece.
+
+The compiled functions bear no types: the compiler infers them from the arrays that
+:mod:`catchment.optimise.phases.table` names once for all of them, and would read none written here.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,9 @@ school's own village over neighbouring villages of the same catchment. A village
 of the band in the year belongs to no one and may be passed through. What is cut off today already
 and stays where it is, is geography and not counted; whom the user sends to a school is counted
 nowhere.
+
+The compiled functions of the search bear no types: the compiler infers them from the arrays named in
+:class:`Ground`, :class:`Cuts` and :mod:`catchment.optimise.phases.table`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Random changes: a village, a year, a whole school."""
+"""Random changes: a village, a year, a whole school.
+
+The compiled functions bear no types: the compiler infers them from the arrays that
+:mod:`catchment.optimise.phases.table` names once for all of them, and would read none written here.
+"""
 
 from __future__ import annotations
 

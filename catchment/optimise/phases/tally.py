@@ -1,4 +1,8 @@
-"""What a plan costs and breaks, counted anew or carried along change by change."""
+"""What a plan costs and breaks, counted anew or carried along change by change.
+
+The compiled functions bear no types: the compiler infers them from the arrays that
+:mod:`catchment.optimise.phases.table` names once for all of them, and would read none written here.
+"""
 
 from __future__ import annotations
 
