@@ -282,6 +282,27 @@ def test_meeting_mode_is_large_keyboard_driven_and_changes_nothing(
     seat.quiet()
 
 
+def test_a_question_asked_while_the_one_before_closes_is_whole(sit: Sit, server: Server) -> None:
+    """The browser tells of a closed dialog a moment later; it must not answer the next question."""
+    seat = sit(server)
+    page = seat.page
+    seat.fresh("接连两问")
+    page.click("#meeting")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#dialog [data-answer=ok]")
+    page.evaluate(
+        """() => {
+          document.getElementById("dialog").close();
+          document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+        }"""
+    )
+    page.wait_for_timeout(300)
+    page.click("#dialog [data-answer=ok]", timeout=5_000)
+    page.wait_for_selector("#rail")
+    assert page.locator("#dialog[open]").count() == 0
+    seat.quiet()
+
+
 def test_in_an_office_a_viewer_looks_and_an_editor_changes(sit: Sit, tmp_path: Path) -> None:
     region, state = write_tiny(tmp_path / "tiny"), tmp_path / "office.sqlite"
     for who in ("editor:editor", "viewer:viewer"):

@@ -1,8 +1,19 @@
 /* One dialog at a time, made of elements; it answers with the name of the button pressed. */
 const C = window.Catchment;
 
-/* Ask something. `actions` are [name, word, kind]; the first one is what Enter does, Escape cancels. */
+/* The browser tells of a closed dialog a moment later: a question asked within that moment would be
+   emptied and answered by it. So each question waits until the one before it has its answer. */
+let earlier = Promise.resolve();
+
+/* Ask something. `actions` are [name, word, kind]; the first one is what Enter does, Escape cancels.
+   Nothing of the dialog is on the page before the next turn of the event loop. */
 export function ask(title, body, actions, options = {}) {
+  const asked = earlier.then(() => show(title, body, actions, options));
+  earlier = asked.catch(() => null);
+  return asked;
+}
+
+function show(title, body, actions, options) {
   const box = document.getElementById("dialog"), before = document.activeElement;
   return new Promise((answer) => {
     let chosen = null;
