@@ -16,12 +16,17 @@ from tests.tiny_consolidation import homes
 
 
 def brute_force(
-    question: Question, most: int = 200_000, *, connected: bool = False
+    question: Question,
+    most: int = 200_000,
+    *,
+    connected: bool = False,
+    held: dict[int, tuple[int, int]] | None = None,
 ) -> float | None:
     """Least cost over all plans; inf if there is none, None if there are too many to try.
 
     Written from the words of the question alone. Nothing of the package's model is used. With
-    `connected`, over the plans that cut no village off from its school.
+    `connected`, over the plans that cut no village off from its school. With `held`, over those in
+    which these groups move to this site in this year (to their own after the last year: stay).
     """
     problem, costs = question.problem, question.costs
     years, m = len(problem.years), len(problem.site_ids)
@@ -57,6 +62,8 @@ def brute_force(
     told = problem.nap_places
     nap_cap = np.where(told < 0, blank, told) if told is not None else seat_cap * 0 + blank
     decisions = [_decisions(question, i, home[i], w, lacking & tolerate) for i in range(len(home))]
+    for i, choice in (held or {}).items():
+        decisions[i] = [d for d in decisions[i] if d[-1] == choice]
     if math.prod(len(d) for d in decisions) > most:
         return None
     first = sum(costs.class_year * float(keep_classes[j, 0]) for j in range(m))
@@ -338,10 +345,16 @@ def _which_hold_together(problem, home, decisions, sent):
 
 
 def sent_ones(question: Question) -> list[int]:
-    """Groups that the user sends to a site."""
-    if question.sent is None:
-        return []
-    return [i for i, row in enumerate(question.sent) if any(j >= 0 for j in row)]
+    """Groups that the user sends to a site, and those of which connection is not asked."""
+    sent = [] if question.sent is None else question.sent
+    return sorted(
+        {i for i, row in enumerate(sent) if any(j >= 0 for j in row)}
+        | (
+            {i for i, free in enumerate(question.loose) if free}
+            if question.loose is not None
+            else set()
+        )
+    )
 
 
 class Together:

@@ -11,6 +11,8 @@ from catchment.optimise.phases.choice import (
     Figures,
     Price,
     a_year_earlier,
+    below_least,
+    demanded,
     figures,
     frontier,
     keep_everything,
@@ -23,6 +25,7 @@ from catchment.optimise.phases.combined import classes_counted
 from catchment.optimise.phases.compile import stranded
 from catchment.optimise.phases.contiguous import cut_off, cut_off_today
 from catchment.optimise.phases.costs import CostRow, Costs, cost_table, read_costs
+from catchment.optimise.phases.loosen import connected_as_far
 from catchment.optimise.phases.question import (
     SMALL,
     Answer,
@@ -62,14 +65,17 @@ __all__ = [
     "Violation",
     "a_year_earlier",
     "actions",
+    "below_least",
     "check",
     "classes_counted",
+    "connected_as_far",
     "consolidate",
     "cost_asked",
     "cost_of",
     "cost_table",
     "cut_off",
     "cut_off_today",
+    "demanded",
     "figures",
     "frontier",
     "in_every_good_plan",

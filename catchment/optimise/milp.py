@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from dataclasses import dataclass
-from typing import Literal
+from types import FrameType
+from typing import Any, Literal
 
 import highspy
 import numpy as np
@@ -14,6 +17,12 @@ Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
 
 MilpStatus = Literal["optimal", "infeasible", "stopped", "failed"]
+
+
+_PATIENCE = 2.0
+"""Seconds that Ctrl-C may wait for the solver."""
+_SEEDS = 2**31 - 1
+"""Seeds that the solver takes; it refuses larger ones."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,7 @@ def solve_milp(
     settings: dict[str, bool | int | float | str] = {
         "output_flag": False,
         "threads": threads,
-        "random_seed": seed,
+        "random_seed": seed % _SEEDS,
         "mip_rel_gap": gap,
         "mip_abs_gap": 0.0 if gap == 0.0 else 1e-9,
         "presolve": "choose" if presolve else "off",
@@ -139,8 +148,38 @@ def solve_milp(
         plan = highspy.HighsSolution()
         plan.col_value = np.asarray(start, dtype=np.float64).tolist()
         solver.setSolution(plan)
-    solver.run()
+    if whole and time_limit > _PATIENCE and threading.current_thread() is threading.main_thread():
+        _run_heeding_ctrl_c(solver)
+    else:
+        solver.run()
     return _answer(solver, whole)
+
+
+def _run_heeding_ctrl_c(solver: highspy.Highs) -> None:
+    """Run so that Ctrl-C ends the solver, too, and is passed on once it has ended."""
+    pressed: list[int] = []
+
+    def press(number: int, _frame: FrameType | None) -> None:
+        pressed.append(number)
+
+    def asked(event: Any) -> None:
+        # The solver asks now and then; only then does the interpreter take the signal in.
+        if pressed:
+            event.interrupt()
+
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before):
+        # Ctrl-C is ignored, or somebody else's.
+        solver.run()
+        return
+    signal.signal(signal.SIGINT, press)
+    solver.cbMipInterrupt += asked
+    try:
+        solver.run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        before(pressed[0], None)
 
 
 def _answer(solver: highspy.Highs, whole: bool) -> MilpAnswer:

@@ -53,8 +53,9 @@ _PREFACE = """## Multi-year consolidation
 Demo county, primary bands, 2026-2035, the question that `catchment propose` asks of a recipe
 without actions (rules of a closing included), at most 6 closures and 400 moved students a year.
 Costs are those of `costs.csv`, most of them assumptions. The plan's distance is to the best plan
-of all tables so far; the gap is to the bound proved in the same run, the unchanging first year included in both. Every plan has been rechecked, its catchments are in one piece. Search and bound
-have a thread each; processor seconds tell how much the machine really gave.
+of all tables so far; the gap is to the bound proved in the same run, the unchanging first year
+included in both. Every plan has been rechecked, its catchments are in one piece. Two threads search
+and one raises the bound, on two processors; processor seconds tell how much the machine really gave.
 """
 
 

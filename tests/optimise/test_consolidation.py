@@ -10,7 +10,7 @@ import pytest
 
 from catchment.errors import InputError, NotFoundError
 from catchment.optimise import consolidation as model
-from catchment.optimise.phases import solve
+from catchment.optimise.phases import population, solve
 from catchment.scenario import parse_scenario
 from tests.tiny_consolidation import tiny_question
 
@@ -254,7 +254,7 @@ def searched(question: model.Question, monkeypatch: pytest.MonkeyPatch, **how: o
     monkeypatch.setattr(solve, "TINY_COLUMNS", -1)
     monkeypatch.setattr(solve, "EXACT_COLUMNS", -1)
     monkeypatch.setattr(solve, "ROUND", 60_000)
-    monkeypatch.setattr(solve, "NEIGHBOURHOOD_SECONDS", 20.0)
+    monkeypatch.setattr(population, "NEIGHBOURHOOD_SECONDS", 20.0)
     return model.consolidate(question, **how)
 
 

@@ -238,6 +238,8 @@ def lay_out(model: Model, free: Bool, held: Decision) -> Draft:
             touched |= _choices(draft, i)
         else:
             _hold(draft, i)
+    if model.closures < UNLIMITED or model.closures_total < UNLIMITED:
+        touched |= {j for j in range(m) if _may_wait(draft, j)}
     draft.sites = tuple(
         j for j in range(m) if model.low[j] >= 0 and (j in touched or bool(free.all()))
     )
@@ -617,24 +619,42 @@ def closures(draft: Draft) -> Iterator[Row]:
 
 
 def _held_closures(draft: Draft) -> npt.NDArray[np.int64]:
-    """Closures of sites that none of the free groups touches."""
+    """Closures of sites that have no columns: they close as soon as nobody is there."""
     model = draft.model
     out = np.zeros(draft.years, dtype=np.int64)
     if draft.free.all():
         return out
     mine = set(draft.sites)
     for j in np.flatnonzero(model.was >= LOWEST):
-        if int(j) in mine:
-            continue
-        used = [
-            t
-            for t in range(1, draft.years)
-            if draft.base_open.get((int(j), LOWEST, t), False) or model.at_least[j, t] >= LOWEST
-        ]
-        end = (max(used) if used else 0) + 1
-        if end < draft.years:
+        end = _emptied(draft, int(j))
+        if int(j) not in mine and end < draft.years:
             out[end] += 1
     return out
+
+
+def _emptied(draft: Draft, j: int) -> int:
+    """First year from which none of those held needs a working site; the number of years if any."""
+    used = [
+        t
+        for t in range(1, draft.years)
+        if draft.base_open.get((j, LOWEST, t), False) or draft.model.at_least[j, t] >= LOWEST
+    ]
+    return (max(used) if used else 0) + 1
+
+
+def _may_wait(draft: Draft, j: int) -> bool:
+    """Whether a working site that is empty may stay open all the same, so that others close first.
+
+    Where few sites may close, that is a choice, and the site needs its columns.
+    """
+    model = draft.model
+    t = _emptied(draft, j)
+    if model.was[j] < LOWEST or t >= draft.years or model.at_most[j, t] < LOWEST:
+        return False
+    small = bool(model.min_size) and t >= model.min_from and not model.exempt[j]
+    # Of today's children a site that is open keeps some; where they finish, only in the last year.
+    emptied = model.keeps[0, j, t] > 0 and not model.finish
+    return not (small or emptied)
 
 
 def moved(draft: Draft) -> Iterator[Row]:

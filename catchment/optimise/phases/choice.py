@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +13,13 @@ import numpy.typing as npt
 from catchment.errors import InputError, NotFoundError
 from catchment.optimise.phases.account import cost_asked, grade_sites, students_there
 from catchment.optimise.phases.combined import classes_counted
-from catchment.optimise.phases.compile import compile_model
+from catchment.optimise.phases.compile import compile_model, settled_today, states
 from catchment.optimise.phases.decode import answer_of, decision_of, keep_decision
 from catchment.optimise.phases.question import SMALL, Answer, Question
 from catchment.optimise.phases.solve import consolidate, polish
 from catchment.optimise.phases.verify import check
 from catchment.plan import Plan
-from catchment.problem import Int32
+from catchment.problem import Bool, Int32
 
 Int64 = npt.NDArray[np.int64]
 
@@ -212,7 +213,9 @@ class Price:
     yuan : float
         Cost of the changed plan less that of the given one.
     least, most : float
-        Between what the difference of the two cheapest plans certainly lies.
+        Between what the difference of the two cheapest plans certainly lies. It may be below 0
+        where a school that is kept need no longer have the least size (:func:`below_least`), or
+        the user demands what it gives up (:func:`demanded`).
     teachers : float
         Teachers a year, changed less given.
     own_minutes, other_minutes : float
@@ -249,7 +252,10 @@ def price_of_keeping(
     """Return what the best plan that keeps a school costs more than the given plan.
 
     To keep means that the school teaches all its bands of today and that no village of its
-    catchment moves.
+    catchment moves. A school that is kept is not held to the least size: where it is smaller
+    (:func:`below_least`), the plan that keeps it breaks a rule that the given plan keeps, and may be
+    the cheaper one for that. So it may where the user demands that the school gives something up
+    (:func:`demanded`): to keep it, that demand is left out.
 
     Parameters
     ----------
@@ -286,16 +292,20 @@ def price_of_keeping(
     mine = site_of[:, 0] == j
     site_of[mine] = j
     stay = mine if question.stay is None else mine | question.stay
-    asked = question.replace(may_close=close, may_downgrade=shrink, stay=stay)
+    asked = question.replace(
+        may_close=close, may_downgrade=shrink, stay=stay, **_undemanded(question, j, mine)
+    )
     start = answer.plan.replace(site_of=site_of)
+    # With its own children alone it has the least size: then a plan that keeps it breaks no rule.
+    holds = not demanded(question, j) and not below_least(question, keep_everything(asked), j)[0]
     if near:
         changed = _near(asked, start, j, seed)
         return _price(
-            question, _nearest_best(question, answer, changed, j, seed), changed, site, mine, True
+            question, _nearest_best(question, answer, changed, j, seed), changed, site, mine, holds
         )
     changed = consolidate(asked, time_limit=0.6 * time_limit, seed=seed, start=start, steps=steps)
     given = _at_least_as_good(question, answer, changed, 0.4 * time_limit, seed, steps)
-    return _price(question, given, changed, site, mine, True)
+    return _price(question, given, changed, site, mine, holds)
 
 
 def price_of_closing(
@@ -361,6 +371,71 @@ def price_of_closing(
     elif free:
         given = _at_least_as_good(question, answer, changed, 0.4 * time_limit, seed, steps)
     return _price(question, given, changed, site, answer.plan.site_of[:, 0] == j, free)
+
+
+def demanded(question: Question, site: int) -> bool:
+    """Whether the user demands that a school gives up bands, or sends its villages elsewhere.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+    site : int
+        Position of a working school.
+
+    Returns
+    -------
+    bool
+        True where keeping it as it is goes against a demand.
+    """
+    mine = settled_today(question) == site
+    return bool(_undemanded(question, site, mine))
+
+
+def _undemanded(question: Question, site: int, mine: Bool) -> dict[str, npt.NDArray[Any]]:
+    """Demands of the user that stand against keeping a school, left out for it alone."""
+    out: dict[str, npt.NDArray[Any]] = {}
+    was, _, _ = states(question)
+    if question.at_most is not None and (question.at_most[site, 1:] < was[site]).any():
+        out["at_most"] = question.at_most.copy()
+        out["at_most"][site] = np.maximum(out["at_most"][site], was[site])
+    if question.sent is not None:
+        away = mine[:, None] & (question.sent >= 0) & (question.sent != site)
+        if away.any():
+            out["sent"] = np.where(away.any(axis=1)[:, None], -1, question.sent).astype(np.int32)
+    return out
+
+
+def below_least(question: Question, answer: Answer, site: int) -> tuple[int, int]:
+    """Count how many students a school lacks of the least size in a plan, and from when on.
+
+    Parameters
+    ----------
+    question : Question
+        The question, in which the school is not demanded.
+    answer : Answer
+        A plan, of this question or of one in which the school is kept and exempt.
+    site : int
+        Position of the school.
+
+    Returns
+    -------
+    short : int
+        Students that it lacks in the worst year; 0 where it lacks none, or may not close at all.
+    since : int
+        First school year in which it lacks some, 0 for none.
+    """
+    limits, problem = question.limits, question.problem
+    was, least, _ = states(question)
+    first = max(limits.min_size_from, 1)
+    if (was[site] > 0 and (least[site] > 0).all()) or not limits.min_size:
+        return 0, 0
+    where = grade_sites(problem, answer.plan.site_of, question.transition)
+    there = students_there(problem, where)[site].sum(axis=0)
+    lacks = np.where(answer.plan.open[site].any(axis=0), limits.min_size - there, 0)
+    lacks[:first] = 0
+    years = np.flatnonzero(lacks > 0)
+    return (int(lacks.max()), int(problem.years[years[0]])) if len(years) else (0, 0)
 
 
 def _near(asked: Question, start: Plan, j: int, seed: int) -> Answer:

@@ -303,7 +303,9 @@ def compile_model(question: Question) -> Model:
     stay = np.where(np.isfinite(stay), stay, lost)
     stay[:, 0] = np.where(served, unit_cost[rows, at, 0], 0.0)
     go = unit_cost[option_group, sites] if len(sites) else np.zeros((0, years))
-    go = np.where(np.isfinite(go), go, 0.0)
+    # Only whom the user sends goes where a road is cut in a later year; no option is taken earlier.
+    there = np.arange(years) >= np.asarray(earliest, dtype=np.int64).reshape(-1, 1)
+    go = np.where(np.isfinite(go), go, np.where(there, lost[option_group], 0.0))
     existing = was > 0
     protected = (least > 0).all(axis=1) & existing
     life = costs.building_life

@@ -52,7 +52,7 @@ class Ground(NamedTuple):
         Whether the village of a site goes to another site today, has no group, or is sent
         elsewhere by the user.
     sent : (n,) bool
-        Sent to a site by the user: not counted wherever it is.
+        Sent to a site by the user, or of whom it is not asked: not counted wherever it is.
     """
 
     first: Int32
@@ -117,6 +117,8 @@ def ground_of(question: Question) -> Ground:
     sent: Bool = np.zeros(len(today), dtype=np.bool_)
     if question.sent is not None:
         sent = np.asarray((question.sent >= 0).any(axis=1))
+    if question.loose is not None:
+        sent = sent | question.loose
     there = np.maximum(own, 0)
     astray = (own < 0) | (today[there] != np.arange(len(problem.home))) | sent[there]
     excused = _cut(
@@ -163,11 +165,12 @@ def _every(years: int) -> np.uint64:
     return np.uint64((1 << years) - 2)
 
 
-def cut_off(question: Question, site_of: Int32) -> Bool:
+def cut_off(question: Question, site_of: Int32, *, everybody: bool = False) -> Bool:
     """Mark village-bands that a plan cuts off from their school.
 
     What is cut off today already and stays where it is, is geography and not marked; see
-    :func:`cut_off_today`. Nor is anybody whom the user sends to a school. A school whose own
+    :func:`cut_off_today`. Nor is anybody whom the user sends to a school. Those of whom connection
+    is not asked (``loose``) are marked as all others are. A school whose own
     village goes elsewhere, though neither today nor at the user's demand, has that village marked.
 
     Parameters
@@ -176,19 +179,21 @@ def cut_off(question: Question, site_of: Int32) -> Bool:
         The question.
     site_of : (n, t) int32
         Site of each group by year.
+    everybody : bool
+        Whether those whom the user sends to a school are marked as well.
 
     Returns
     -------
     (n, t) bool
         True where children are cut off; never in the first year.
     """
-    ground = ground_of(question)
+    ground = ground_of(question.replace(loose=None))
     idle = _idle(question.problem)
     cut = _cut(
         ground.first, ground.near, ground.home, ground.group_at, idle,
         np.asarray(site_of, dtype=np.int32), ground.excused, settled_today(question), ground.astray,
     )  # fmt: skip
-    return cut & ~ground.sent[:, None]
+    return cut if everybody else cut & ~ground.sent[:, None]
 
 
 def cut_off_today(question: Question) -> Bool:
@@ -219,24 +224,42 @@ def _cut(
             site[(rows >= 0) & idle[rows, t]] = -2
             for j in np.unique(site[site >= 0]):
                 own = int(home[j])
-                reached = _reached(first, near, own, site, int(j))
-                lost = rows[np.flatnonzero((site == j) & ~reached)]
+                kept = reached(first, near, own, site, int(j))
+                lost = rows[np.flatnonzero((site == j) & ~kept)]
                 out[lost, t] = ~(excused[lost] & (today[lost] == j))
                 if site[own] not in (j, -2) and rows[own] >= 0 and not astray[b, j]:
                     out[rows[own], t] = True
     return out
 
 
-def _reached(first: Int32, near: Int32, own: int, site: Int32, j: int) -> Bool:
-    """Villages that a school's catchment holds together; its largest piece without the school's."""
-    if site[own] in (j, -2):
-        return _piece_of(first, near, site, j, own)
+def reached(first: Int32, near: Int32, own: int, site: Int32, j: int) -> Bool:
+    """Villages that a catchment holds together with its school.
+
+    Parameters
+    ----------
+    first, near : (v + 1,), (k,) int32
+        Neighbours of each village.
+    own : int
+        Village of the school.
+    site : (v,) int32
+        Site of each village in a year, -2 where it may be passed through.
+    j : int
+        The school.
+
+    Returns
+    -------
+    (v,) bool
+        The largest piece where the school's village belongs to another school.
+    """
+    mine, villages = (site == j) | (site == -2), np.arange(len(site))
+    if mine[own]:
+        return np.asarray(_flooded(first, near, mine, villages == own))
     best, most = np.zeros(len(site), dtype=np.bool_), 0
     seen = np.zeros(len(site), dtype=np.bool_)
     for v in np.flatnonzero(site == j):
         if seen[v]:
             continue
-        piece = _piece_of(first, near, site, j, int(v))
+        piece = _flooded(first, near, mine, villages == v)
         seen |= piece
         size = int((piece & (site == j)).sum())
         if size > most:
@@ -244,88 +267,40 @@ def _reached(first: Int32, near: Int32, own: int, site: Int32, j: int) -> Bool:
     return best
 
 
-class Piece(NamedTuple):
-    """A part of a catchment that is cut off.
-
-    Attributes
-    ----------
-    counted : list of int
-        Villages of it that count.
-    around : list of int
-        Villages beside it; all of them belong to others.
-    """
-
-    counted: list[int]
-    around: list[int]
-
-
-def pieces_of(
-    ground: Ground, site_of: Int32, b: int, j: int, t: int
-) -> tuple[int | None, list[Piece]]:
-    """Parts of a catchment that are cut off in a year.
+def flood(ground: Ground, inside: Bool, start: Bool) -> Bool:
+    """Villages reached from some others over neighbouring villages.
 
     Parameters
     ----------
     ground : Ground
-        Constant arrays.
-    site_of : (n, t) int32
-        Site of each group by year.
-    b, j, t : int
-        Band, site and year.
+        Who neighbours whom.
+    inside : (v,) bool
+        Villages that may be passed.
+    start : (v,) bool
+        Villages to begin with; among those reached.
 
     Returns
     -------
-    held : int or None
-        The school's own village; None where that belongs to another school.
-    pieces : list of Piece
-        Parts without it that have someone who counts; where ``held`` is None all parts, the one
-        that is kept first.
+    (v,) bool
+        True where a village is reached.
     """
-    rows, own = ground.group_at[b], int(ground.home[j])
-    there = np.maximum(rows, 0)
-    idle = (rows < 0) | ((ground.idle[there] >> np.uint64(t)) & np.uint64(1) != 0)
-    site = np.where(idle, -2, site_of[there, t]).astype(np.int32)
-    kept = _reached(ground.first, ground.near, own, site, j)
-    whole = bool(site[own] in (j, -2))
-    out = []
-    if not whole and kept.any():
-        out.append(_told(ground, site_of, rows, site, kept, j))
-    seen = kept.copy()
-    for v in np.flatnonzero((site == j) & ~kept):
-        if not seen[v]:
-            piece = _piece_of(ground.first, ground.near, site, j, int(v))
-            seen |= piece
-            told = _told(ground, site_of, rows, site, piece, j)
-            if told.counted or not whole:
-                out.append(told)
-    return (own if whole else None), out
-
-
-def _told(ground: Ground, site_of: Int32, rows: Int32, site: Int32, piece: Bool, j: int) -> Piece:
-    counted = [
-        int(v)
-        for v in np.flatnonzero(piece & (site == j))
-        if not (ground.excused[rows[v]] and site_of[rows[v], 0] == j) and not ground.sent[rows[v]]
-    ]
-    beside = np.zeros(len(site), dtype=np.bool_)
-    for v in np.flatnonzero(piece):
-        beside[ground.near[ground.first[v] : ground.first[v + 1]]] = True
-    return Piece(counted, [int(w) for w in np.flatnonzero(beside & ~piece)])
+    return _flooded(ground.first, ground.near, inside, start.copy())
 
 
 @njit(cache=True)
-def _piece_of(first: Int32, near: Int32, site: Int32, j: int, root: int) -> Bool:
-    """Villages reached from one within a catchment; -2 in ``site`` is passed through."""
-    seen = np.zeros(len(site), dtype=np.bool_)
-    stack = np.empty(len(site), dtype=np.int32)
-    stack[0], top = root, 1
-    seen[root] = True
+def _flooded(first: Int32, near: Int32, inside: Bool, seen: Bool) -> Bool:
+    stack = np.empty(len(inside), dtype=np.int32)
+    top = 0
+    for v in range(len(seen)):
+        if seen[v]:
+            stack[top] = v
+            top += 1
     while top > 0:
         top -= 1
         v = stack[top]
         for at in range(first[v], first[v + 1]):
             w = near[at]
-            if not seen[w] and (site[w] == j or site[w] == -2):
+            if inside[w] and not seen[w]:
                 seen[w] = True
                 stack[top] = w
                 top += 1

@@ -251,7 +251,7 @@ def answer_of(
     decision : Decision
         Options and years of the moves.
     state : (m, t) int8, optional
-        States of the sites; the fewest that hold the students by default.
+        States of the sites; the fewest that hold the students by default and where it is -1.
     status, bound, seconds, seed, history, reason, memory
         As in :class:`Answer` and :class:`catchment.plan.Plan`.
 
@@ -264,8 +264,8 @@ def answer_of(
     years = len(problem.years)
     site_of = trajectory(model, decision, years)
     where = grade_sites(problem, site_of, question.transition)
-    if state is None:
-        state = needed_states(model, where, problem.students)
+    fewest = needed_states(model, where, problem.students)
+    state = fewest if state is None else np.where(state < 0, fewest, state).astype(np.int8)
     opened = open_bands(question, state)
     built = construction(question, model, where, opened)
     classes = _classes(question, where, opened, built)

@@ -110,6 +110,8 @@ class Question:
     connected : bool
         Whether catchments are to be in one piece: no village-band may be cut off from its school
         (see :func:`catchment.optimise.phases.contiguous.cut_off`).
+    loose : (n,) bool or None
+        Village-bands of which that is not asked, wherever they go; None for none.
     """
 
     problem: Problem
@@ -132,6 +134,7 @@ class Question:
     sent: Int32 | None = None
     site_build: npt.NDArray[np.float64] | None = None
     connected: bool = False
+    loose: Bool | None = None
 
     def replace(self, **changes: Any) -> Question:
         """Return a copy with some fields replaced; the original is untouched.
@@ -408,6 +411,11 @@ def checked(question: Question) -> Question:
     yuan = question.site_build
     if yuan is not None and (yuan.shape != (m,) or np.isinf(yuan).any() or (yuan < 0).any()):
         raise InputError(f"site_build 应为每个校点一个非负数（{m}） / one number a site, 0 or more")
+    loose = question.loose
+    if loose is not None and (
+        loose.shape != question.problem.today.shape or loose.dtype != np.bool_
+    ):
+        raise InputError("loose 应为每个村（学段）一个真假值 / one bool a village-band")
     if question.transition not in ("together", "finish"):
         raise InputError(
             f"transition = {question.transition!r} 应为 together 或 finish / one of two"

@@ -408,6 +408,8 @@ def _apart(question: Question, answer: Answer) -> Iterator[Violation]:
     stay = _stay(question)
     sent = [question.sent is not None and bool((row >= 0).any()) for row in
             (question.sent if question.sent is not None else stay)]  # fmt: skip
+    if question.loose is not None:
+        sent = [mine or bool(free) for mine, free in zip(sent, question.loose, strict=True)]
     for b in range(len(problem.bands)):
         group = {int(problem.group_village[i]): int(i)
                  for i in np.flatnonzero(problem.group_band == b)}  # fmt: skip
