@@ -9,6 +9,7 @@ import numpy as np
 from catchment.errors import CatchmentError
 from catchment.optimise import consolidation as model
 from catchment.problem import Problem
+from catchment.run.trials import Trials, trials
 from catchment.scenario import Action, Scenario
 
 MOST = 12
@@ -124,7 +125,7 @@ def given_up(
     ask: Callable[[Scenario], model.Question],
     names: Mapping[str, str],
     *,
-    seed: int = 0,
+    tries: Trials | None = None,
 ) -> list[str]:
     """Say which of the recipe's own actions, given up alone, lets a plan be found.
 
@@ -136,38 +137,42 @@ def given_up(
         Poses the question of a recipe.
     names : mapping of str to str
         Names of places by code.
-    seed : int
-        Seed of the searches.
+    tries : Trials, optional
+        The searches and the time they have; one round of search each by default.
 
     Returns
     -------
     list of str
-        One line an action; empty where none helps by itself.
+        One line an action; empty where none helps by itself. Last, how many were tried where not
+        all were.
     """
-    lines = []
+    tries = trials(None) if tries is None else tries
+    lines, count = [], 0
     tried = [a for a in scenario.actions if a.do not in ("road", "expand")]
     for action in tried[:MOST]:
+        if tries.over():
+            break
+        count += 1
         left = tuple(a for a in scenario.actions if a is not action)
         try:
             asked = ask(scenario.replace(actions=left))
         except CatchmentError:
             # Without it the others make no sense: a school that must be built to receive, say.
             continue
-        if _possible(asked, seed):
+        if _possible(asked, tries):
             zh, en = named(action, names)
             lines.append(
                 f"放弃行动“{zh}”即有方案（已重新求解） / without '{en}' there is a plan (solved again)"
             )
-    if len(tried) > MOST:
+    if len(tried) > count:
         lines.append(
-            f"行动共 {len(tried)} 个，只逐个试了前 {MOST} 个 / of {len(tried)} actions the first {MOST} were tried"
+            f"行动共 {len(tried)} 个，只逐个试了前 {count} 个 / of {len(tried)} actions the first {count} were tried"
         )
     return lines
 
 
-def _possible(question: model.Question, seed: int) -> bool:
+def _possible(question: model.Question, tries: Trials) -> bool:
     """Whether a plan is found: the demands alone carried out, else by a short search."""
     if not model.check(question, model.keep_everything(question)):
         return True
-    found = model.consolidate(question, seed=seed, steps=1)
-    return found.plan.status in ("optimal", "feasible")
+    return tries.plan(question) is not None

@@ -14,9 +14,11 @@ from catchment.optimise.phases.account import grade_sites, students_there
 from catchment.optimise.phases.singly import closed_alone, without_moves
 from catchment.problem import Bool, Int32
 from catchment.region.model import Region
+from catchment.run.keeping import keeping_told, price_told
 from catchment.run.model import names_of_sites
 from catchment.run.offer import Offer
 from catchment.run.reasons import WORSE
+from catchment.run.spoken import names_of
 
 
 def moves_table(offer: Offer) -> pd.DataFrame:
@@ -46,66 +48,6 @@ def moves_table(offer: Offer) -> pd.DataFrame:
     return table.sort_values(
         order, ascending=[True, False, True, True, True], kind="stable"
     ).reset_index(drop=True)
-
-
-def pieces_table(offer: Offer, region: Region) -> pd.DataFrame:
-    """Name village-bands that are cut off from their school by villages of another catchment.
-
-    Parameters
-    ----------
-    offer : Offer
-        A plan.
-    region : Region
-        The county.
-
-    Returns
-    -------
-    DataFrame
-        ``village_id, village, band, school, school_name, years, why_zh, why_en``: those that today's
-        catchments cut off and that stay where they are (geography), and those that the plan does.
-    """
-    question, plan = offer.question, offer.answer.plan
-    problem = question.problem
-    names = names_of_sites(region)
-    village = dict(
-        zip(
-            region.villages["village_id"].astype(str),
-            region.villages["name"].astype(str),
-            strict=True,
-        )
-    )
-    apart = model.cut_off_today(question)
-    cut = model.cut_off(question, plan.site_of)
-    with_children = problem.students.sum(axis=1) > 0
-    rows = []
-    for i in range(len(apart)):
-        stays = apart[i] & (plan.site_of[i] == plan.site_of[i, 0]) & with_children[i]
-        for mask, zh, en in (
-            (
-                stays,
-                "今日学区即如此（地形或村界），方案未改变",
-                "so today (terrain or borders), unchanged",
-            ),
-            (cut[i], "由方案造成，未能以连片方案代替", "by the plan; no connected plan was found"),
-        ):
-            if not mask.any():
-                continue
-            code = problem.village_ids[int(problem.group_village[i])]
-            t = int(np.flatnonzero(mask)[-1])
-            school = problem.site_ids[int(plan.site_of[i, t])]
-            rows.append(
-                {
-                    "village_id": code,
-                    "village": village.get(code, code),
-                    "band": problem.bands[int(problem.group_band[i])],
-                    "school": school,
-                    "school_name": names.get(school, school),
-                    "years": "、".join(str(problem.years[int(y)]) for y in np.flatnonzero(mask)),
-                    "why_zh": zh,
-                    "why_en": en,
-                }
-            )
-    return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True)
@@ -160,13 +102,15 @@ def schools_table(
         ``boarders`` (students a year); then of closing, by the last year: ``close_villages`` and
         ``close_students`` who travel more than 10 minutes longer each day, of the school's own
         villages and of others, ``close_boarding``, ``close_longest`` trip, ``close_names`` (each
-        such village with the minutes of its worst trip, before and after), ``close_note`` (why it cannot be closed); and ``how``:
+        such village with the minutes of its worst trip, before and after); ``keep_note`` (what must
+        be said of the price of keeping: a least size that the school would be below, and what a
+        price below 0, told as 0, means), ``close_note`` (why it cannot be closed); and ``how``:
         ``anew``, ``alone``, or ``apart`` where the plan that is priced cuts villages off from their
         school: a connected one may cost more, so that there is no ceiling.
     """
     question, answer = offer.question, offer.answer
     problem = question.problem
-    names = names_of_sites(region)
+    names, called = names_of_sites(region), names_of(region)
     schools, villages = region.schools, region.villages
     town = dict(zip(schools["school_id"].astype(str), schools["township"].astype(str), strict=True))
     village = dict(
@@ -192,25 +136,31 @@ def schools_table(
             "in_plan": _state(offer, j),
         }
         keep = _kept(offer, j, kept[k], anew, seed)
+        said = keeping_told(question, keep.answer, j, keep.yuan, called)
         close, note = _closing(offer, j, closed[k], anew, seed, village)
         row |= _figures(question, "keep", keep, mine) | _figures(question, "close", close, mine)
         row |= _closed(question, close, j, village)
         how = "anew" if anew else "alone"
-        if any(changed is not None and changed.apart for changed in (keep, close)):
+        if keep.apart or (close is not None and close.apart):
             how = "apart"
-        rows.append({**row, "close_note": note, "how": how})
+        for key in ("keep_yuan", "keep_most"):
+            row[key] = price_told(row[key])
+        rows.append({**row, "keep_note": said, "close_note": note, "how": how})
     return pd.DataFrame(rows)
 
 
 def _alone(question: model.Question, given: model.Answer, changed: model.Answer) -> _Changed:
     """Compare a plan changed at one school alone; no ceiling follows from one in pieces."""
-    apart = question.connected and bool(model.cut_off(question, changed.plan.site_of).any())
+    cut = model.cut_off(question, changed.plan.site_of).any(axis=1)
+    if question.loose is not None:
+        cut &= ~question.loose
+    apart = question.connected and bool(cut.any())
     most = float("nan") if apart else changed.plan.objective - given.plan.bound
     return _Changed(changed.plan.objective - given.plan.objective, most, changed, given, apart)
 
 
-def _kept(offer: Offer, j: int, alone: model.Answer, anew: bool, seed: int) -> _Changed | None:
-    """Return the plan with a school kept, None where it cannot be."""
+def _kept(offer: Offer, j: int, alone: model.Answer, anew: bool, seed: int) -> _Changed:
+    """Return the plan with a school kept."""
     question, answer = offer.question, offer.answer
     changes = bool((answer.plan.open[j] != question.problem.today_open[j][:, None]).any())
     if anew and changes:

@@ -23,11 +23,13 @@ from catchment.run.demands import with_building, with_reopening
 from catchment.run.model import names_of_sites
 from catchment.run.offer import OWN, Offer, broken_today, judge, today_beside
 from catchment.run.order import Posed, pose
-from catchment.run.question import IN_PIECES, planned, pose_question, question_on
+from catchment.run.pieces import pieces_table
+from catchment.run.question import loosened, pose_question, question_on
 from catchment.run.relax import held_back, relaxations
 from catchment.run.screen import rooms_of_fit, screen_sites
 from catchment.run.spared import below_smallest
 from catchment.run.spoken import names_of, spoken
+from catchment.run.trials import trials
 from catchment.scenario import Scenario
 from catchment.verify import check_proposal, demand_sound
 
@@ -41,7 +43,8 @@ class Wish:
     Attributes
     ----------
     time_limit : float
-        Seconds for the plan; as much again is shared among further plans.
+        Seconds for the plan; as much again is shared among further plans, or, where there is none,
+        among trials of what would have to give.
     steps : int or None
         Rounds of work instead of seconds: the same recipe and seed then give the same plan on
         every machine.
@@ -226,21 +229,23 @@ def propose(
         question = question.replace(within=areas.allowed(posed.problem))
     if memory is not None:
         _fitting(memory, posed)
-    asked = question.connected
-    question, best = planned(
+    question, best = model.connected_as_far(
         question, time_limit=wish.time_limit, seed=seed, steps=wish.steps, memory=memory,
-        progress=progress,
+        stopped=halted, progress=progress,
     )  # fmt: skip
-    if asked and not question.connected:
-        notes.append(IN_PIECES)
     if best.plan.status in ("infeasible", "unknown"):
         ask = _asking(posed, region, wish, fit, question)
-        yields = given_up(posed.scenario, ask, names, seed=seed)
-        yields += relaxations(posed.problem, question, best, names, bare=not yields, seed=seed)
+        half = None if wish.steps is not None else 0.5 * wish.time_limit
+        tries = trials(half, seed=seed, stopped=halted)
+        yields = given_up(posed.scenario, ask, names, tries=tries)
+        tries = trials(half, seed=seed, stopped=halted)
+        bare = not any("即有方案" in line for line in yields)
+        yields += relaxations(posed.problem, question, best, names, bare=bare, tries=tries)
         zh, _, en = best.reason.partition(" / ")
         raise InfeasibleError(
             f"找不到可行方案：{zh} / no plan was found: {en or zh}\n" + "\n".join(yields)
         )
+    notes += [text for text in [loosened(question, best, names)] if text]
     if halted():
         wish = dataclasses.replace(wish, plans=0, prices=0, draws=0, robust=0, class_size=None)
     choices, proposed = _choices(question, best, wish, seed, halted, progress)
@@ -302,7 +307,7 @@ def propose(
         futures=futures[1],
         certain=futures[2],
         areas=pd.DataFrame() if areas is None else areas_table(areas, posed.problem, region),
-        pieces=hearing.pieces_table(offer, region),
+        pieces=pieces_table(offer, region),
         screening=screening,
         byhand=byhand,
         demands=demands,

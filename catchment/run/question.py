@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from catchment.errors import InfeasibleError
 from catchment.network.kept import Kept
@@ -81,47 +83,46 @@ def question_on(posed: Posed, region: Region) -> model.Question:
     return letting_finish(question, posed.scenario, names_of(region))
 
 
-IN_PIECES = (
-    "找不到学区全部连片的方案：改为不要求连片，未连片的村逐一列出 / no plan with all catchments in one "
-    "piece was found: planned without asking for it, villages that are cut off are listed"
-)
-"""Said where catchments could not be connected."""
+TOLD = 30
+"""Village-bands named at most in one sentence; all of them stand in ``pieces.csv``."""
 
 
-def planned(
-    question: model.Question,
-    *,
-    time_limit: float,
-    seed: int,
-    steps: int | None = None,
-    memory: model.Memory | None = None,
-    progress: Callable[[str], None] | None = None,
-) -> tuple[model.Question, model.Answer]:
-    """Plan with connected catchments where they are asked for, without where there is no such plan.
+def loosened(question: model.Question, answer: model.Answer, names: Mapping[str, str]) -> str:
+    """Say of whom connected catchments could not be asked, with the school they go to.
 
     Parameters
     ----------
     question : Question
-        The question.
-    time_limit : float
-        Seconds, twice where catchments cannot be connected.
-    seed, steps, memory, progress
-        As in :func:`catchment.optimise.consolidation.consolidate`.
+        The question answered.
+    answer : Answer
+        Its answer.
+    names : mapping of str to str
+        Names of villages and schools by code.
 
     Returns
     -------
-    question : Question
-        The question answered: the given one, or the same without connected catchments.
-    answer : Answer
-        The best plan found.
+    str
+        A sentence in Chinese and English, empty where it is asked of everybody.
     """
-    best = model.consolidate(
-        question, time_limit=time_limit, seed=seed, steps=steps, memory=memory, progress=progress
+    if question.loose is None or not question.loose.any():
+        return ""
+    problem = question.problem
+    cut = model.cut_off(question, answer.plan.site_of)
+    told = []
+    for i in np.flatnonzero(question.loose):
+        village = problem.village_ids[int(problem.group_village[i])]
+        years = np.flatnonzero(cut[i])
+        j = int(answer.plan.site_of[i, years[-1] if len(years) else -1])
+        school = problem.site_ids[j] if j >= 0 else ""
+        told.append(
+            f"{names.get(village, village)} {problem.bands[int(problem.group_band[i])]} → "
+            f"{names.get(school, school)}"
+        )
+    more = len(told) - TOLD
+    zh = "、".join(told[:TOLD]) + (f" 等 {len(told)} 个" if more > 0 else "")
+    en = ", ".join(told[:TOLD]) + (f" and {more} more" if more > 0 else "")
+    return (
+        f"找不到学区全部连片的方案：以下村（学段）未能与学校连片，只对它们不再要求，其余仍全部要求连片：{zh} / no plan "
+        f"with all catchments in one piece was found: of these village-bands alone it is no longer asked, of "
+        f"all others it still is: {en}"
     )
-    if not question.connected or best.plan.status in ("optimal", "feasible"):
-        return question, best
-    apart = question.replace(connected=False)
-    found = model.consolidate(
-        apart, time_limit=time_limit, seed=seed, steps=steps, memory=memory, progress=progress
-    )
-    return apart, found

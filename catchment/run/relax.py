@@ -9,6 +9,7 @@ import numpy as np
 
 from catchment.optimise import consolidation as model
 from catchment.problem import Problem
+from catchment.run.trials import Trials, trials
 
 PROBES = 7
 """Values of one limit that are tried."""
@@ -28,7 +29,7 @@ def relaxations(
     names: dict[str, str],
     *,
     bare: bool = True,
-    seed: int = 0,
+    tries: Trials | None = None,
 ) -> list[str]:
     """Say which single demand would have to give for a plan to exist, and how far.
 
@@ -44,36 +45,58 @@ def relaxations(
         Names of schools by code.
     bare : bool
         Whether it is said that nothing helps where nothing does.
-    seed : int
-        Seed of the searches.
+    tries : Trials, optional
+        The searches and the time they have; one round of search each by default.
 
     Returns
     -------
     list of str
         One line a village that has nowhere to go, then one line a limit whose giving alone lets a
-        plan be found, with the figure that plan needs.
+        plan be found, with the figure that plan needs; last, where the time was over before all was
+        tried, that it was.
     """
+    tries = trials(None) if tries is None else tries
+    lines = _given(problem, question, names, tries)
+    if tries.over():
+        spent = "" if tries.seconds is None else f"{tries.seconds:g} "
+        return [
+            *lines,
+            (
+                f"试算放宽的时间（{spent}秒）已用完或已停止：其余未试，以上放宽未证明最小；把时间加长可再试 / the "
+                f"time for trying what would have to give ({spent}s) is over, or it was stopped: the rest "
+                "was not tried, and what is named is not proved smallest; give it more time"
+            ),
+        ]
+    if lines or not bare:
+        return lines
+    return ["放宽任何单项都找不到方案 / no single demand, given up, lets a plan be found"]
+
+
+def _given(
+    problem: Problem, question: model.Question, names: dict[str, str], tries: Trials
+) -> list[str]:
+    """Say what was found to help, as far as the time went."""
     stuck = model.stranded(question)
     lines = [_village(question, names, row) for row in stuck[:20]]
     if stuck:
-        return lines + _longer_trips(problem, question, stuck, seed)
+        return lines + _longer_trips(problem, question, stuck, tries)
     limits = question.limits
     for name, text in _CAPS:
         now = getattr(limits, name)
         if now is None:
             continue
-        found = _solved(question.replace(limits=_without(limits, name)), seed)
+        found = tries.plan(question.replace(limits=_without(limits, name)))
         if found is not None:
             need = _needed(problem, found, name)
-            lines.append(_smallest(question, name, text, now, max(need, now + 1), seed))
+            lines.append(_smallest(question, name, text, now, max(need, now + 1), tries))
     if limits.min_size:
-        found = _solved(question.replace(limits=dataclasses.replace(limits, min_size=0)), seed)
+        found = tries.plan(question.replace(limits=dataclasses.replace(limits, min_size=0)))
         if found is not None:
             text = "最小规模 / smallest size"
-            lines.append(_smallest(question, "min_size", text, limits.min_size, 0, seed))
+            lines.append(_smallest(question, "min_size", text, limits.min_size, 0, tries))
     if limits.kept_share > 0:
         free = question.replace(limits=dataclasses.replace(limits, kept_share=0.0))
-        if _solved(free, seed) is not None:
+        if tries.plan(free) is not None:
             lines.append(
                 f"不撤的学校留下学生的比例：从 {limits.kept_share:g} 放宽到 0 / share of children that "
                 f"schools which stay keep: 0 instead of {limits.kept_share:g}"
@@ -85,12 +108,10 @@ def relaxations(
         extra_naps=np.full_like(question.extra_naps, 5000),
         limits=dataclasses.replace(limits, max_size=100_000),
     )
-    found = _solved(more, seed)
+    found = tries.plan(more)
     if found is not None:
-        lines += _places(question, found, names, seed)
-    if lines or not bare:
-        return lines
-    return ["放宽任何单项都找不到方案 / no single demand, given up, lets a plan be found"]
+        lines += _places(question, found, names, tries)
+    return lines
 
 
 def held_back(
@@ -162,14 +183,8 @@ def _changes(answer: model.Answer) -> bool:
     return bool(moved.any() or (plan.open != plan.open[:, :, :1]).any())
 
 
-def _solved(question: model.Question, seed: int) -> model.Answer | None:
-    """Return a plan that was found, None where none was."""
-    found = model.consolidate(question, seed=seed, steps=1)
-    return found if found.plan.status in ("optimal", "feasible") else None
-
-
 def _smallest(
-    question: model.Question, name: str, text: str, now: int, enough: int, seed: int
+    question: model.Question, name: str, text: str, now: int, enough: int, tries: Trials
 ) -> str:
     """Say how far one limit must give, by solving again at values between.
 
@@ -183,16 +198,18 @@ def _smallest(
             break
         middle = (good + bad) // 2
         change: dict[str, Any] = {name: middle}
-        found = model.consolidate(
-            question.replace(limits=dataclasses.replace(question.limits, **change)),
-            seed=seed, steps=1,
-        )  # fmt: skip
+        found = tries.answer(
+            question.replace(limits=dataclasses.replace(question.limits, **change))
+        )
+        if found is None:
+            break
         if found.plan.status in ("optimal", "feasible"):
             good = middle
         else:
             bad, proved = middle, found.plan.status == "infeasible"
     if bad == now:
-        proved = model.consolidate(question, seed=seed, steps=1).plan.status == "infeasible"
+        again = tries.answer(question)
+        proved = again is not None and again.plan.status == "infeasible"
     zh = "已证明无方案" if proved else "未找到方案（未证明）"
     en = "is proved to have no plan" if proved else "gave no plan (not proved)"
     between = "" if good - bad == towards else "，其间未试 / not all between were tried"
@@ -206,7 +223,7 @@ def _longer_trips(
     problem: Problem,
     question: model.Question,
     stuck: list[tuple[int, int, float, float]],
-    seed: int,
+    tries: Trials,
 ) -> list[str]:
     """Solve again with the bands' limits raised as far as the stranded villages need."""
     limit = problem.trip_limit.astype(np.float64)
@@ -228,7 +245,18 @@ def _longer_trips(
         problem=question.problem.replace(trip_limit=(needed + 1e-3).astype(np.float32)),
         limits=dataclasses.replace(question.limits, young_minutes=young),
     )
-    if _solved(asked, seed) is not None:
+    found = tries.answer(asked)
+    if found is None:
+        return []
+    if found.plan.status == "unknown":
+        return [
+            (
+                f"把行程上限放宽到 {raised} 分钟后重新求解：短时间内未找到方案（未证明不够） / solved again with the "
+                f"limits of trips raised to {raised} minutes: no plan was found in short time (not proved "
+                "too little)"
+            )
+        ]
+    if found.plan.status != "infeasible":
         return [
             (
                 f"把行程上限放宽到 {raised} 分钟后重新求解：有方案 / solved again with the limits of trips raised "
@@ -237,8 +265,8 @@ def _longer_trips(
         ]
     return [
         (
-            f"只把行程上限放宽到 {raised} 分钟还不够：重新求解仍未找到方案 / raising the limits of trips to "
-            f"{raised} minutes is not enough: solved again, no plan was found"
+            f"只把行程上限放宽到 {raised} 分钟还不够：重新求解，已证明无方案 / raising the limits of trips to "
+            f"{raised} minutes is not enough: solved again, it is proved to have no plan"
         )
     ]
 
@@ -297,7 +325,7 @@ def _needed(problem: Problem, found: model.Answer, name: str) -> int:
 
 
 def _places(
-    question: model.Question, found: model.Answer, names: dict[str, str], seed: int
+    question: model.Question, found: model.Answer, names: dict[str, str], tries: Trials
 ) -> list[str]:
     """Name the building beyond what is allowed that the plan found needs, tried by itself."""
     lines = []
@@ -321,10 +349,15 @@ def _places(
         extra_seats=np.maximum(question.extra_seats, found.built.seats[:, -1]),
         extra_naps=np.maximum(question.extra_naps, found.built.naps[:, -1]),
     )
-    enough = _solved(exact, seed) is not None
-    lines.append(
-        "以上加建量已重新求解：有方案 / solved again with exactly this: there is a plan"
-        if enough
-        else "仅此还不够，学校最大规模也须放宽 / not enough alone: the largest size must give, too"
-    )
-    return lines
+    enough = tries.answer(exact)
+    if enough is None:
+        return lines
+    said = {
+        "infeasible": "仅此还不够，学校最大规模也须放宽 / not enough alone: the largest size must give, too",
+        "unknown": (
+            "只加建这些，短时间内未找到方案（未证明不够） / with exactly this no plan was found in short time "
+            "(not proved too little)"
+        ),
+    }
+    have = "以上加建量已重新求解：有方案 / solved again with exactly this: there is a plan"
+    return [*lines, said.get(enough.plan.status, have)]

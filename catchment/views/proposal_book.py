@@ -46,16 +46,18 @@ _LEAD = {
     ),
     "hearing": (
         "name", "township", "students_today", "students_last", "in_plan", "keep_yuan",
-        "keep_teachers", "close_yuan", "close_students", "close_boarding", "close_names",
+        "keep_teachers", "keep_note", "close_yuan", "close_students", "close_boarding", "close_names",
         "close_note", "how",
     ),
     "broken": ("plan", "code", "place", "year", "value", "limit", "title", "detail", "demand"),
 }  # fmt: skip
 """Columns that stand first and are printed; the others are there to be looked up."""
 
-_WIDE = ("reason", "detail", "zh", "en", "close_names", "close_note", "build_first", "title")
+_WIDE = (
+    "reason", "detail", "zh", "en", "close_names", "keep_note", "close_note", "build_first", "title",
+)  # fmt: skip
 
-_TOLD_TWICE = ("close_note", "source")
+_TOLD_TWICE = ("keep_note", "close_note", "source")
 _OWN_NAMES = ("plans", "outlook", "byhand", "demands")
 """Tables whose names are those of plans, given in both languages."""
 

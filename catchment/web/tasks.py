@@ -23,7 +23,8 @@ from catchment.region.check import check_region
 from catchment.region.read import read_region
 from catchment.rules.gate import VERDICT
 from catchment.run import Run, pose, run_scenario
-from catchment.run.question import planned, pose_question
+from catchment.run.keeping import keeping_told, price_told
+from catchment.run.question import loosened, pose_question
 from catchment.run.spoken import names_of, spoken
 from catchment.scenario import Catchments, Scenario, parse_scenario, start_of
 from catchment.views.decisions import write_recipe
@@ -343,15 +344,10 @@ def _broken(
     """Say in words what a plan breaks: what is demanded, and villages that stay cut off."""
     names = names_of(table.county.region)
     said = [spoken(v, names) for v in model.check(question, answer)]
-    cut = int(model.cut_off(question, answer.plan.site_of).any(axis=1).sum())
-    if scenario.method.connected and cut:
-        said.append(
-            (
-                f"{cut} 个村（分学段计）与所属学校的学区不连片，未能连上",
-                f"village-bands cut off from their school that could not be connected: {cut}",
-            )
-        )
-    return [{"zh": text(zh, longest=300), "en": text(en, longest=300)} for zh, en in said]
+    if scenario.method.connected and question.loose is not None:
+        zh, _, en = loosened(question, answer, names).partition(" / ")
+        said += [(zh, en)] if zh else []
+    return [{"zh": text(zh, longest=1000), "en": text(en, longest=1000)} for zh, en in said]
 
 
 def finish(table: Table, task: Plain, tell: Tell) -> Plain:
@@ -371,7 +367,7 @@ def finish(table: Table, task: Plain, tell: Tell) -> Plain:
     scenario = scenario_of(table.county, own)
     scenario, question, named = _question(table, scenario, task["keep"])
     tell("求解中", "searching")
-    question, answer = planned(
+    question, answer = model.connected_as_far(
         question, time_limit=task["seconds"], seed=scenario.seed, progress=_teller(tell)
     )
     require(answer, task["seconds"])
@@ -403,7 +399,9 @@ def three(table: Table, task: Plain, tell: Tell) -> Plain:
     scenario = scenario_of(table.county, own)
     scenario, question, named = _question(table, scenario, task["keep"])
     share = task["seconds"] / 4
-    question, best = planned(question, time_limit=share, seed=scenario.seed, progress=_teller(tell))
+    question, best = model.connected_as_far(
+        question, time_limit=share, seed=scenario.seed, progress=_teller(tell)
+    )
     require(best, share)
     choices = model.frontier(
         question, 5, time_limit=3 * share, seed=scenario.seed, cheapest=best,
@@ -450,7 +448,7 @@ def price(table: Table, task: Plain, tell: Tell) -> Plain:
     Returns
     -------
     dict
-        ``prices``: one row.
+        ``prices``: one row; ``violations``: what must be said of the price.
     """
     own = parse_document(task["document"])
     code = task["school"]
@@ -459,25 +457,39 @@ def price(table: Table, task: Plain, tell: Tell) -> Plain:
     _, question, _ = _question(table, scenario, task["keep"], free=code)
     if code not in question.problem.site_ids:
         raise InputError(f"没有学校 {code} / no school {code}")
-    question, answer = planned(
+    question, answer = model.connected_as_far(
         question, time_limit=task["seconds"] / 2, seed=scenario.seed, progress=_teller(tell)
     )
     require(answer, task["seconds"] / 2)
     # Both sides alike: a connected plan must not be held against one that need not be.
-    if question.connected:
+    if question.loose is None:
         tell("计算保留的代价（两边均连片）", "pricing the keeping (both sides connected)")
     else:
         tell(
-            "计算保留的代价（两边均不要求连片）",
-            "pricing the keeping (neither side need be connected)",
+            "计算保留的代价（个别村连不上，两边同样不再要求）",
+            "pricing the keeping (of some villages connection is not asked, on neither side)",
         )
     found = model.price_of_keeping(
         question, answer, code, time_limit=task["seconds"] / 2, seed=scenario.seed
     )
     names = ("yuan", "least", "most", "teachers", "own_minutes", "other_minutes")
     values = {k: float(getattr(found, k)) for k in names}
+    for key in ("yuan", "least", "most"):
+        values[key] = price_told(values[key])
     row = {k: v if math.isfinite(v) else None for k, v in values.items()}
-    return {"prices": [{"school": code, "changed": bool(found.changed), **row}], **_worth(answer)}
+    said = ""
+    if found.answer.plan.status in ("optimal", "feasible"):
+        j = question.problem.site_ids.index(code)
+        called = names_of(table.county.region)
+        said = keeping_told(question, found.answer, j, float(found.yuan), called)
+    zh, _, en = said.partition(" / ")
+    return {
+        "prices": [{"school": code, "changed": bool(found.changed), **row}],
+        "violations": [{"zh": text(zh, longest=1000), "en": text(en, longest=1000)}]
+        if said
+        else [],
+        **_worth(answer),
+    }
 
 
 def assign(table: Table, task: Plain, tell: Tell) -> Plain:

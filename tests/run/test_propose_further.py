@@ -198,6 +198,67 @@ def test_the_smallest_relaxation_is_where_plans_begin_to_exist():
         assert model.consolidate(tried, steps=1).plan.status in status
 
 
+def _too_few_may_move():
+    recipe = {
+        "name": "试", "years": [2026, 2027],
+        "action": [{"do": "merge", "school": "T1", "year": 2027}],
+    }  # fmt: skip
+    posed = pose(parse_scenario(recipe), tiny_region(students=2))
+    question = question_of_recipe(posed).replace(limits=model.Limits(moved_per_year=1))
+    return posed.problem, question, model.consolidate(question, steps=1)
+
+
+def test_a_relaxation_that_was_not_tried_for_want_of_time_is_not_said_to_fail():
+    from catchment.run.relax import relaxations
+    from catchment.run.trials import trials
+
+    case = _too_few_may_move()
+    plenty = relaxations(*case, {}, tries=trials(120))
+    assert plenty == relaxations(*case, {})
+    assert any("moved" in line for line in plenty)
+    for tries in (trials(0), trials(None, stopped=lambda: True)):
+        (told,) = relaxations(*case, {}, tries=tries)
+        assert "其余未试" in told
+        assert "not proved smallest" in told
+        assert "放宽任何单项" not in told
+
+
+def test_trials_share_one_time_limit_and_stop_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    from catchment.run import trials as module
+    from catchment.run.relax import relaxations
+
+    problem, question, answer = _too_few_may_move()
+    now, spent = [100.0], []
+
+    def slow(asked, *, time_limit, seed):
+        # A county: every search takes all the time it is given, and finds plans.
+        spent.append(time_limit)
+        now[0] += time_limit
+        free = asked.replace(limits=model.Limits())
+        return model.consolidate(free, steps=1, seed=seed)
+
+    class Clock:
+        perf_counter = staticmethod(lambda: now[0])
+
+    class Slow:
+        consolidate = staticmethod(slow)
+
+    monkeypatch.setattr(module, "time", Clock)
+    monkeypatch.setattr(module, "model", Slow)
+    lines = relaxations(problem, question, answer, {}, tries=module.trials(24.0))
+    assert len(spent) > 2
+    assert sum(spent) <= 24.0 + 1e-9
+    assert max(spent) <= 2.0 + 1e-9
+    assert any("moved" in line for line in lines)
+    # Less than the first search asks for: what was found until then is told, and that time is over.
+    spent.clear()
+    short = relaxations(problem, question, answer, {}, tries=module.trials(1.0))
+    assert spent == [1.0]
+    assert "其间未试" in short[0]
+    assert "未证明" in short[0]
+    assert "(1 s) is over" in short[-1]
+
+
 def test_a_site_costs_what_its_layer_says_and_a_closed_school_its_repair():
     question = question_of_recipe(pose(asked(), tiny_region(students=12)))
     problem, yuan = question.problem, question.site_build

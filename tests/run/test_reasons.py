@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
@@ -166,3 +167,57 @@ def test_closing_one_more_school_alone_sends_its_children_to_schools_that_are_op
     assert best.plan.objective <= closed.plan.objective + 1e-6
     row = plan.schools.set_index("school").loc["T1"]
     assert row["close_yuan"] == pytest.approx(closed.plan.objective - offer.answer.plan.objective, abs=1.0)  # fmt: skip
+
+
+@pytest.mark.parametrize("prices", [0, 1])
+def test_a_kept_school_below_the_least_size_is_no_saving_but_told(prices: int, tmp_path) -> None:
+    # Trips are dear and schools cheap: T1 (18 students) closes for the least size alone.
+    (tmp_path / "costs.csv").write_text("key,value\nminute,20\nsite_year,1000\n", encoding="utf-8")
+    region = dataclasses.replace(tiny_region(students=3), folder=tmp_path)
+    limits = {"min_size": 20, "moved_per_year": 20}
+    recipe = parse_scenario({"name": "试", "years": [2026, 2027, 2028], "consolidation": limits})
+    found = propose(recipe, region, wish=Wish(steps=1, prices=prices))
+    offer = found.offers[found.proposed]
+    row = found.schools.set_index("school").loc["T1"]
+    assert row["in_plan"] == "merge 2027"
+    j = offer.question.problem.site_ids.index("T1")
+    mine = offer.answer.plan.site_of[:, 0] == j
+    (kept,) = without_moves(offer.question, offer.answer, [mine])
+    less = offer.answer.plan.objective - kept.plan.objective
+    assert less > 1000
+    assert row["keep_yuan"] == 0
+    assert not row["keep_most"] < 0
+    zh, _, en = row["keep_note"].partition(" / ")
+    assert "2027 年起不足 20 人，最多差 2 人" in zh
+    assert f"少花 {less:,.0f} 元" in zh
+    assert "不是保留该校省下的" in zh
+    assert "from 2027 it is below 20, by up to 2 students" in en
+    assert f"{less:,.0f} yuan less" in en
+    assert "no saving by keeping" in en
+    # Without that limit nothing is left out, and nothing need be said.
+    free = parse_scenario({"name": "试", "years": [2026, 2027, 2028]})
+    plain = propose(free, region, wish=Wish(steps=1, prices=prices)).schools
+    assert (plain["keep_note"] == "").all()
+    assert (plain["keep_yuan"] >= 0).all()
+
+
+@pytest.mark.parametrize("prices", [0, 1])
+@pytest.mark.parametrize("minute", [0.05, 20])
+def test_keeping_what_the_recipe_itself_closes_is_priced_and_told(prices, minute, tmp_path) -> None:
+    costs = f"key,value\nminute,{minute}\nsite_year,1000\n"
+    (tmp_path / "costs.csv").write_text(costs, encoding="utf-8")
+    region = dataclasses.replace(tiny_region(students=3), folder=tmp_path)
+    close = {"do": "merge", "school": "T1", "into": "S2", "year": 2027}
+    others = [{"do": "keep", "school": s, "year": 2026} for s in ("S2", "J1")]
+    recipe = parse_scenario({"name": "试", "years": [2026, 2027], "action": [close, *others]})
+    found = propose(recipe, region, wish=Wish(steps=1, prices=prices))
+    offer = found.offers[found.proposed]
+    row = found.schools.set_index("school").loc["T1"]
+    j = offer.question.problem.site_ids.index("T1")
+    (kept,) = without_moves(offer.question, offer.answer, [offer.answer.plan.site_of[:, 0] == j])
+    more = kept.plan.objective - offer.answer.plan.objective
+    assert (more < 0) == (minute == 20)
+    # Nobody else moves here, so that both ways of pricing come to the same.
+    assert row["keep_yuan"] == pytest.approx(max(more, 0.0), abs=1.0)
+    assert "方案文件自己的行动" in row["keep_note"]
+    assert (f"少花 {-more:,.0f} 元" in row["keep_note"]) == (more < 0)

@@ -70,15 +70,15 @@ def test_classes_are_as_few_as_any_way_of_sharing_them() -> None:
 
 def test_a_proposal_that_fails_its_check_is_not_shown(monkeypatch) -> None:
     recipe = parse_scenario({"name": "x", "years": [2026, 2027], "method": {"connected": False}})
-    real = model.consolidate
+    real = model.connected_as_far
 
     def dearer(*words, **more):
-        answer = real(*words, **more)
+        question, answer = real(*words, **more)
         plan = answer.plan.replace(objective=answer.plan.objective + 1000.0)
-        return dataclasses.replace(answer, plan=plan)
+        return question, dataclasses.replace(answer, plan=plan)
 
     wish = Wish(time_limit=5.0)
     assert propose(recipe, tiny_region(), wish=wish).violations == ()
-    monkeypatch.setattr(model, "consolidate", dearer)
+    monkeypatch.setattr(model, "connected_as_far", dearer)
     with pytest.raises(CatchmentError, match="costs add up to"):
         propose(recipe, tiny_region(), wish=wish)

@@ -177,13 +177,13 @@ def test_plans_are_connected_where_the_recipe_says_so(
     plain_folder: Path, monkeypatch: pytest.MonkeyPatch, connected: bool
 ) -> None:
     asked: list[tuple[bool, int]] = []
-    real = model.consolidate
+    real = model.connected_as_far
 
-    def consolidate(question: Any, **more: Any) -> Any:
+    def connected_as_far(question: Any, **more: Any) -> Any:
         asked.append((question.connected, more["seed"]))
         return real(question, **more)
 
-    monkeypatch.setattr(model, "consolidate", consolidate)
+    monkeypatch.setattr(model, "connected_as_far", connected_as_far)
     recipe = {"name": "今", "years": GAPS, "seed": 5, "method": {"connected": connected}}
     table = sit_down(plain_folder, recipe)
     task = {"document": {"name": "甲"}, "keep": [], "seconds": 2}
@@ -207,3 +207,20 @@ def test_what_a_plan_breaks_is_told_in_words(
     (said,) = finish(table, task, silent)["violations"]
     assert said["zh"].startswith("2028 年")
     assert "Violation" not in said["zh"] + said["en"]
+
+
+def test_a_school_kept_below_the_least_size_costs_nothing_and_that_is_told(tmp_path: Path) -> None:
+    county = write_tiny(tmp_path / "county")
+    (county / "costs.csv").write_text("key,value\nminute,20\nsite_year,1000\n", encoding="utf-8")
+    # T1 has 60 students: it closes for the least size alone, however long the trips.
+    limits = {"min_size": 70, "kept_share": 0.6}
+    table = sit_down(county, {"name": "今", "years": [2026, 2027], "consolidation": limits})
+    task = {"document": {"name": "甲"}, "keep": [], "seconds": 4, "school": "T1"}
+    found = tasks.price(table, task, silent)
+    (row,) = found["prices"]
+    assert row["changed"]
+    assert (row["yuan"], row["least"]) == (0.0, 0.0)
+    assert row["most"] >= 0
+    (said,) = found["violations"]
+    assert "2027 年起不足 70 人，最多差 10 人" in said["zh"]
+    assert "no saving by keeping" in said["en"]
