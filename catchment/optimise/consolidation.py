@@ -9,16 +9,11 @@ from catchment.optimise.phases.choice import (
     KEPT,
     Choice,
     Figures,
-    Price,
     a_year_earlier,
-    below_least,
-    demanded,
     figures,
     frontier,
     keep_everything,
     mark_dominated,
-    price_of_closing,
-    price_of_keeping,
     smaller_classes,
 )
 from catchment.optimise.phases.combined import classes_counted
@@ -26,6 +21,13 @@ from catchment.optimise.phases.compile import stranded
 from catchment.optimise.phases.contiguous import cut_off, cut_off_today
 from catchment.optimise.phases.costs import CostRow, Costs, cost_table, read_costs
 from catchment.optimise.phases.loosen import connected_as_far
+from catchment.optimise.phases.prices import (
+    Price,
+    below_least,
+    demanded,
+    price_of_closing,
+    price_of_keeping,
+)
 from catchment.optimise.phases.question import (
     SMALL,
     Answer,

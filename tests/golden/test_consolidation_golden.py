@@ -9,10 +9,11 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from catchment.optimise.consolidation import Limits, Question, read_costs
-from catchment.optimise.phases.blocks import BLOCKS, Draft, lay_out, lp_text
+from catchment.optimise.phases.blocks import BLOCKS
 from catchment.optimise.phases.compile import compile_model
 from catchment.optimise.phases.contiguous import Ground, ground_of
 from catchment.optimise.phases.decode import keep_decision
+from catchment.optimise.phases.draft import Draft, lay_out, lp_text
 from catchment.optimise.phases.separate import connecting
 from catchment.problem import Problem
 

@@ -287,6 +287,35 @@ def test_search_meets_the_best_of_tiny_questions(monkeypatch):
     assert met >= 0.9 * tried
 
 
+def test_search_lets_emptied_schools_wait_for_their_turn_to_close(monkeypatch):
+    """Few may close, and children run out: a school without anybody stays open until it may."""
+    waited = 0
+    for seed in (61, 142, 158, 163, 176, 296):
+        question = tiny_question(seed)
+        rng = np.random.default_rng(seed)
+        limits = dataclasses.replace(
+            question.limits,
+            min_size=0,
+            closures_per_year=int(rng.integers(0, 2)),
+            closures_total=None if rng.random() < 0.5 else 1,
+        )
+        question = question.replace(limits=limits)
+        best = model.consolidate(question, time_limit=20)
+        assert best.plan.status == "optimal", seed
+        found = searched(question, monkeypatch, seed=1, steps=1)
+        monkeypatch.undo()
+        assert found.plan.status in ("feasible", "optimal"), seed
+        assert model.check(question, found) == [], seed
+        assert found.plan.bound <= best.plan.objective * (1 + 1e-9), seed
+        assert found.plan.objective >= best.plan.objective * (1 - 1e-9), seed
+        runs = np.asarray(found.plan.open.any(axis=1))
+        served = np.zeros_like(runs)
+        group, year = np.nonzero(found.plan.site_of >= 0)
+        served[found.plan.site_of[group, year], year] = True
+        waited += int((runs & ~served).any())
+    assert waited
+
+
 def test_interrupting_gives_the_best_so_far(case, monkeypatch):
     question, _ = case
     told: list[str] = []

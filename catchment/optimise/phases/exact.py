@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from catchment.optimise.milp import MilpAnswer, solve_milp
-from catchment.optimise.phases.blocks import BLOCKS, Draft, Row, Terms, lay_out, matrix
+from catchment.optimise.phases.blocks import BLOCKS
 from catchment.optimise.phases.combined import formed
 from catchment.optimise.phases.compile import Model
 from catchment.optimise.phases.contiguous import Ground
 from catchment.optimise.phases.decode import Decision, keep_decision, trajectory
+from catchment.optimise.phases.draft import Draft, Row, Terms, lay_out, matrix
 from catchment.optimise.phases.separate import connecting
 from catchment.problem import Bool, Int8, Int32
 

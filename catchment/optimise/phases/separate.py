@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from catchment.optimise.phases.blocks import Draft, Row, Terms
 from catchment.optimise.phases.contiguous import Ground, flood, reached
 from catchment.optimise.phases.decode import trajectory
+from catchment.optimise.phases.draft import Draft, Row, Terms
 from catchment.problem import Bool, Int32
 
 

@@ -26,6 +26,7 @@ from catchment.optimise.phases.question import Answer, Memory, Question
 from catchment.optimise.phases.siteyears import Parts, split
 from catchment.optimise.phases.table import tabulate
 from catchment.optimise.phases.verify import check
+from catchment.optimise.phases.waiting import in_turn
 from catchment.optimise.phases.workers import Workers, climbed
 from catchment.optimise.solution import Status
 from catchment.plan import Plan
@@ -360,7 +361,23 @@ def _answer(
     )
 
 
+def _let_wait(state: _State, nearest: Decision, seed: int) -> None:
+    """Where the search found no plan, one may do in which emptied schools wait to close."""
+    stay = keep_decision(state.model, len(state.question.problem.years))
+    for decision in (nearest, stay):
+        states = in_turn(state.question, state.model, decision)
+        if states is None:
+            continue
+        trial = _answer(state, decision, states, "feasible", seed)
+        if not check(state.question, trial):
+            state.note(trial.plan.objective, -np.inf, decision)
+            state.states = states
+            return
+
+
 def _finish(state: _State, nearest: Decision, seed: int) -> Answer:
+    if state.best is None and state.bound < np.inf:
+        _let_wait(state, nearest, seed)
     if state.best is None:
         if state.bound == np.inf:
             reason = "求解器证明没有可行方案 / proved: no plan keeps all limits"
