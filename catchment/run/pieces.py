@@ -13,7 +13,7 @@ from catchment.optimise import consolidation as model
 from catchment.problem import Bool, Int32
 from catchment.region.model import Region
 from catchment.run.offer import Offer
-from catchment.run.spoken import names_of
+from catchment.run.spoken import names_of, span_of
 
 
 @functools.cache
@@ -59,7 +59,7 @@ def pieces_table(offer: Offer, region: Region) -> pd.DataFrame:
                     "band": problem.bands[int(problem.group_band[i])],
                     "school": school,
                     "school_name": names.get(school, school),
-                    "years": "、".join(str(problem.years[int(y)]) for y in years),
+                    "years": span_of([int(problem.years[int(y)]) for y in years]),
                     "why_zh": zh,
                     "why_en": en,
                 }

@@ -97,7 +97,7 @@ def spoken(
     """
     words = words_of(found.rule)
     where = names.get(found.where, found.where)
-    span = _span(years or [found.year])
+    span = span_of(years or [found.year])
     year_zh, year_en = (f"{span} 年", span.replace("、", ", ")) if found.year else ("", "")
     known = not (math.isnan(found.value) or math.isnan(found.limit))
     shown = known and words.kind != "model" and found.rule not in _POSITIONS
@@ -108,11 +108,33 @@ def spoken(
     return zh, en
 
 
-def _span(years: Sequence[int]) -> str:
-    """Years in words: a run of them as from–to."""
-    if len(years) > 2 and years[-1] - years[0] == len(years) - 1:
-        return f"{years[0]}–{years[-1]}"
-    return "、".join(map(str, years))
+def span_of(years: Sequence[int]) -> str:
+    """Return school years in words, three or more in a row as from–to.
+
+    Parameters
+    ----------
+    years : sequence of int
+        School years, rising.
+
+    Returns
+    -------
+    str
+        The years, divided by 、.
+
+    Examples
+    --------
+    >>> span_of([2027, 2028, 2029, 2032, 2034, 2035])
+    '2027–2029、2032、2034、2035'
+    """
+    runs: list[list[int]] = []
+    for year in years:
+        if runs and year == runs[-1][-1] + 1:
+            runs[-1].append(year)
+        else:
+            runs.append([year])
+    return "、".join(
+        f"{run[0]}–{run[-1]}" if len(run) > 2 else "、".join(map(str, run)) for run in runs
+    )
 
 
 _FORBIDS = ("R-CON-01", "R-CON-07")
