@@ -317,9 +317,8 @@ def _schools(server: Server) -> list[str]:
     """Small working schools of the county."""
     with httpx.Client(base_url=server.home, cookies=server.cookie(), timeout=60) as client:
         county: dict[str, Any] = json.loads(client.get("/api/county").content)
-    sites = county["sites"]
-    at_most = len(sites["id"])
-    return [sites["id"][j] for j in range(at_most) if sites["existing"][j]][:40]
+    working = county["trial"]["today"]
+    return [code for j, code in enumerate(county["sites"]["id"]) if working[j]][:40]
 
 
 if __name__ == "__main__":

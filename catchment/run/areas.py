@@ -161,15 +161,19 @@ def given_areas(problem: Problem, region: Region) -> Areas:
         When no village names an area.
     """
     table = region.villages.set_index(region.villages["village_id"].astype(str))
-    if "area_id" not in table.columns or table["area_id"].isna().all():
+    told = pd.Series(dtype=object)
+    if "area_id" in table.columns:
+        written = table["area_id"].astype("string").str.strip()
+        told = written[written.fillna("") != ""]
+    if told.empty:
         raise InputError(
             "村庄表没有片区代码（area_id）；请填写，或用 --areas 数目 由程序划分 / villages name no area; fill "
             "in area_id or let --areas N draw them"
         )
-    told = table["area_id"].reindex(list(problem.village_ids))
+    told = told.reindex(list(problem.village_ids))
     codes = sorted({str(a) for a in told.dropna()})
     place = {code: k for k, code in enumerate(codes)}
-    of_village = np.array([place.get(str(a), -1) for a in told], dtype=np.int32)
+    of_village = np.array([-1 if pd.isna(a) else place[str(a)] for a in told], dtype=np.int32)
     names, central = dict.fromkeys(codes, ""), dict.fromkeys(codes, -1)
     sites = {code: j for j, code in enumerate(problem.site_ids)}
     for row in region.areas.to_dict("records"):

@@ -15,18 +15,17 @@ from catchment.errors import InfeasibleError, InputError
 from catchment.optimise import consolidation as model
 from catchment.region.model import Region
 from catchment.run import hearing, prospects, reasons
-from catchment.run.areas import Areas, areas_table, draw_areas, given_areas
+from catchment.run.areas import areas_table
 from catchment.run.asked import every_year
 from catchment.run.byhand import beside_optimum
 from catchment.run.contradict import given_up
-from catchment.run.demands import with_building, with_reopening
+from catchment.run.latitude import Latitude, give_latitude, opened
 from catchment.run.model import names_of_sites
 from catchment.run.offer import OWN, Offer, broken_today, judge, today_beside
 from catchment.run.order import Posed, pose
 from catchment.run.pieces import pieces_table
 from catchment.run.question import loosened, pose_question, question_on
 from catchment.run.relax import held_back, relaxations
-from catchment.run.screen import rooms_of_fit, screen_sites
 from catchment.run.spared import below_smallest
 from catchment.run.spoken import names_of, spoken
 from catchment.run.trials import trials
@@ -217,16 +216,12 @@ def propose(
         )
     posed, question = pose_question(scenario, region, progress=progress)
     names, seed = names_of(region), scenario.seed
-    screening = pd.DataFrame()
-    fit: dict[str, int] = {}
     if wish.build:
         _tell(progress, "备选校址筛查 / candidate sites screened")
-        screening = screen_sites(region, posed.network)
-        fit = rooms_of_fit(region, screening)
-    question = _opened(question, region, wish, fit)
-    areas = _areas(posed, region, question, wish, seed)
-    if areas is not None:
-        question = question.replace(within=areas.allowed(posed.problem))
+    question, latitude = give_latitude(
+        question, posed, region,
+        areas=wish.areas, build=wish.build, reopen=wish.reopen, seed=seed,
+    )  # fmt: skip
     if memory is not None:
         _fitting(memory, posed)
     question, best = model.connected_as_far(
@@ -234,7 +229,7 @@ def propose(
         stopped=halted, progress=progress,
     )  # fmt: skip
     if best.plan.status in ("infeasible", "unknown"):
-        ask = _asking(posed, region, wish, fit, question)
+        ask = _asking(posed, region, latitude, question)
         half = None if wish.steps is not None else 0.5 * wish.time_limit
         tries = trials(half, seed=seed, stopped=halted)
         yields = given_up(posed.scenario, ask, names, tries=tries)
@@ -306,9 +301,11 @@ def propose(
         outlook=futures[0],
         futures=futures[1],
         certain=futures[2],
-        areas=pd.DataFrame() if areas is None else areas_table(areas, posed.problem, region),
+        areas=pd.DataFrame()
+        if latitude.areas is None
+        else areas_table(latitude.areas, posed.problem, region),
         pieces=pieces_table(offer, region),
-        screening=screening,
+        screening=latitude.screening,
         byhand=byhand,
         demands=demands,
         stopped=halted(),
@@ -332,23 +329,15 @@ def _fitting(memory: model.Memory, posed: Posed) -> None:
 
 
 def _asking(
-    posed: Posed, region: Region, wish: Wish, fit: dict[str, int], question: model.Question
+    posed: Posed, region: Region, latitude: Latitude, question: model.Question
 ) -> Callable[[Scenario], model.Question]:
     """Return what poses the same question of a recipe with fewer actions."""
 
     def ask(other: Scenario) -> model.Question:
         asked = question_on(pose(other, region, roads=posed.network), region)
-        return _opened(asked, region, wish, fit).replace(within=question.within)
+        return opened(asked, region, latitude).replace(within=question.within)
 
     return ask
-
-
-def _opened(
-    question: model.Question, region: Region, wish: Wish, fit: dict[str, int]
-) -> model.Question:
-    """Let sites that pass the screening be built on and closed schools open, where that is wished."""
-    asked = with_building(question, fit) if wish.build else question
-    return with_reopening(asked, region) if wish.reopen else asked
 
 
 def _draws(posed: Posed, region: Region, wish: Wish, seed: int) -> npt.NDArray[np.int32] | None:
@@ -404,18 +393,6 @@ def _changes(offer: Offer) -> bool:
 def _tell(progress: Progress | None, text: str) -> None:
     if progress is not None:
         progress(text)
-
-
-def _areas(
-    posed: Posed, region: Region, question: model.Question, wish: Wish, seed: int
-) -> Areas | None:
-    """Areas asked for, of the county or drawn."""
-    if wish.areas is None:
-        return None
-    if wish.areas == 0:
-        return given_areas(posed.problem, region)
-    small = question.may_close | question.may_downgrade
-    return draw_areas(posed.problem, region, wish.areas, small=small, seed=seed)
 
 
 def _choices(

@@ -393,17 +393,19 @@ def _villages(run: Run, frame: Frame) -> dict[str, Any]:
 def _sites(run: Run, frame: Frame) -> dict[str, Any]:
     name, town, _, spot = _names(run.problem, run.region)
     schools = run.region.schools
+    listed = set(schools["school_id"].astype(str))
     guess = []
     if "capacity_estimated" in schools.columns:
         flagged = schools["capacity_estimated"].fillna(value=False).astype(bool)
-        listed = set(schools["school_id"].astype(str)[flagged])
-        guess = [k for k, s in enumerate(run.problem.site_ids) if s in listed]
+        estimated = set(schools["school_id"].astype(str)[flagged])
+        guess = [k for k, s in enumerate(run.problem.site_ids) if s in estimated]
     return {
         "id": list(run.problem.site_ids),
         "name": name,
         "town": town,
         "at": spots(spot, frame),
-        "existing": run.problem.existing.astype(int).tolist(),
+        # Working or closed: what opens there is a school that reopens, elsewhere one that is built.
+        "school": [int(s in listed) for s in run.problem.site_ids],
         "home": run.problem.home.tolist(),
         "guessed": guess,
     }

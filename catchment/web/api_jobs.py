@@ -37,6 +37,9 @@ class Asked(Strict):
     kind: Literal["finish", "three", "price", "assign", "documents"]
     variant: Annotated[int, Field(ge=1, le=10**12)]
     keep: Annotated[tuple[Code, ...], Field(max_length=2000)] = ()
+    areas: bool = False
+    build: bool = False
+    reopen: bool = False
     school: Code | None = None
     seconds: Annotated[float, Field(ge=1, le=600)] = 45.0
     lang: Literal["zh", "en"] = "zh"
@@ -61,6 +64,7 @@ def add(bench: Bench, call: Call) -> Reply:
         raise InputError("请给出学校代码 school / name the school whose keeping is priced")
     task: Plain = {
         "kind": body.kind, "document": document.values(), "keep": list(body.keep),
+        "areas": body.areas, "build": body.build, "reopen": body.reopen,
         "seconds": body.seconds, "school": body.school, "lang": body.lang, "why": body.why,
     }  # fmt: skip
     if body.kind == "documents":

@@ -24,6 +24,7 @@ from catchment.region.read import read_region
 from catchment.rules.gate import VERDICT
 from catchment.run import Run, pose, run_scenario
 from catchment.run.keeping import keeping_told, price_told
+from catchment.run.latitude import give_latitude
 from catchment.run.question import loosened, pose_question
 from catchment.run.spoken import names_of, spoken
 from catchment.scenario import Catchments, Scenario, parse_scenario, start_of
@@ -209,15 +210,20 @@ def _teller(tell: Tell) -> Callable[[str], None]:
 
 
 def _question(
-    table: Table, scenario: Scenario, keep: list[str], free: str = ""
+    table: Table, scenario: Scenario, task: Plain, free: str = ""
 ) -> tuple[Scenario, model.Question, set[str]]:
-    """Pose the optimiser's question as ``catchment propose`` does; schools named here stay, too.
+    """Pose the optimiser's question as ``catchment propose`` does; schools that are kept stay, too.
 
     Returns the recipe with all its years, the question, and the schools that are settled.
     """
     posed, question = pose_question(scenario, table.county.region, kept=table.kept)
+    question, _ = give_latitude(
+        question, posed, table.county.region,
+        areas=0 if task.get("areas") else None, build=bool(task.get("build")),
+        reopen=bool(task.get("reopen")), seed=scenario.seed,
+    )  # fmt: skip
     acts = [(a.do, str(getattr(a, "school", getattr(a, "site", "")))) for a in scenario.actions]
-    named = ({s for do, s in acts if do in _FIXING} | set(keep)) - {free}
+    named = ({s for do, s in acts if do in _FIXING} | set(task["keep"])) - {free}
     # What the variant gives up is given up as it says; what it builds on or keeps is not closed.
     given_up = {s for do, s in acts if do in ("merge", "downgrade")}
     stays = np.array([s in named - given_up for s in question.problem.site_ids])
@@ -356,7 +362,8 @@ def finish(table: Table, task: Plain, tell: Tell) -> Plain:
     Parameters
     ----------
     table, task, tell
-        See :func:`check`; ``document``, ``keep``, ``seconds``.
+        See :func:`check`; ``document``, ``keep``, ``seconds``; ``areas``, ``build``, ``reopen``
+        where nobody may leave the county's areas, and sites that pass or are closed may open.
 
     Returns
     -------
@@ -365,7 +372,7 @@ def finish(table: Table, task: Plain, tell: Tell) -> Plain:
     """
     own = parse_document(task["document"])
     scenario = scenario_of(table.county, own)
-    scenario, question, named = _question(table, scenario, task["keep"])
+    scenario, question, named = _question(table, scenario, task)
     tell("求解中", "searching")
     question, answer = model.connected_as_far(
         question, time_limit=task["seconds"], seed=scenario.seed, progress=_teller(tell)
@@ -397,7 +404,7 @@ def three(table: Table, task: Plain, tell: Tell) -> Plain:
     """
     own = parse_document(task["document"])
     scenario = scenario_of(table.county, own)
-    scenario, question, named = _question(table, scenario, task["keep"])
+    scenario, question, named = _question(table, scenario, task)
     share = task["seconds"] / 4
     question, best = model.connected_as_far(
         question, time_limit=share, seed=scenario.seed, progress=_teller(tell)
@@ -454,7 +461,7 @@ def price(table: Table, task: Plain, tell: Tell) -> Plain:
     code = task["school"]
     trimmed = [a for a in own.actions if str(getattr(a, "school", "")) != code]
     scenario = scenario_of(table.county, own.model_copy(update={"actions": tuple(trimmed)}))
-    _, question, _ = _question(table, scenario, task["keep"], free=code)
+    _, question, _ = _question(table, scenario, task, free=code)
     if code not in question.problem.site_ids:
         raise InputError(f"没有学校 {code} / no school {code}")
     question, answer = model.connected_as_far(

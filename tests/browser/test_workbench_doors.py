@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterator
@@ -97,7 +98,17 @@ def test_finish_this_comes_back_as_a_variant_and_compares(sit: Sit, small: Serve
     page.click("#tab-colleague")
     page.fill("#job-seconds", "8")
     page.select_option("#keep-add", label=TINY_OTHER)
-    page.click("[data-job=finish]")
+    # One school is closed, there is nowhere to build and there are no areas: one box, not ticked.
+    assert page.locator("fieldset.allow input").count() == 1
+    assert not page.is_checked("#allow-reopen")
+    page.check("#allow-reopen")
+    page.select_option("#keep-add", index=1)
+    assert page.is_checked("#allow-reopen")
+    page.locator("[data-keep^=drop-]").last.click()
+    with page.expect_request("**/api/jobs") as sent:
+        page.click("[data-job=finish]")
+    asked = json.loads(sent.value.post_data)
+    assert (asked["reopen"], asked["build"], asked["areas"]) == (True, False, False)
     page.wait_for_selector("[data-job-id][data-state=running], [data-job-id][data-state=done]")
     assert finished(page, "接着做完") == "done"
     page.locator("[data-job-id] [data-variant]").first.click()
@@ -119,6 +130,18 @@ def test_finish_this_comes_back_as_a_variant_and_compares(sit: Sit, small: Serve
     heads = page.locator("#comparison table >> nth=0 >> thead th")
     assert heads.count() >= 4
     assert page.locator("#comparison tr[data-figure=minutes_mean]").count() == 1
+    seat.quiet()
+
+
+def test_a_closed_school_is_reopened_by_hand(sit: Sit, small: Server) -> None:
+    """A school that is closed is no building site: the action is to reopen it, and it is taken."""
+    seat = sit(small)
+    page = seat.page
+    seat.fresh("恢复")
+    seat.find("戊村小学")
+    page.click("[data-state=all]")
+    seat.saved()
+    assert [(a["do"], a["school"]) for a in seat.document()["actions"]] == [("reopen", "X1")]
     seat.quiet()
 
 

@@ -76,8 +76,16 @@ def test_too_many_areas_and_none_given_are_refused():
         draw_areas(problem, tiny_region(students=1), 6, small=np.zeros(5, dtype=bool))
     region = tiny_region(students=1)
     bare = region.replace(villages=region.villages.drop(columns="area_id", errors="ignore"))
-    with pytest.raises(InputError, match="area_id"):
-        given_areas(problem, bare)
+    # A blank is no area: the county is not one area of that name.
+    blank = region.replace(villages=region.villages.assign(area_id=[" ", "", None, "", ""]))
+    for county in (bare, blank):
+        with pytest.raises(InputError, match="area_id"):
+            given_areas(problem, county)
+    some = region.replace(villages=region.villages.assign(area_id=["A1", "", None, "A2 ", "A2"]))
+    told = dict(
+        zip(problem.village_ids, given_areas(problem, some).of_village.tolist(), strict=True)
+    )
+    assert [told[f"V{v}"] for v in range(1, 6)] == [0, -1, -1, 1, 1]
 
 
 def test_the_table_names_every_village():

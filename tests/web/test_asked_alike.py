@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from catchment.errors import InputError
 from catchment.optimise import consolidation as model
 from catchment.region.read import read_region
 from catchment.run import pose, run_scenario
@@ -76,7 +77,7 @@ def test_both_doors_ask_the_same(
     table = sit_down(folder, recipe)
     own = scenario_of(table.county, parse_document({"name": "试", "actions": actions}))
     assert own.method.connected == whole.method.connected
-    scenario, mine, _ = _question(table, own, keep=[])
+    scenario, mine, _ = _question(table, own, {"keep": []})
     assert scenario.years == tuple(range(2026, 2032))
     other = propose(whole, read_region(folder), wish=ONE).offers[0].question
     assert mine.costs == other.costs
@@ -224,3 +225,41 @@ def test_a_school_kept_below_the_least_size_costs_nothing_and_that_is_told(tmp_p
     (said,) = found["violations"]
     assert "2027 年起不足 70 人，最多差 10 人" in said["zh"]
     assert "no saving by keeping" in said["en"]
+
+
+def test_what_a_plan_may_do_beyond_the_variant(tmp_path: Path) -> None:
+    """Reopen and build only where that is ticked; areas that the county does not have are refused."""
+    county = write_tiny(tmp_path / "county")
+    (county / "costs.csv").write_text(
+        "key,value\nminute,50\nsite_reopen,0\nsite_year,0\nsite_build,0\nroom_build,0\n",
+        encoding="utf-8",
+    )
+    (county / "sites.csv").write_text(
+        "校址代码,校址名称,所在乡镇,起始年级,终止年级,最多教室数,建设投资,经度,纬度\n"
+        "C1,戊村备选,西乡,1,6,12,0,108.0397,27.1080\n",
+        encoding="utf-8",
+    )
+    table = sit_down(county, {"name": "试", "years": [2026, 2028]})
+    own = scenario_of(table.county, parse_document({"name": "甲"}))
+    free: dict[tuple[bool, bool], set[str]] = {}
+    for build in (False, True):
+        for reopen in (False, True):
+            asked = {"keep": [], "build": build, "reopen": reopen}
+            _, question, _ = _question(table, own, asked)
+            opens = np.flatnonzero(question.may_open)
+            free[build, reopen] = {question.problem.site_ids[j] for j in opens}
+    assert free[False, False] == set()
+    assert free[False, True] == {"X1"}
+    assert free[True, False] <= {"C1"}
+    assert free[True, True] == free[True, False] | {"X1"}
+    task = {"document": {"name": "甲"}, "keep": [], "seconds": 3, "reopen": True}
+    result = finish(table, task, silent)
+    done = result["documents"][0]["actions"]
+    assert [a["school"] for a in done if a["do"] == "reopen"] == ["X1"]
+    # What the optimiser wrote is what the table reckons, and the run of the recipe as well.
+    document = parse_document(result["documents"][0])
+    found = table.reckoner.reckon(scenario_of(table.county, document))
+    run = run_scenario(scenario_of(table.county, document), table.county.region)
+    assert np.array_equal(found.plan.site_of, run.plan.site_of)
+    with pytest.raises(InputError, match="片区"):
+        _question(table, own, {"keep": [], "areas": True})

@@ -165,7 +165,7 @@ Catchment.trial = function (data, room) {
     if (bits) { list.push(["close", 0]); }
     if (lower) { list.push(["point", 1]); }
     if (!bits && most > 1 && most & 1) { list.push(["open_point", 1]); }
-    if (most && bits !== most && start(state.year).rooms[j] > 0) { list.push([bits ? "whole" : data.sites.existing[j] ? "reopen" : "build", most]); }
+    if (most && bits !== most && start(state.year).rooms[j] > 0) { list.push([bits ? "whole" : data.sites.school[j] ? "reopen" : "build", most]); }
     if (!list.length) { return null; }
     return el("section", { class: "try" }, el("h3", { text: t("map.try") }), el("p", { class: "quiet", text: t("map.try_note", { y: data.years[state.year] }) }),
       el("div", { class: "try-row" }, list.map(function (b) {
@@ -213,7 +213,7 @@ Catchment.trial = function (data, room) {
     return "# " + t("map.recipe_head") + "\n" + Array.from(last.values()).sort(function (a, b) { return a.year - b.year || a.site - b.site; }).map(function (c) {
       var id = JSON.stringify(data.sites.id[c.site]), was = start(c.year).opened[c.site], year = data.years[c.year], lines;
       if (was === c.bits) { return "# " + year + " " + data.sites.id[c.site] + ": " + t("map.recipe_same"); }
-      var undone = was !== T.today[c.site] ? "# " + t("map.recipe_undo") + "\n" : "", candidate = !data.sites.existing[c.site] && !T.today[c.site];
+      var undone = was !== T.today[c.site] ? "# " + t("map.recipe_undo") + "\n" : "", candidate = !data.sites.school[c.site];
       if (!c.bits) { lines = ['do = "merge"', "year = " + year, "school = " + id]; }
       else if (candidate) { lines = ['do = "build"', "year = " + year, "site = " + id, "rooms = " + start(c.year).rooms[c.site]]; }
       else if (c.bits === 1 && was > 1) { lines = ['do = "downgrade"', "year = " + year, "school = " + id]; }

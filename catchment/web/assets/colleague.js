@@ -8,6 +8,8 @@ const RUNNING = ["queued", "running"];
 export function createColleague(app) {
   const el = C.el, t = C.t;
   let jobs = [], keep = null, seconds = 45, known = new Set();
+  /* What a plan may do beyond the variant: nothing of it unless it is ticked. */
+  const latitude = { build: false, reopen: false, areas: false };
 
   async function refresh() {
     try {
@@ -83,11 +85,27 @@ export function createColleague(app) {
       el("ul", { class: "chips" }, Array.from(list).map((id) => { const j = app.model.siteOf(id); return el("li", {}, j >= 0 ? C.name(app.model.siteName(j)) : C.name(id), el("button", {
         type: "button", "aria-label": t("web.keep_drop"), "data-keep": "drop-" + id, text: "×", onclick: () => { keep.delete(id); app.panel.page(); }
       })); }), el("li", { class: "add" }, el("label", { class: "hidden", for: "keep-add", text: t("web.keep_add") }), add)),
+      allowances(),
       el("p", { class: "field inline" }, el("label", { for: "job-seconds", text: t("web.seconds") }), numberBox()),
       el("div", { class: "try-row" },
         button("finish", "primary"), button("three"), button("assign"),
         el("button", { type: "button", "data-job": "price", "data-keep": "job-price", text: t("web.job_price"), onclick: () => askPrice() })),
       el("p", { class: "quiet", text: t("web.finish_note") }));
+  }
+
+  /* Only what this county has: sites to build on, closed schools, areas. */
+  function allowances() {
+    const sites = Array.from({ length: app.model.nSites }, (_, j) => j), m = app.model;
+    const there = {
+      build: sites.some((j) => !m.isSchool(j)), reopen: sites.some((j) => m.isSchool(j) && !m.bitsToday(j)),
+      areas: m.payload.areas.list.length > 0
+    };
+    const shown = Object.keys(latitude).filter((key) => there[key]);
+    return shown.length ? el("fieldset", { class: "allow" }, el("legend", { text: t("web.allow") }), shown.map((key) => {
+      const box = el("input", { type: "checkbox", id: "allow-" + key, "data-keep": "allow-" + key, onchange: (e) => { latitude[key] = e.target.checked; } });
+      box.checked = latitude[key];
+      return el("label", { for: "allow-" + key }, box, " ", t("web.allow_" + key));
+    })) : null;
   }
 
   function numberBox() {
@@ -99,7 +117,7 @@ export function createColleague(app) {
   function button(kind, look) {
     return el("button", { type: "button", class: look || "", "data-job": kind, "data-keep": "job-" + kind, title: t("web.job_note_" + kind), text: t("web.job_" + kind), onclick: () => {
       const body = { kind, seconds };
-      if (kind !== "assign") { body.keep = Array.from(fixed()); }
+      if (kind !== "assign") { Object.assign(body, latitude, { keep: Array.from(fixed()) }); }
       start(body);
     } });
   }
@@ -109,10 +127,10 @@ export function createColleague(app) {
     for (let j = 0; j < app.model.nSites; j++) { if (app.model.bitsToday(j)) { open.push(j); } }
     const asked = await ask(t("web.job_price"), [field(t("map.school"), { tag: "select", name: "school", options: open.map((j) => [app.model.siteId(j), app.model.siteName(j)]) }), el("p", { class: "quiet", text: t("web.price_note") })],
       [["ok", t("web.ask"), "primary"], ["cancel", t("web.cancel")]]);
-    if (asked.answer === "ok") { start({ kind: "price", school: asked.values.school, seconds }); }
+    if (asked.answer === "ok") { start(Object.assign({ kind: "price", school: asked.values.school, seconds }, latitude)); }
   }
 
-  function price(j) { app.tab("colleague"); start({ kind: "price", school: app.model.siteId(j), seconds }); }
+  function price(j) { app.tab("colleague"); start(Object.assign({ kind: "price", school: app.model.siteId(j), seconds }, latitude)); }
 
   /* Of “中文 / English” the half in the page's language. */
   const half = (text) => { const parts = String(text).split(" / "); return parts.length === 2 ? parts[C.lang() === "zh" ? 0 : 1] : text; };

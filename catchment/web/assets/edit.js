@@ -41,7 +41,7 @@ export function createEdit(app) {
     if (state === "closed") { return before ? Object.assign({ do: "merge", school: id }, base) : null; }
     if (state === "point") { return before > 1 ? Object.assign({ do: "downgrade", school: id }, base) : null; }
     if (before) { return null; }
-    if (m.existing(j) || m.bitsToday(j)) { return Object.assign({ do: "reopen", school: id }, base); }
+    if (m.isSchool(j)) { return Object.assign({ do: "reopen", school: id }, base); }
     return Object.assign({ do: "build", site: id, rooms: Math.max(1, m.roomsMost(j) || 12) }, base);
   }
 

@@ -89,7 +89,7 @@ export function createModel(payload, state) {
       const k = payload.sites.id.indexOf(id), n = added.findIndex((s) => s.id === id);
       return k >= 0 ? k : n >= 0 ? own + n : -1;
     },
-    existing: (j) => j < own && Boolean(payload.sites.existing[j]),
+    isSchool: (j) => j < own && Boolean(payload.sites.school[j]),
     /* Most classrooms of a site that has none yet. */
     roomsMost: (j) => (j < own ? at(payload.trial.rooms, countyYear(state.year))[j] : 0),
     isAdded: (j) => j >= own,
