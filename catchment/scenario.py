@@ -820,6 +820,7 @@ def apply(scenario: Scenario, region: Region, year: int) -> Region:
     for step in sorted({a.year for a in due if a.year is not None}):
         actions = [a for a in due if a.year == step]
         _refuse_contradictions(actions, schools)
+        before = schools.reset_index(drop=True)
         # Targets are judged after all actions of the year: a school may be built in the year that
         # it receives, but may not close in it.
         opening = (Build, Reopen)
@@ -830,7 +831,7 @@ def apply(scenario: Scenario, region: Region, year: int) -> Region:
                 villages = _return(villages, region, action.school)
         for action in actions:
             if isinstance(action, Merge | Downgrade):
-                villages = _redirect(villages, schools, action, region.bands, region.schools)
+                villages = _redirect(villages, schools, action, region.bands, before)
         # A hand has the last word of its year.
         for action in actions:
             if isinstance(action, Move):

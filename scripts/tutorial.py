@@ -70,6 +70,9 @@ def values() -> dict[str, str]:
     worse = [v for v in villages if v["worse"] == "true"]
     better = [v for v in villages if v["boards"] == "false" and float(v["minutes_more"] or 0) < 0]
     closing = [a for a in actions if a["do"] in ("merge", "downgrade")]
+    # A school may become a teaching point first and close later: it is one school.
+    closed = {a["school"] for a in closing if a["do"] == "merge"}
+    reduced = {a["school"] for a in closing} - closed
     blocked = [a for a in closing if a["earlier_breaks"]]
     limited = [a for a in closing if a["earlier_limits"]]
     robust = next(o for o in outlook if o["robust"] == "true")
@@ -111,8 +114,8 @@ def values() -> dict[str, str]:
         "schools_plan": best["schools"],
         "teachers_plan": number(best["teachers"]),
         "trip_plan": number(best["mean_trip"]),
-        "merges": str(kinds["merge"]),
-        "downgrades": str(kinds["downgrade"]),
+        "merges": str(len(closed)),
+        "downgrades": str(len(reduced)),
         "expands": str(kinds["expand"]),
         "first_reasons": "\n".join(f"- {a['reason_zh']}" for a in closing[:3]),
         "first_built": next((a["build_first"] for a in closing if a["build_first"]), "–"),
@@ -153,11 +156,12 @@ def values() -> dict[str, str]:
         "robust": f"{robust['plan']}（{robust['name'].split(' / ')[0]}）",
         "certain": str(len(certain)),
         "certain_first": "、".join(c["name"] for c in certain[:5]),
-        "changed_share": f"{(kinds['merge'] + kinds['downgrade']) / int(keep['schools']):.0%}",
+        "changed_share": f"{len(closed | reduced) / int(keep['schools']):.0%}",
         "extra_trip": f"{float(best['mean_trip']) - float(keep['mean_trip']):+.1f}",
         "worst_least": number(str(min(float(p["worst_trip"]) for p in plans))),
         "worst_most": number(str(max(float(p["worst_trip"]) for p in plans))),
         "worst_over": str(sum(float(p["worst_trip"]) > 40 for p in plans)),
+        "stages": str(len(closing) - len(closed | reduced)),
         "worst_today": number(keep["worst_trip"]),
         "few": str(sum(f["year_few"] != "0" for f in futures)),
         "short": str(sum(f["year_short"] != "0" for f in futures)),

@@ -121,7 +121,13 @@ def propose(
             help="学校最少人数；不得撤并的学校除外，会逐一列出 / smallest school; those that may not close are exempt, and named",
         ),
     ] = None,
-    most: Annotated[int | None, typer.Option(min=1, help="学校最多人数 / largest school")] = None,
+    most: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="接收学生的学校最多人数；自己已经更大的不拆分 / largest school that takes students in; those larger by themselves stay so",
+        ),
+    ] = None,
     boarding_minutes: Annotated[
         float | None,
         typer.Option(
@@ -151,6 +157,7 @@ def propose(
     lang: Lang = "zh",
 ) -> None:
     """由优化器提出分年布局方案，写成可编辑的方案文件 / let the optimiser write phased recipes."""
+    from catchment.optimise.consolidation import FEWEST_PLANS
     from catchment.region.read import read_region
     from catchment.run import Wish
     from catchment.run import propose as make_proposal
@@ -178,6 +185,11 @@ def propose(
         build=build,
         reopen=reopen,
     )
+    # What is refused is refused before anything is searched.
+    if 0 < plans < FEWEST_PLANS:
+        raise InputError(
+            f"--plans {plans} 应为 0 或至少 {FEWEST_PLANS} / --plans must be 0, or {FEWEST_PLANS} and more"
+        )
     if robust and not draws:
         raise InputError("--robust 需要 --draws：稳健是对抽样而言 / --robust needs --draws")
     hands = [read_scenario(path) for path in hand or []]

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from catchment.run.siting import Sited, Wanted
 
 
+_NAMED = 20
+"""Villages named at most in one line; all of them stand in the table."""
+
+
 @app.command()
 def site(
     scenario: Path,
@@ -121,12 +125,15 @@ def _tell(found: Sited, wanted: Wanted, lang: str) -> None:
     )
     left = found.villages[~found.villages["reached"]]
     if len(left):
-        who = "、".join(dict.fromkeys(left["village"].astype(str).head(20)))
+        named = list(dict.fromkeys(left["village"].astype(str)))
+        more = len(named) - _NAMED
+        who = "、".join(named[:_NAMED])
+        rest_zh, rest_en = (f" 等，另 {more} 个", f" and {more} more") if more > 0 else ("", "")
         say(
             lang,
-            f"任选校点也做不到的村（{left['village_id'].nunique()} 个，{left['students'].sum()} 人）：{who}",
+            f"任选校点也做不到的村（{left['village_id'].nunique()} 个，{left['students'].sum()} 人）：{who}{rest_zh}",
             f"no choice of sites does it for {counted(left['village_id'].nunique(), 'village')} "
-            f"({counted(left['students'].sum(), 'student')}): {who}",
+            f"({counted(left['students'].sum(), 'student')}): {who.replace('、', ', ')}{rest_en}",
         )
     say(
         lang,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from catchment.optimise.phases.account import cost_asked, cost_of, movers
-from catchment.optimise.phases.actions import actions
+from catchment.optimise.phases.actions import actions, counts_students
 from catchment.optimise.phases.choice import (
     CHEAPEST,
+    FEWEST_PLANS,
     KEPT,
     Choice,
     Figures,
@@ -50,6 +51,7 @@ from catchment.optimise.phases.verify import Violation, check
 
 __all__ = [
     "CHEAPEST",
+    "FEWEST_PLANS",
     "KEPT",
     "SMALL",
     "Answer",
@@ -75,6 +77,7 @@ __all__ = [
     "cost_asked",
     "cost_of",
     "cost_table",
+    "counts_students",
     "cut_off",
     "cut_off_today",
     "demanded",

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from catchment.english import counted
+from catchment.optimise import consolidation as model
 from catchment.optimise.layouts.places import band_places
 from catchment.plan import Plan
 from catchment.problem import Problem
@@ -224,10 +225,11 @@ def _reason(
             ):
                 action = each
     if not plan.open[before, band, t]:
-        # A reason of the program's own stands in two languages.
+        # A reason of the program's own stands in two languages; how many leave a school in all is
+        # told of the school, not of each of its villages.
         note = (
             f"（{action.reason.partition(' / ')[0]}）"
-            if action is not None and action.reason
+            if action is not None and action.reason and not model.counts_students(action.reason)
             else ""
         )
         what_zh = "撤并" if action is None or action.do == "merge" else "改为教学点"

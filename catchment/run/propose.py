@@ -33,6 +33,8 @@ from catchment.scenario import Scenario
 from catchment.verify import check_proposal, demand_sound
 
 Progress = Callable[[str], None]
+_TOLD = 8
+"""Things that the nearest plan breaks, told at most."""
 
 
 @dataclass(frozen=True)
@@ -236,9 +238,9 @@ def propose(
         tries = trials(half, seed=seed, stopped=halted)
         bare = not any("即有方案" in line for line in yields)
         yields += relaxations(posed.problem, question, best, names, bare=bare, tries=tries)
-        zh, _, en = best.reason.partition(" / ")
+        zh, en = _why_none(question, best, names)
         raise InfeasibleError(
-            f"找不到可行方案：{zh} / no plan was found: {en or zh}\n" + "\n".join(yields)
+            f"找不到可行方案：{zh} / no plan was found: {en}\n" + "\n".join(yields)
         )
     notes += [text for text in [loosened(question, best, names)] if text]
     if halted():
@@ -326,6 +328,20 @@ def _fitting(memory: model.Memory, posed: Posed) -> None:
             f"{wanted[0]} x {wanted[1]}）；请去掉 --resume 重新求解 / search.npz is of another recipe or county; "
             "leave --resume out"
         )
+
+
+def _why_none(
+    question: model.Question, best: model.Answer, names: dict[str, str]
+) -> tuple[str, str]:
+    """Say why there is no plan, or what the nearest one breaks, in words and with names."""
+    if best.plan.status == "infeasible":
+        zh, _, en = best.reason.partition(" / ")
+        return zh, en or zh
+    said = list(dict.fromkeys(spoken(v, names) for v in model.check(question, best)))
+    more = len(said) - _TOLD
+    zh = "；".join(s[0] for s in said[:_TOLD]) + (f"；等共 {len(said)} 处" if more > 0 else "")
+    en = "; ".join(s[1] for s in said[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
+    return f"最接近的方案违反：{zh}", f"the nearest breaks: {en}"
 
 
 def _asking(

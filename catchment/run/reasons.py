@@ -98,13 +98,14 @@ def _of_action(offer: Offer, action: dict[str, Any], code: str) -> pd.DataFrame:
     mine = (changes["from_site"] == code) & (changes["students"] > 0)
     if action["do"] not in _GIVES_UP:
         mine &= False
-    elif offer.question.transition != "finish":
-        mine &= changes["year"] == action["year"]
     else:
-        # Current students finish: the last of them leave in the action's year, the first before.
+        # Who leaves a band that is taught on is told by a row of its own. Where current students
+        # finish, the last of them leave in the action's year, the first before.
         j, t = problem.site_ids.index(code), problem.years.index(int(action["year"]))
         lost = [b for k, b in enumerate(problem.bands) if not offer.answer.plan.open[j, k, t]]
-        mine &= (changes["year"] <= action["year"]) & changes["band"].isin(lost)
+        last = offer.question.transition == "finish"
+        when = changes["year"] <= action["year"] if last else changes["year"] == action["year"]
+        mine &= when & changes["band"].isin(lost)
     return pd.DataFrame(changes[mine])
 
 

@@ -114,35 +114,63 @@ def _moves(
     return out
 
 
+_SEVERAL, _HERE = "名学生分流 / students go to several schools", "名学生并入 / students move here"
+
+
+def counts_students(reason: str) -> bool:
+    """Whether a reason is one that :func:`actions` writes of all who leave a school together.
+
+    Parameters
+    ----------
+    reason : str
+        Reason of an action.
+
+    Returns
+    -------
+    bool
+        True where it says nothing of the single village.
+
+    Examples
+    --------
+    >>> counts_students("13 名学生并入 / students move here，另 4 名到其他学校 / 4 elsewhere")
+    True
+    >>> counts_students("家长会同意 / agreed by the parents")
+    False
+    """
+    head, _, rest = reason.partition(" ")
+    return head.isdigit() and rest.startswith((_SEVERAL, _HERE))
+
+
 def _giving_up(question: Question, answer: Answer, j: int, t: int, closes: bool) -> dict[str, Any]:
     problem, plan = question.problem, answer.plan
     lost = plan.open[j, :, t - 1] & ~plan.open[j, :, t]
+    # Where current students finish, the last of those who were ever there leave now; else only who
+    # was there until now: whoever left in an earlier year goes nowhere by this action.
+    since = 0 if question.transition == "finish" else t - 1
     mine = [
         i
         for i in range(len(problem.group_band))
-        if lost[int(problem.group_band[i])] and j in plan.site_of[i, :t]
+        if lost[int(problem.group_band[i])] and j in plan.site_of[i, since:t]
     ]
     goes: dict[int, int] = {}
     for i in mine:
         where = int(plan.site_of[i, t])
         if where >= 0 and where != j and plan.open[where, int(problem.group_band[i]), t]:
             goes[where] = goes.get(where, 0) + int(problem.students[i, :, t].sum())
-    # The recipe sends all to one school, so it has to teach every band that is given up, a closing
-    # school's all of today.
-    needed = problem.today_open[j] if closes else lost
-    able = {k: n for k, n in goes.items() if (plan.open[k, needed, t]).all()}
+    # The recipe sends all to one school, so it has to teach every band that is given up.
+    able = {k: n for k, n in goes.items() if (plan.open[k, lost, t]).all()}
     action: dict[str, Any] = {
         "do": "merge" if closes else "downgrade",
         "school": problem.site_ids[j],
         "year": problem.years[t],
     }
     if not able:
-        action["reason"] = f"{sum(goes.values())} 名学生分流 / students go to several schools"
+        action["reason"] = f"{sum(goes.values())} {_SEVERAL}"
         return action
     into = min(able, key=lambda k: (-able[k], problem.site_ids[k]))
     others = sum(goes.values()) - goes[into]
     action["into"] = problem.site_ids[into]
-    action["reason"] = f"{goes[into]} 名学生并入 / students move here" + (
+    action["reason"] = f"{goes[into]} {_HERE}" + (
         f"，另 {others} 名到其他学校 / {others} elsewhere" if others else ""
     )
     return action

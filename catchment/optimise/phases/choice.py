@@ -243,6 +243,8 @@ class Choice:
 
 KEPT = "维持现状 / keep everything"
 CHEAPEST = "费用最低 / cheapest"
+FEWEST_PLANS = 5
+"""Plans of a frontier: three to compare with, and two between."""
 FACTORS = (5, 20, 2, 3, 10, 50, 100, 200, 500, 1000)
 """How much more a student's minute weighs in the further plans, in order of interest."""
 
@@ -297,8 +299,10 @@ def frontier(
     InputError
         When fewer than 5 plans are asked for.
     """
-    if n < 5:
-        raise InputError(f"方案数 {n} 应至少为 5 / ask for 5 plans or more")
+    if n < FEWEST_PLANS:
+        raise InputError(
+            f"方案数 {n} 应至少为 {FEWEST_PLANS} / ask for {FEWEST_PLANS} plans or more"
+        )
     share = time_limit / (n - 1)
 
     def _made(name: str, asked: Question, answer: Answer) -> Choice:

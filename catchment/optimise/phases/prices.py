@@ -14,10 +14,13 @@ from catchment.optimise.phases.account import grade_sites, students_there
 from catchment.optimise.phases.choice import day_trips, figures, keep_everything
 from catchment.optimise.phases.compile import settled_today, states
 from catchment.optimise.phases.question import Answer, Question
-from catchment.optimise.phases.solve import consolidate, polish
+from catchment.optimise.phases.solve import PRICE_MOVES, consolidate, polish
 from catchment.optimise.phases.verify import check
 from catchment.plan import Plan
 from catchment.problem import Bool
+
+WIDER = 3
+"""How much wider the surroundings of a school are where the narrower ones allow no plan."""
 
 
 @dataclass(frozen=True)
@@ -259,11 +262,12 @@ def below_least(question: Question, answer: Answer, site: int) -> tuple[int, int
 
 
 def _near(asked: Question, start: Plan, j: int, seed: int) -> Answer:
-    """Plan around a school anew; the whole county where its surroundings allow no plan."""
-    found = polish(asked, start, j, seed=seed)
-    if found.plan.status == "unknown":
-        found = consolidate(asked, seed=seed, start=start, steps=1)
-    return found
+    """Plan around a school anew, wider where that gives no plan, and at last the whole county."""
+    for wider in (1, WIDER):
+        found = polish(asked, start, j, seed=seed, moves=wider * PRICE_MOVES)
+        if found.plan.status != "unknown":
+            return found
+    return consolidate(asked, seed=seed, start=start, steps=1)
 
 
 def _nearest_best(question: Question, given: Answer, changed: Answer, j: int, seed: int) -> Answer:

@@ -34,6 +34,8 @@ from catchment.problem import Int8, Int32
 
 EXACT_COLUMNS = 4000
 """Moves by year up to which the whole model is handed to the solver."""
+COUNTED = 1500
+"""Moves by year up to which that is done for each round when steps are counted: no clock ends it."""
 TINY_COLUMNS = 150
 """Moves by year up to which that is done at once, before any search."""
 EXACT_SECONDS = 2.0
@@ -164,7 +166,9 @@ def consolidate(
     return _finish(state, nearest, seed)
 
 
-def polish(question: Question, start: Plan, site: int, *, seed: int = 0) -> Answer:
+def polish(
+    question: Question, start: Plan, site: int, *, seed: int = 0, moves: int = PRICE_MOVES
+) -> Answer:
     """Solve the surroundings of one school exactly, the rest of a plan held.
 
     Parameters
@@ -177,6 +181,8 @@ def polish(question: Question, start: Plan, site: int, *, seed: int = 0) -> Answ
         Position of the school.
     seed : int
         Seed of the choice of surroundings.
+    moves : int
+        Moves by year of the surroundings, at most.
 
     Returns
     -------
@@ -192,7 +198,7 @@ def polish(question: Question, start: Plan, site: int, *, seed: int = 0) -> Answ
     value = worth(table, state.ground, held, question.connected) + model.fixed_cost
     if np.isfinite(value):
         state.note(value, -np.inf, held)
-    free = surroundings(table, held, site, np.random.default_rng(seed), PRICE_MOVES)
+    free = surroundings(table, held, site, np.random.default_rng(seed), moves)
     if free.any():
         exact = solve_exactly(
             model, free=free, held=held, time_limit=np.inf, seed=seed, start=state.best,
@@ -251,7 +257,9 @@ def _search(
         found.advance(counted * (1 + steps), counted)
     state.take(found)
     again = steps is None or columns > TINY_COLUMNS
-    if again and columns <= EXACT_COLUMNS:
+    if again and columns <= (
+        EXACT_COLUMNS if steps is None else min(EXACT_COLUMNS, steps * COUNTED)
+    ):
         # Where the exact model comes to its end, it is worth most of the time; where it does not,
         # its bound and its plan are what search and prices go on from.
         limit = state.began + 0.95 * time_limit if steps is None else np.inf
