@@ -60,6 +60,13 @@ def built() -> str:
     return "、".join(f"{n} {words[k]}" for k, n in added.items() if n)
 
 
+def in_words(state: str) -> str:
+    """Say what a plan does to a school, with its year."""
+    what, _, year = state.partition(" ")
+    word = {"merge": "撤并", "downgrade": "改教学点", "keep": "保留"}[what]
+    return f"{year} 年{word}" if year else word
+
+
 def values() -> dict[str, str]:
     """Everything that the template names."""
     plans, actions, hearing = rows("plans.csv"), rows("actions.csv"), rows("hearing.csv")
@@ -136,7 +143,7 @@ def values() -> dict[str, str]:
             ("学校", "今年人数", "方案", "保留多花 万元", "保留多用教师", "撤并多花 万元", "撤并后多走10分钟以上的村", "撤并后最长单程"),
             [
                 (
-                    h["name"], h["students_today"], h["in_plan"], wan(h["keep_yuan"]),
+                    h["name"], h["students_today"], in_words(h["in_plan"]), wan(h["keep_yuan"]),
                     number(h["keep_teachers"]), wan(h["close_yuan"]), h["close_villages"],
                     number(h["close_longest"]),
                 )

@@ -17,6 +17,7 @@ import xlsxwriter
 from catchment.files import TEXT_STAYS_TEXT
 from catchment.views.files import steady_zip
 from catchment.views.plain import plain
+from catchment.views.words import name_of
 
 ORDER = (
     "plans", "actions", "villages", "hearing", "broken", "byhand", "demands", "certain", "outlook",
@@ -27,7 +28,7 @@ ORDER = (
 _COUNTED = ("year", "year_from", "year_to", "year_few", "year_short", "plan")
 _CODED = (
     "do", "how", "in_plan", "status", "mode_before", "mode_after", "band", "kind", "severity",
-    "result", "item",
+    "result", "item", "demand",
 )  # fmt: skip
 """Columns whose values are codes of the program; any other text is the county's own."""
 
@@ -150,6 +151,7 @@ def _fill(page: Any, name: str, table: pd.DataFrame, looks: Mapping[str, Any], l
         look = "counted" if column in _COUNTED else "share" if column in _SHARES else ""
         for row, value in enumerate(values, start=top + 1):
             said = _said(value, lang, column in _CODED)
+            said = name_of("unit", said, lang) if column == "unit" else said
             if column in _TOLD_TWICE or (column == "name" and name in _OWN_NAMES):
                 said = _half(said, lang)
             lines[row - top - 1] = max(lines[row - top - 1], -(-_width(said) // widths[-1]))
@@ -207,13 +209,17 @@ def _said(value: Any, lang: str, coded: bool) -> Any:
         return _words()["val.yes" if value else "val.no"][lang]
     if not coded or not isinstance(value, str):
         return value
-    first, _, year = value.partition(" ")
+    # A code, with the year, with the school and the year.
+    first, *place, year = value.split(" ") if " " in value else (value, "")
     word = _words().get(f"val.{first}")
     if word is None:
         return value
     if not year:
         return word[lang]
-    return f"{year} 年{word[lang]}" if lang == "zh" else f"{word[lang]} {year}"
+    at = " ".join(place)
+    if lang == "zh":
+        return f"{year} 年{word[lang]}" + (f" {at}" if at else "")
+    return " ".join(x for x in (word[lang], at, year) if x)
 
 
 def _half(value: Any, lang: str) -> Any:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections import Counter
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 
 from catchment.optimise import consolidation as model
@@ -30,11 +33,16 @@ def rows(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
 
 
-def test_the_page_is_what_the_recorded_files_say():
+def script() -> ModuleType:
     if str(ROOT / "scripts") not in sys.path:
         sys.path.insert(0, str(ROOT / "scripts"))
     import tutorial
 
+    return tutorial
+
+
+def test_the_page_is_what_the_recorded_files_say():
+    tutorial = script()
     page = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
     assert page == tutorial.rendered()
     assert "{{" not in page
@@ -90,5 +98,40 @@ def test_the_recorded_villages_and_keeping_everything(judged):
     kept = model.keep_everything(judged.question)
     first = rows("plans.csv")[0]
     assert kept.plan.objective == pytest.approx(float(first["objective"]), rel=1e-9)
-    price = [r for r in rows("hearing.csv") if r["in_plan"].startswith("merge")]
-    assert all(float(r["keep_yuan"]) >= 0 for r in price)
+
+
+def test_who_closes_and_who_shrinks_is_counted_school_by_school(judged):
+    """A school that is a teaching point first and closes later is one school."""
+    runs = np.asarray(judged.answer.plan.open).sum(axis=1)
+    works = runs[:, 0] > 0
+    closed = int((works & (runs[:, -1] == 0)).sum())
+    reduced = int((works & (runs[:, -1] > 0) & (runs[:, -1] < runs[:, 0])).sum())
+    told = script().values()
+    assert (int(told["merges"]), int(told["downgrades"])) == (closed, reduced)
+    assert told["changed_share"] == f"{(closed + reduced) / int(works.sum()):.0%}"
+    assert int(told["schools_today"]) == int(works.sum())
+
+
+def test_every_child_stands_in_one_row_of_the_actions_and_goes_to_its_receiver(judged):
+    actions, villages = rows("actions.csv"), rows("villages.csv")
+    told, moved = Counter(), Counter()
+    for row in actions:
+        told[row["year"]] += int(row["students_moved"] or 0)
+    for row in villages:
+        moved[row["year"]] += int(row["students"])
+    assert {y: n for y, n in told.items() if n} == dict(moved)
+    goes = Counter()
+    for row in villages:
+        place = (row["year"], row["from_site"], row["to_site"], row["band"])
+        goes[place] += int(row["students"])
+    for action in judged.recipe["action"]:
+        if action["do"] in ("merge", "downgrade") and action.get("into"):
+            key = (str(action["year"]), action["school"])
+            leaving: Counter[str] = Counter()
+            for (*place, to, band), n in goes.items():
+                # Whoever leaves a band that is taught on is sent by an action of its own.
+                if tuple(place) == key and (action["do"] == "merge" or band != "lower"):
+                    leaving[to] += n
+            if leaving:
+                assert action["into"] in leaving, action
+                assert action["reason"].split(" ")[0] == str(leaving[action["into"]]), action

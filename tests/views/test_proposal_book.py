@@ -92,3 +92,14 @@ def test_text_of_the_county_is_text_and_the_same_tables_give_the_same_bytes() ->
         for cell in row:
             assert cell.data_type in ("s", "n"), cell.value
             assert cell.hyperlink is None
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [("zh", {"2028 年撤并 S1", "人"}), ("en", {"merge S1 2028", "students"})],
+)
+def test_units_and_demands_of_broken_rules_are_in_words(lang: str, said: set[str]) -> None:
+    table = pd.DataFrame([{"code": "R", "unit": "students", "demand": "merge S1 2028"}])
+    page = load_workbook(io.BytesIO(book_of({"broken": table}, lang, 2026))).worksheets[0]
+    cells = {c for row in page.iter_rows(values_only=True) for c in row}
+    assert said <= cells
