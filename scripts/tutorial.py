@@ -83,6 +83,11 @@ def values() -> dict[str, str]:
     blocked = [a for a in closing if a["earlier_breaks"]]
     limited = [a for a in closing if a["earlier_limits"]]
     robust = next(o for o in outlook if o["robust"] == "true")
+    stays = next(
+        h
+        for h in hearing
+        if not h["in_plan"].startswith("merge") and float(h["close_yuan"] or "nan") > 0
+    )
     hearing = [h for h in hearing if h.get("how", "anew") == "anew"]
     priced = [h for h in hearing if number(h["keep_yuan"]) != "inf"]
     return {
@@ -151,6 +156,8 @@ def values() -> dict[str, str]:
             ],
         ),
         "count_priced": str(len(hearing)),
+        "stays": stays["name"],
+        "stays_close": wan(stays["close_yuan"]),
         "draws": outlook[0]["draws"],
         "outlook": table(
             ("方案", "要求", "平均费用 万元", "最大遗憾 万元", "缺教室的抽样"),
