@@ -15,6 +15,8 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
+from catchment.views.proposal_book import said_of
+
 HERE = Path(__file__).resolve().parents[1] / "docs" / "tutorial"
 TABLES = (
     "plans.csv", "actions.csv", "hearing.csv", "villages.csv", "outlook.csv", "futures.csv",
@@ -58,13 +60,6 @@ def built() -> str:
     }
     added = {k: sum(a.get(k) or 0 for a in recipe["action"]) for k in words}
     return "、".join(f"{n} {words[k]}" for k, n in added.items() if n)
-
-
-def in_words(state: str) -> str:
-    """Say what a plan does to a school, with its year."""
-    what, _, year = state.partition(" ")
-    word = {"merge": "撤并", "downgrade": "改教学点", "keep": "保留"}[what]
-    return f"{year} 年{word}" if year else word
 
 
 def values() -> dict[str, str]:
@@ -148,7 +143,7 @@ def values() -> dict[str, str]:
             ("学校", "今年人数", "方案", "保留多花 万元", "保留多用教师", "撤并多花 万元", "撤并后多走10分钟以上的村", "撤并后最长单程"),
             [
                 (
-                    h["name"], h["students_today"], in_words(h["in_plan"]), wan(h["keep_yuan"]),
+                    h["name"], h["students_today"], said_of(h["in_plan"], "zh", coded=True), wan(h["keep_yuan"]),
                     number(h["keep_teachers"]), wan(h["close_yuan"]), h["close_villages"],
                     number(h["close_longest"]),
                 )

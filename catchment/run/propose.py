@@ -24,7 +24,7 @@ from catchment.run.model import names_of_sites
 from catchment.run.offer import OWN, Offer, broken_today, judge, today_beside
 from catchment.run.order import Posed, pose
 from catchment.run.pieces import pieces_table
-from catchment.run.question import loosened, pose_question, question_on
+from catchment.run.question import loosened, nearest_breaks, pose_question, question_on
 from catchment.run.relax import held_back, relaxations
 from catchment.run.spared import below_smallest
 from catchment.run.spoken import names_of, spoken
@@ -33,8 +33,6 @@ from catchment.scenario import Scenario
 from catchment.verify import check_proposal, demand_sound
 
 Progress = Callable[[str], None]
-_TOLD = 8
-"""Things that the nearest plan breaks, told at most."""
 
 
 @dataclass(frozen=True)
@@ -238,9 +236,11 @@ def propose(
         tries = trials(half, seed=seed, stopped=halted)
         bare = not any("即有方案" in line for line in yields)
         yields += relaxations(posed.problem, question, best, names, bare=bare, tries=tries)
-        zh, en = _why_none(question, best, names)
+        zh, _, en = best.reason.partition(" / ")
+        if best.plan.status == "unknown":
+            zh, en = nearest_breaks(question, best, names)
         raise InfeasibleError(
-            f"找不到可行方案：{zh} / no plan was found: {en}\n" + "\n".join(yields)
+            f"找不到可行方案：{zh} / no plan was found: {en or zh}\n" + "\n".join(yields)
         )
     notes += [text for text in [loosened(question, best, names)] if text]
     if halted():
@@ -328,20 +328,6 @@ def _fitting(memory: model.Memory, posed: Posed) -> None:
             f"{wanted[0]} x {wanted[1]}）；请去掉 --resume 重新求解 / search.npz is of another recipe or county; "
             "leave --resume out"
         )
-
-
-def _why_none(
-    question: model.Question, best: model.Answer, names: dict[str, str]
-) -> tuple[str, str]:
-    """Say why there is no plan, or what the nearest one breaks, in words and with names."""
-    if best.plan.status == "infeasible":
-        zh, _, en = best.reason.partition(" / ")
-        return zh, en or zh
-    said = list(dict.fromkeys(spoken(v, names) for v in model.check(question, best)))
-    more = len(said) - _TOLD
-    zh = "；".join(s[0] for s in said[:_TOLD]) + (f"；等共 {len(said)} 处" if more > 0 else "")
-    en = "; ".join(s[1] for s in said[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
-    return f"最接近的方案违反：{zh}", f"the nearest breaks: {en}"
 
 
 def _asking(

@@ -14,7 +14,7 @@ from catchment.run.asked import every_year, finishes, letting_finish, limits_of
 from catchment.run.contradict import moved_twice
 from catchment.run.demands import costs_of, question_of_recipe
 from catchment.run.order import Posed, pose
-from catchment.run.spoken import names_of
+from catchment.run.spoken import names_of, spoken
 from catchment.scenario import Scenario
 
 
@@ -126,3 +126,35 @@ def loosened(question: model.Question, answer: model.Answer, names: Mapping[str,
         f"with all catchments in one piece was found: of these village-bands alone it is no longer asked, of "
         f"all others it still is: {en}"
     )
+
+
+FAULTS_TOLD = 8
+"""Things that the nearest plan breaks, told at most."""
+
+
+def nearest_breaks(
+    question: model.Question, answer: model.Answer, names: Mapping[str, str]
+) -> tuple[str, str]:
+    """Say what the nearest arrangement breaks where no plan was found, in words and with names.
+
+    Parameters
+    ----------
+    question : Question
+        The question.
+    answer : Answer
+        Its answer, of status ``unknown``.
+    names : mapping of str to str
+        Names of villages and schools by code.
+
+    Returns
+    -------
+    tuple of str
+        In Chinese and English.
+    """
+    said = list(dict.fromkeys(spoken(v, names) for v in model.check(question, answer)))
+    more = len(said) - FAULTS_TOLD
+    zh = "；".join(s[0] for s in said[:FAULTS_TOLD]) + (
+        f"；等共 {len(said)} 处" if more > 0 else ""
+    )
+    en = "; ".join(s[1] for s in said[:FAULTS_TOLD]) + (f"; and {more} more" if more > 0 else "")
+    return f"最接近的方案违反：{zh}", f"the nearest breaks: {en}"

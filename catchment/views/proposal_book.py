@@ -150,7 +150,7 @@ def _fill(page: Any, name: str, table: pd.DataFrame, looks: Mapping[str, Any], l
         page.set_column(place, place, widths[-1])
         look = "counted" if column in _COUNTED else "share" if column in _SHARES else ""
         for row, value in enumerate(values, start=top + 1):
-            said = _said(value, lang, column in _CODED)
+            said = said_of(value, lang, column in _CODED)
             said = name_of("unit", said, lang) if column == "unit" else said
             if column in _TOLD_TWICE or (column == "name" and name in _OWN_NAMES):
                 said = _half(said, lang)
@@ -203,8 +203,28 @@ def _in_language(table: pd.DataFrame, lang: str) -> list[str]:
     ]
 
 
-def _said(value: Any, lang: str, coded: bool) -> Any:
-    """Return a value as the reader says it: codes of the program, and truth."""
+def said_of(value: Any, lang: str, coded: bool) -> Any:
+    """Return a value as the reader says it: codes of the program, and truth.
+
+    Parameters
+    ----------
+    value : object
+        A cell of a table.
+    lang : {"zh", "en"}
+        Language.
+    coded : bool
+        Whether texts are codes of the program; any other text is the county's own.
+
+    Returns
+    -------
+    object
+        Words where the table of words has them, else the value.
+
+    Examples
+    --------
+    >>> said_of("merge 2028", "zh", True)
+    '2028 年撤并'
+    """
     if isinstance(value, bool | np.bool_):
         return _words()["val.yes" if value else "val.no"][lang]
     if not coded or not isinstance(value, str):

@@ -25,7 +25,7 @@ from catchment.rules.gate import VERDICT
 from catchment.run import Run, pose, run_scenario
 from catchment.run.keeping import keeping_told, price_told
 from catchment.run.latitude import give_latitude
-from catchment.run.question import loosened, pose_question
+from catchment.run.question import loosened, nearest_breaks, pose_question
 from catchment.run.spoken import names_of, spoken
 from catchment.scenario import Catchments, Scenario, parse_scenario, start_of
 from catchment.views.decisions import write_recipe
@@ -236,28 +236,35 @@ def _question(
     )
 
 
-def require(answer: model.Answer, seconds: float) -> None:
+def require(
+    question: model.Question, answer: model.Answer, seconds: float, names: Mapping[str, str]
+) -> None:
     """Refuse an answer that is no plan, in words that say what to do.
 
     Parameters
     ----------
+    question : Question
+        What was asked.
     answer : Answer
         Of the optimiser.
     seconds : float
         Time it was given.
+    names : mapping of str to str
+        Names of villages and schools by code.
 
     Raises
     ------
     InfeasibleError
         When there is no plan, or none was found in that time.
     """
-    zh, en = halves(answer.reason or "未给出原因 / no reason was given")
     if answer.plan.status == "infeasible":
+        zh, en = halves(answer.reason or "未给出原因 / no reason was given")
         raise InfeasibleError(
             f"已证明没有可行方案：{zh}。请放宽限值、增加学位或少固定几所学校"
             f" / there is no plan that keeps every rule: {en}. Relax a limit, add places or keep fewer schools fixed"
         )
     if answer.plan.status == "unknown":
+        zh, en = nearest_breaks(question, answer, names)
         raise InfeasibleError(
             f"{seconds:g} 秒内没有找到满足全部规则的方案，这不等于没有方案；"
             f"请把时间加长（至少 {max(45, 3 * seconds):g} 秒）再试。{zh}"
@@ -377,7 +384,7 @@ def finish(table: Table, task: Plain, tell: Tell) -> Plain:
     question, answer = model.connected_as_far(
         question, time_limit=task["seconds"], seed=scenario.seed, progress=_teller(tell)
     )
-    require(answer, task["seconds"])
+    require(question, answer, task["seconds"], names_of(table.county.region))
     tell("写成方案", "writing it down", last=True, **_worth(answer))
     kept = model.keep_everything(question)
     made = _document(table, own, scenario, question, answer, named, f"{own.name[:180]}（优化）")
@@ -409,7 +416,8 @@ def three(table: Table, task: Plain, tell: Tell) -> Plain:
     question, best = model.connected_as_far(
         question, time_limit=share, seed=scenario.seed, progress=_teller(tell)
     )
-    require(best, share)
+    names = names_of(table.county.region)
+    require(question, best, share, names)
     choices = model.frontier(
         question, 5, time_limit=3 * share, seed=scenario.seed, cheapest=best,
         progress=_teller(tell),
@@ -417,7 +425,7 @@ def three(table: Table, task: Plain, tell: Tell) -> Plain:
     picked = _different(choices[1:])
     documents, figures = [], []
     for letter, (name, choice) in zip("ABC", picked, strict=True):
-        require(choice.answer, task["seconds"])
+        require(choice.question, choice.answer, task["seconds"], names)
         zh, en = halves(name)
         tell(f"写成方案 {letter}：{zh}", f"writing plan {letter}: {en}", last=True)
         shown = f"{own.name[:120]} {letter}（{zh}）"
@@ -467,7 +475,8 @@ def price(table: Table, task: Plain, tell: Tell) -> Plain:
     question, answer = model.connected_as_far(
         question, time_limit=task["seconds"] / 2, seed=scenario.seed, progress=_teller(tell)
     )
-    require(answer, task["seconds"] / 2)
+    called = names_of(table.county.region)
+    require(question, answer, task["seconds"] / 2, called)
     # Both sides alike: a connected plan must not be held against one that need not be.
     if question.loose is None:
         tell("计算保留的代价（两边均连片）", "pricing the keeping (both sides connected)")
@@ -487,7 +496,6 @@ def price(table: Table, task: Plain, tell: Tell) -> Plain:
     said = ""
     if found.answer.plan.status in ("optimal", "feasible"):
         j = question.problem.site_ids.index(code)
-        called = names_of(table.county.region)
         said = keeping_told(question, found.answer, j, float(found.yuan), called)
     zh, _, en = said.partition(" / ")
     return {

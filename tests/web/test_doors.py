@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from catchment.errors import InfeasibleError
 from catchment.network.kept import Kept
+from catchment.web import tasks
 from catchment.web.api_import import remembered
 from catchment.web.bench import Bench
 from catchment.web.languages import halves
@@ -232,11 +233,15 @@ def test_a_quoted_value_may_hold_the_mark(zh: str, en: str, value: str) -> None:
     ("status", "zh", "en"),
     [("unknown", "8 秒内没有找到", "within 8 s"), ("infeasible", "已证明", "there is no plan")],
 )
-def test_no_plan_is_told_in_plain_words(status: str, zh: str, en: str) -> None:
-    reason = "最接近的方案违反：路程（甲 / 乙） / the nearest breaks: trip (甲 / 乙)"
-    answer: Any = SimpleNamespace(plan=SimpleNamespace(status=status), reason=reason)
+def test_no_plan_is_told_in_plain_words(
+    status: str, zh: str, en: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = ("最接近的方案违反：路程（甲 / 乙）", "the nearest breaks: trip (甲 / 乙)")
+    monkeypatch.setattr(tasks, "nearest_breaks", lambda *_: said)
+    answer: Any = SimpleNamespace(plan=SimpleNamespace(status=status), reason=" / ".join(said))
+    question: Any = None
     with pytest.raises(InfeasibleError) as fault:
-        require(answer, 8)
+        require(question, answer, 8, {})
     chinese, english = halves(str(fault.value))
     assert zh in chinese
     assert "最接近的方案违反：路程（甲 / 乙）" in chinese

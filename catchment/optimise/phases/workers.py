@@ -93,7 +93,9 @@ class Workers:
         def guarded() -> None:
             try:
                 work()
-            except Exception as fault:  # told by the thread that asked
+            # Whatever a thread fails with is kept, and raised by the thread that asked (wait, exit):
+            # raised here it would end this thread alone, unseen.
+            except Exception as fault:
                 self._why = fault
                 self._fault.set()
 
